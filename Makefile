@@ -1,0 +1,45 @@
+# What there is to do, in one word each. `make help` lists it.
+# PROFILE=release builds with optimisation; ARGS reaches the program or the tests, as in
+#   make up ARGS='-m chat-worker=2'      make test ARGS='-p computetower-store'
+PROFILE ?= dev
+ARGS ?=
+export PROFILE
+export SQLX_OFFLINE = true
+export PATH := $(PATH):$(HOME)/.cargo/bin
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+PROGRAM = $(TARGET)/$(if $(filter dev test,$(PROFILE)),debug,$(PROFILE))/computetower
+.DEFAULT_GOAL := help
+.PHONY: help up demo test check bench targets sqlx
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+up: ## installs what is missing, builds, and starts everything on this machine (Ctrl-C ends it)
+	@scripts/setup.sh run
+	@cargo build --profile $(PROFILE)
+	@$(PROGRAM) up $(ARGS)
+
+demo: ## the main job, start to end, on a small chat app that comes with the project
+	@scripts/demo.sh
+
+test: ## all tests, on a private Postgres and Redis
+	@scripts/test.sh $(ARGS)
+
+check: ## formatting, lints, documentation, licences and dependency rules, stored queries
+	@scripts/setup.sh check
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
+	cargo deny --log-level error check bans licenses sources
+	scripts/sqlx-prepare.sh --check
+
+bench: ## the benchmark beside BullMQ (release build)
+	@PROFILE=release bench/run.sh $(ARGS)
+
+targets: ## tries the platform on real chat apps from PyPI and npm (ARGS=--deep for more, or names)
+	@scripts/setup.sh test
+	@cargo build --profile $(PROFILE)
+	@tests/targets/run.sh check $(ARGS)
+
+sqlx: ## writes .sqlx anew after a query or a migration has changed
+	@scripts/sqlx-prepare.sh

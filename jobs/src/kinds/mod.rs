@@ -1,0 +1,6 @@
+//! One file per kind: its payload and its policy. How it is done stands under the same name in `workers/src/kinds/`.
+
+pub mod chat;
+pub mod discovery;
+pub mod login;
+pub mod noop;

@@ -1,0 +1,24 @@
+//! What work is: kinds, payloads, policies, states, failures, events and the pure retry decision.
+//!
+//! Nothing here does I/O or is async. How a kind is done lives in `workers/`, where a job is kept in `store/`.
+
+pub mod decide;
+pub mod event;
+pub mod failure;
+pub mod ids;
+pub mod kind;
+pub mod kinds;
+pub mod outcome;
+pub mod policy;
+pub mod queue;
+pub mod state;
+
+pub use decide::{History, Verdict, decide};
+pub use event::{Event, EventBody};
+pub use failure::{Failure, FailureClass, FailureCode};
+pub use ids::{ApiKeyId, CredentialId, JobId, LeaseToken, ProviderId, TenantId, WorkerId};
+pub use kind::{InvalidPayload, JobKind, Payload};
+pub use outcome::Outcome;
+pub use policy::{KindPolicy, RetryPolicy};
+pub use queue::Queue;
+pub use state::JobState;

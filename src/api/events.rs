@@ -1,0 +1,146 @@
+//! `/jobs/{id}/events`: a job's events as Server-Sent Events, each once, in order, from any number on.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use computetower_jobs::{Event, JobId, TenantId};
+use computetower_store::events::Notice;
+use computetower_store::{Store, StoreError};
+use futures::Stream;
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::IntoParams;
+
+use crate::api::auth::Reader;
+use crate::api::extract::{Id, Params};
+use crate::api::problem::{Problem, ProblemBody};
+use crate::app::App;
+
+/// How long a stream trusts Redis to tell it everything before it looks by itself.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+pub(super) fn router() -> Router<App> {
+    Router::new().route("/jobs/{id}/events", get(events))
+}
+
+/// Where to begin.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EventParams {
+    /// The number of the last event seen; the header `Last-Event-ID` wins.
+    after: Option<i64>,
+}
+
+/// Streams a job's events: those that were, then those that come, until the last one. `id` is the event's number, `event` its name, `data` its fields.
+#[utoipa::path(get, path = "/api/v1/jobs/{id}/events", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path), EventParams,
+        ("Last-Event-ID" = Option<i64>, Header, description = "Go on after this event")),
+    responses((status = 200, content_type = "text/event-stream", body = Event), (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn events(
+    State(app): State<App>,
+    Reader(caller): Reader,
+    Id(id): Id<JobId>,
+    headers: HeaderMap,
+    Params(params): Params<EventParams>,
+) -> Result<Response, Problem> {
+    let after = match headers.get("last-event-id") {
+        None => params.after.unwrap_or_default(),
+        Some(value) => value
+            .to_str()
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+            .ok_or_else(|| Problem::field("Last-Event-ID", "must be the number of an event"))?,
+    };
+    if after < 0 {
+        return Err(Problem::field("after", "must not be negative"));
+    }
+    let followed = follow(app.store().clone(), caller.tenant, id, after).await?;
+    let stream = async_stream::stream! {
+        for await event in followed {
+            yield Ok::<_, Infallible>(as_sse(&event));
+        }
+    };
+    let mut response = Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)).text("still here")).into_response();
+    // Proxies that buffer would hold events back.
+    response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+fn as_sse(event: &Event) -> sse::Event {
+    let mut data = event.body.data();
+    if let Value::Object(fields) = &mut data {
+        fields.insert("at".to_owned(), Value::from(event.at.to_rfc3339()));
+    }
+    sse::Event::default().id(event.seq.to_string()).event(event.body.name()).data(data.to_string())
+}
+
+/// The events of a job after a number, then those that come, until the last one.
+///
+/// # Errors
+/// [`StoreError::NotFound`] also when the job is another tenant's.
+pub async fn follow(store: Store, tenant: TenantId, job: JobId, after: i64) -> Result<impl Stream<Item = Event> + Send + use<>, StoreError> {
+    // Listen first, then read: nothing can fall between.
+    let mut subscription = store.hub().await.subscribe(job);
+    let mut backlog = store.events_after(tenant, job, after).await?;
+    if backlog.is_empty() {
+        let row = store.job(tenant, job).await?;
+        // All was seen already, or the job ended between the two reads.
+        if row.state.is_final() {
+            backlog = store.events_after(tenant, job, after).await?;
+            if backlog.is_empty() {
+                drop(subscription);
+                return Ok(futures::future::Either::Left(futures::stream::empty()));
+            }
+        }
+    }
+    let stream = async_stream::stream! {
+        let mut last = after;
+        loop {
+            // A job that was retried by hand has an end in the middle: only an end that is the last event is the end.
+            let ended = backlog.last().is_some_and(|event| event.body.is_final());
+            for event in std::mem::take(&mut backlog) {
+                if event.seq > last {
+                    last = event.seq;
+                    yield event;
+                }
+            }
+            if ended {
+                return;
+            }
+            let reread = loop {
+                match tokio::time::timeout(LOOK_AGAIN, subscription.next()).await {
+                    Ok(Notice::Event(event)) if event.seq <= last => {}
+                    Ok(Notice::Event(event)) if event.seq == last + 1 => {
+                        last = event.seq;
+                        let ended = event.body.is_final();
+                        yield Event::clone(&event);
+                        if ended {
+                            break false;
+                        }
+                    }
+                    // A gap, a reconnection, or a long silence.
+                    Ok(Notice::Event(_) | Notice::Resync) | Err(_) => break true,
+                }
+            };
+            if !reread {
+                return;
+            }
+            backlog = loop {
+                match store.events_after(tenant, job, last).await {
+                    Ok(events) => break events,
+                    Err(error) => {
+                        tracing::warn!(job.id = %job, error = ?error, "a stream waits for Postgres");
+                        tokio::time::sleep(Duration::from_millis(500)).await;
+                    }
+                }
+            };
+        }
+    };
+    Ok(futures::future::Either::Right(stream))
+}

@@ -1,0 +1,272 @@
+//! `/jobs`: submit, list, look, cancel, retry; steps, attempts, result.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use chrono::{DateTime, Utc};
+use computetower_jobs::failure::PublicFailure;
+use computetower_jobs::{EventBody, JobId, JobKind, JobState};
+use computetower_store::jobs::{CancelReply, JobFilter, JobRow};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::api::auth::{Reader, Writer};
+use crate::api::extract::{Id, JsonBytes, Params, read_json};
+use crate::api::problem::{Problem, ProblemBody, ProblemCode};
+use crate::app::App;
+use crate::service::links;
+use crate::service::submit::{SubmitRequest, idempotency_key, submit};
+
+pub(super) fn router() -> Router<App> {
+    Router::new()
+        .route("/jobs", post(create).get(list))
+        .route("/jobs/{id}", get(show))
+        .route("/jobs/{id}/cancel", post(cancel))
+        .route("/jobs/{id}/retry", post(retry))
+        .route("/jobs/{id}/steps", get(steps))
+        .route("/jobs/{id}/attempts", get(attempts))
+        .route("/jobs/{id}/result", get(result))
+}
+
+/// A job that was accepted.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Accepted {
+    id: JobId,
+    kind: JobKind,
+    state: JobState,
+    /// Where its events are streamed.
+    events_url: String,
+}
+
+/// A job.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Job {
+    id: JobId,
+    kind: JobKind,
+    state: JobState,
+    payload: Value,
+    priority: i16,
+    /// Attempts begun so far.
+    attempt: i32,
+    run_at: DateTime<Utc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline: Option<DateTime<Utc>>,
+    /// True while a cancel is under way.
+    cancel_requested: bool,
+    /// What went wrong last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<PublicFailure>,
+    /// The result, once completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<Value>,
+    created_at: DateTime<Utc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished_at: Option<DateTime<Utc>>,
+}
+
+impl From<JobRow> for Job {
+    fn from(row: JobRow) -> Self {
+        Self {
+            id: row.id,
+            kind: row.kind,
+            state: row.state,
+            payload: row.payload,
+            priority: row.priority,
+            attempt: row.attempt,
+            run_at: row.run_at,
+            deadline: row.deadline,
+            cancel_requested: row.cancel_requested && !row.state.is_final(),
+            failure: row.failure,
+            result: row.result,
+            created_at: row.created_at,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+        }
+    }
+}
+
+/// Accepts a job. Once this answers 202, the job survives the death of any process.
+#[utoipa::path(post, path = "/api/v1/jobs", tag = "jobs", security(("api_key" = [])), request_body = SubmitRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body answers with the same job; with another body, 409")),
+    responses((status = 202, body = Accepted, headers(("Location" = String))), (status = 409, body = ProblemBody, content_type = "application/problem+json"),
+              (status = 422, body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn create(State(app): State<App>, Writer(caller): Writer, headers: HeaderMap, JsonBytes(body): JsonBytes) -> Result<Response, Problem> {
+    let key = idempotency_key(&headers)?;
+    let request: SubmitRequest = read_json(&body)?;
+    let kind = request.kind.clone();
+    let submitted = submit(&app, caller.tenant, request, key, &body).await?;
+    let location = format!("/api/v1/jobs/{}", submitted.id);
+    let accepted = json!({ "id": submitted.id, "kind": kind, "state": submitted.state, "events_url": format!("{location}/events") });
+    let mut response = (StatusCode::ACCEPTED, Json(accepted)).into_response();
+    if let Ok(value) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(header::LOCATION, value);
+    }
+    if submitted.repeated {
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// Which jobs to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListParams {
+    /// Only this kind.
+    kind: Option<String>,
+    /// Only in this state.
+    state: Option<String>,
+    /// 1 to 200, 50 when left out.
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// A page of jobs.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct JobList {
+    jobs: Vec<Job>,
+    /// Give it as `cursor` for the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<JobId>,
+}
+
+/// Lists jobs, newest first.
+#[utoipa::path(get, path = "/api/v1/jobs", tag = "jobs", security(("api_key" = [])), params(ListParams), responses((status = 200, body = JobList)))]
+pub(crate) async fn list(State(app): State<App>, Reader(caller): Reader, Params(params): Params<ListParams>) -> Result<Json<JobList>, Problem> {
+    let limit = params.limit.unwrap_or(50);
+    if !(1..=200).contains(&limit) {
+        return Err(Problem::field("limit", "must be between 1 and 200"));
+    }
+    let filter = JobFilter {
+        kind: read_word("kind", params.kind)?,
+        state: read_word("state", params.state)?,
+        before: read_word("cursor", params.cursor)?,
+        limit,
+    };
+    let page = app.store().jobs(caller.tenant, &filter).await?;
+    Ok(Json(JobList { jobs: page.jobs.into_iter().map(Job::from).collect(), next_cursor: page.next }))
+}
+
+fn read_word<T>(field: &str, text: Option<String>) -> Result<Option<T>, Problem>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.map(|text| text.parse().map_err(|error: T::Err| Problem::field(field, error.to_string()))).transpose()
+}
+
+/// Shows a job.
+#[utoipa::path(get, path = "/api/v1/jobs/{id}", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)),
+    responses((status = 200, body = Job), (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn show(State(app): State<App>, Reader(caller): Reader, Id(id): Id<JobId>) -> Result<Json<Job>, Problem> {
+    let mut job = Job::from(app.store().job(caller.tenant, id).await?);
+    if let Some(result) = &mut job.result {
+        links::add_urls(app.store(), result).await;
+    }
+    Ok(Json(job))
+}
+
+/// Cancels a job. A waiting job ends at once; a running one is told to stop and ends within a second.
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/cancel", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)),
+    responses((status = 200, body = Job, description = "Cancelled"), (status = 202, body = Job, description = "Its worker was told"),
+              (status = 409, body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn cancel(State(app): State<App>, Writer(caller): Writer, Id(id): Id<JobId>) -> Result<Response, Problem> {
+    let reply = app.store().cancel(caller.tenant, id).await?;
+    let job = Job::from(app.store().job(caller.tenant, id).await?);
+    let status = if reply == CancelReply::Asked && !job.state.is_final() { StatusCode::ACCEPTED } else { StatusCode::OK };
+    Ok((status, Json(job)).into_response())
+}
+
+/// Queues a failed or cancelled job again, with its counters at zero.
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/retry", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)),
+    responses((status = 202, body = Job), (status = 409, body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn retry(State(app): State<App>, Writer(caller): Writer, Id(id): Id<JobId>) -> Result<Response, Problem> {
+    app.store().retry(caller.tenant, id).await?;
+    let job = Job::from(app.store().job(caller.tenant, id).await?);
+    Ok((StatusCode::ACCEPTED, Json(job)).into_response())
+}
+
+/// A recorded thing that an attempt did.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Step {
+    /// The number of its event.
+    seq: i64,
+    kind: String,
+    detail: Value,
+    duration_ms: u64,
+    at: DateTime<Utc>,
+}
+
+/// Lists what the attempts of a job did, in order.
+#[utoipa::path(get, path = "/api/v1/jobs/{id}/steps", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)), responses((status = 200, body = Vec<Step>)))]
+pub(crate) async fn steps(State(app): State<App>, Reader(caller): Reader, Id(id): Id<JobId>) -> Result<Json<Vec<Step>>, Problem> {
+    app.store().job(caller.tenant, id).await?;
+    let events = app.store().events_after(caller.tenant, id, 0).await?;
+    Ok(Json(
+        events
+            .into_iter()
+            .filter_map(|event| match event.body {
+                EventBody::Step { kind, detail, duration_ms } => Some(Step { seq: event.seq, kind, detail, duration_ms, at: event.at }),
+                _ => None,
+            })
+            .collect(),
+    ))
+}
+
+/// An attempt and how it ended.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Attempt {
+    attempt: i32,
+    worker: String,
+    started_at: DateTime<Utc>,
+    ended_at: Option<DateTime<Utc>>,
+    /// The state in which it left the job.
+    outcome: Option<String>,
+    failure: Option<PublicFailure>,
+}
+
+/// Lists the attempts of a job with every one's failure.
+#[utoipa::path(get, path = "/api/v1/jobs/{id}/attempts", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)), responses((status = 200, body = Vec<Attempt>)))]
+pub(crate) async fn attempts(State(app): State<App>, Reader(caller): Reader, Id(id): Id<JobId>) -> Result<Json<Vec<Attempt>>, Problem> {
+    app.store().job(caller.tenant, id).await?;
+    let rows = app.store().attempts(caller.tenant, id).await?;
+    Ok(Json(
+        rows.into_iter()
+            .map(|row| Attempt {
+                attempt: row.attempt,
+                worker: row.worker,
+                started_at: row.started_at,
+                ended_at: row.ended_at,
+                outcome: row.outcome,
+                // Reading it as a public failure leaves the operators' text out.
+                failure: row.failure.and_then(|failure| serde_json::from_value(failure).ok()),
+            })
+            .collect(),
+    ))
+}
+
+/// Answers with the result of a job that has ended.
+#[utoipa::path(get, path = "/api/v1/jobs/{id}/result", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)),
+    responses((status = 200, description = "state, and result or failure"), (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "It has not ended yet")))]
+pub(crate) async fn result(State(app): State<App>, Reader(caller): Reader, Id(id): Id<JobId>) -> Result<Json<Value>, Problem> {
+    let job = app.store().job(caller.tenant, id).await?;
+    if !job.state.is_final() {
+        return Err(Problem::new(ProblemCode::Conflict, format!("The job is {}; it has no result yet. Follow its events.", job.state)));
+    }
+    let mut body = json!({ "id": job.id, "state": job.state, "result": job.result, "failure": job.failure });
+    let validations = app.store().validations(caller.tenant, id).await?;
+    body["validations"] = validations
+        .into_iter()
+        .map(|v| {
+            json!({ "subject": v.subject, "passed": v.passed, "confidence": v.confidence, "observation": v.observation,
+                    "validator": v.validator, "screenshot_key": v.screenshot_key, "at": v.at })
+        })
+        .collect();
+    links::add_urls(app.store(), &mut body).await;
+    Ok(Json(body))
+}

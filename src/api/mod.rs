@@ -1,0 +1,57 @@
+//! The HTTP API: one file per resource, one router, one body for errors.
+
+pub mod admin;
+pub mod auth;
+pub mod credentials;
+pub mod events;
+pub mod extract;
+pub mod health;
+pub mod jobs;
+pub mod openapi;
+pub mod problem;
+pub mod workers;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::api::problem::Problem;
+use crate::app::App;
+use crate::openai;
+
+/// The largest request body, in bytes: a conversation of 400,000 characters fits.
+pub const BODY_LIMIT: usize = 4 * 1024 * 1024;
+
+/// The whole of what `web` serves.
+pub fn router(app: App) -> Router {
+    let resources = || {
+        Router::new()
+            .merge(jobs::router())
+            .merge(events::router())
+            .merge(credentials::router())
+            .merge(workers::router())
+            .merge(openai::router())
+    };
+    Router::new()
+        .nest("/api/v1", resources())
+        .nest("/api", resources())
+        .nest("/v1", openai::router())
+        .nest("/admin", admin::router())
+        .merge(health::router())
+        .merge(openapi::router())
+        .fallback(|| async { Problem::no_such_route() })
+        .method_not_allowed_fallback(|| async { Problem::wrong_method() })
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(middleware::from_fn(problem::render))
+        .layer(SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .layer(SetResponseHeaderLayer::if_not_present(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            HeaderName::from_static("referrer-policy"),
+            HeaderValue::from_static("no-referrer"),
+        ))
+        .with_state(app)
+}

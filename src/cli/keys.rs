@@ -1,0 +1,47 @@
+//! `computetower keys`: makes a key for the first tenant. It is shown once.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use computetower_jobs::TenantId;
+use computetower_store::Store;
+use computetower_store::accounts::{NewApiKey, Scope};
+
+use super::Failure;
+use crate::config::Config;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// What people call the key.
+    #[arg(long, default_value = "made on the command line")]
+    name: String,
+    /// The key may only read.
+    #[arg(long)]
+    read_only: bool,
+    /// Make the key for a new tenant of this name.
+    #[arg(long)]
+    new_tenant: Option<String>,
+}
+
+#[expect(clippy::print_stdout, reason = "the key is what the person asked for")]
+pub(super) async fn run(config: &Config, args: Args) -> Result<(), Failure> {
+    let store = Store::connect(&config.store).await?;
+    let tenant = match &args.new_tenant {
+        Some(name) => store.add_tenant(name).await?,
+        None => store.first_tenant().await?,
+    };
+    let scopes: &[Scope] = if args.read_only { &[Scope::Read] } else { &[Scope::Read, Scope::Write] };
+    println!("{}", make(&store, tenant, &args.name, scopes).await?);
+    Ok(())
+}
+
+/// Makes and keeps a key.
+pub(super) async fn make(store: &Store, tenant: TenantId, name: &str, scopes: &[Scope]) -> Result<String, Failure> {
+    let key = random_key("ct_");
+    store.add_api_key(&NewApiKey { tenant, name, key: &key, scopes, expires_at: None }).await?;
+    Ok(key)
+}
+
+/// A prefix and 32 random bytes.
+pub(super) fn random_key(prefix: &str) -> String {
+    format!("{prefix}{}", URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()))
+}

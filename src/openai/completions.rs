@@ -1,0 +1,163 @@
+//! `/v1/chat/completions`: a `chat` job, answered as OpenAI would.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::Json;
+use computetower_jobs::{JobId, JobKind, TenantId};
+use computetower_store::StoreError;
+use computetower_store::accounts::Scope;
+use computetower_store::jobs::NewJob;
+use futures::StreamExt;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::error::OpenAiError;
+use super::request::{Completion, read};
+use super::stream::{Answer, Shape};
+use crate::api::auth::caller;
+use crate::api::events::follow;
+use crate::app::App;
+use crate::service::submit::idempotency_key;
+
+/// How long a stream waits for the first piece before it answers 200: until then a failure still gets its own status.
+const PEEK: Duration = Duration::from_secs(20);
+/// How often a quiet stream shows that it lives. Comments only: the official clients fail on anything else.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// Asks a chat page. The header `x-computetower-job-id` names the job, whose events can be followed as well.
+#[utoipa::path(post, path = "/v1/chat/completions", tag = "openai", security(("api_key" = [])), request_body = Value,
+    responses((status = 200, description = "OpenAI's chat completion, or its chunks as Server-Sent Events"), (status = "default", description = "OpenAI's error object")))]
+pub(crate) async fn create(State(app): State<App>, headers: HeaderMap, body: Result<Bytes, axum::extract::rejection::BytesRejection>) -> Result<Response, OpenAiError> {
+    let caller = caller(&app, &headers, Scope::Write).await?;
+    let body = body.map_err(|_| OpenAiError::invalid("body", "The body is too large or ended early."))?;
+    let request = read(&body)?;
+    let job = submit(&app, caller.tenant, &request, &headers, &body).await?;
+    let leave = CancelOnDrop { app: app.clone(), tenant: caller.tenant, job: Some(job) };
+    let ignored = request.ignored.join(",");
+    let mut response = if request.stream { streamed(&app, caller.tenant, job, &request, leave).await? } else { whole(&app, caller.tenant, job, &request, leave).await? };
+    let out = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&job.to_string()) {
+        out.insert("x-computetower-job-id", value);
+    }
+    if !ignored.is_empty()
+        && let Ok(value) = HeaderValue::from_str(&ignored)
+    {
+        out.insert("x-computetower-ignored", value);
+    }
+    Ok(response)
+}
+
+async fn submit(app: &App, tenant: TenantId, request: &Completion, headers: &HeaderMap, body: &[u8]) -> Result<JobId, OpenAiError> {
+    let model = &request.chat.model;
+    match app.store().provider_named(tenant, model).await {
+        Ok(_) => {}
+        Err(StoreError::NotFound(_)) => return Err(OpenAiError::no_model(model)),
+        Err(error) => return Err(error.into()),
+    }
+    let payload = serde_json::to_value(&request.chat).map_err(|error| OpenAiError::invalid("messages", error.to_string()))?;
+    JobKind::Chat
+        .parse(payload.clone())
+        .map_err(|invalid| OpenAiError::invalid(invalid.field.clone(), format!("{} {}.", invalid.field, invalid.reason)))?;
+    let key = idempotency_key(headers)?;
+    let new = NewJob { idempotency: key.map(|key| (key, Sha256::digest(body).to_vec())), ..NewJob::now(JobKind::Chat, payload) };
+    Ok(app.store().submit(tenant, &new).await?.id)
+}
+
+async fn whole(app: &App, tenant: TenantId, job: JobId, request: &Completion, mut leave: CancelOnDrop) -> Result<Response, OpenAiError> {
+    let mut answer = Answer::default();
+    let mut events = Box::pin(follow(app.store().clone(), tenant, job, 0).await?);
+    while let Some(event) = events.next().await {
+        answer.hear(&event.body);
+        if answer.ended() {
+            break;
+        }
+    }
+    leave.stay();
+    let text = answer.into_text()?;
+    let shape = Shape::new(job, &request.chat);
+    Ok(Json(shape.completion(&text)).into_response())
+}
+
+async fn streamed(app: &App, tenant: TenantId, job: JobId, request: &Completion, mut leave: CancelOnDrop) -> Result<Response, OpenAiError> {
+    let shape = Shape::new(job, &request.chat);
+    let include_usage = request.include_usage;
+    let mut answer = Answer::default();
+    let mut events = Box::pin(follow(app.store().clone(), tenant, job, 0).await?);
+    let mut first = String::new();
+    let peek = tokio::time::timeout(PEEK, async {
+        while let Some(event) = events.next().await {
+            first.push_str(&answer.hear(&event.body));
+            if !first.is_empty() || answer.ended() {
+                return;
+            }
+        }
+    });
+    // No piece yet is no failure: the stream begins and says that it lives.
+    let _ = peek.await;
+    if answer.ended() && first.is_empty() {
+        leave.stay();
+        first = answer.rest()?;
+    }
+    let stream = async_stream::stream! {
+        let event = |value: Value| Ok::<_, std::convert::Infallible>(sse::Event::default().data(value.to_string()));
+        yield event(shape.chunk(json!({ "role": "assistant", "content": "" }), None));
+        if !first.is_empty() {
+            yield event(shape.chunk(json!({ "content": first }), None));
+        }
+        while !answer.ended() {
+            let Some(heard) = events.next().await else { break };
+            let piece = answer.hear(&heard.body);
+            if !piece.is_empty() {
+                yield event(shape.chunk(json!({ "content": piece }), None));
+            }
+        }
+        leave.stay();
+        match answer.rest() {
+            Ok(rest) => {
+                if !rest.is_empty() && rest != first {
+                    yield event(shape.chunk(json!({ "content": rest }), None));
+                }
+                yield event(shape.chunk(json!({}), Some("stop")));
+                if include_usage {
+                    yield event(shape.usage_chunk(&answer.told));
+                }
+            }
+            Err(error) => yield event(error.body()),
+        }
+        yield Ok(sse::Event::default().data("[DONE]"));
+    };
+    let mut response = Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("thinking")).into_response();
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// Cancels the job when the caller goes away before the answer is complete: nobody would read it, and the page would go on.
+struct CancelOnDrop {
+    app: App,
+    tenant: TenantId,
+    job: Option<JobId>,
+}
+
+impl CancelOnDrop {
+    fn stay(&mut self) {
+        self.job = None;
+    }
+}
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        if let Some(job) = self.job.take() {
+            let (app, tenant) = (self.app.clone(), self.tenant);
+            tokio::spawn(async move {
+                if let Err(error) = app.store().cancel(tenant, job).await {
+                    tracing::debug!(job.id = %job, error = ?error, "the job of a caller that went away was not cancelled");
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The OpenAI surface: chat pages answer what the official clients ask.
+//!
+//! A completion is a `chat` job; its chunks are the job's events. What a web page cannot do is refused with OpenAI's error object, or
+//! named in the header `x-computetower-ignored`.
+
+pub mod completions;
+mod error;
+pub mod models;
+mod request;
+mod stream;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::app::App;
+
+/// The routes, to be mounted under `/v1` and under `/api/v1`.
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/chat/completions", post(completions::create))
+        .route("/models", get(models::list))
+        .route("/models/{*id}", get(models::show))
+}

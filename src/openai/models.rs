@@ -1,0 +1,37 @@
+//! `/v1/models`: the providers that are ready.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use computetower_store::StoreError;
+use computetower_store::accounts::Scope;
+use computetower_store::providers::Provider;
+use serde_json::{Value, json};
+
+use super::error::OpenAiError;
+use crate::api::auth::caller;
+use crate::app::App;
+
+/// Lists the models: the providers that have been discovered.
+#[utoipa::path(get, path = "/v1/models", tag = "openai", security(("api_key" = [])), responses((status = 200, description = "OpenAI's list of models")))]
+pub(crate) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Json<Value>, OpenAiError> {
+    let caller = caller(&app, &headers, Scope::Read).await?;
+    let providers = app.store().providers(caller.tenant).await?;
+    let models: Vec<Value> = providers.iter().filter(|provider| provider.chat_map.is_some()).map(view).collect();
+    Ok(Json(json!({ "object": "list", "data": models })))
+}
+
+/// Shows one model.
+#[utoipa::path(get, path = "/v1/models/{id}", tag = "openai", security(("api_key" = [])), params(("id" = String, Path)), responses((status = 200, description = "OpenAI's model object"), (status = 404, description = "OpenAI's error object")))]
+pub(crate) async fn show(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>) -> Result<Json<Value>, OpenAiError> {
+    let caller = caller(&app, &headers, Scope::Read).await?;
+    match app.store().provider_named(caller.tenant, &id).await {
+        Ok(provider) => Ok(Json(view(&provider))),
+        Err(StoreError::NotFound(_)) => Err(OpenAiError::no_model(&id)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn view(provider: &Provider) -> Value {
+    json!({ "id": provider.name, "object": "model", "created": provider.created_at.timestamp(), "owned_by": "computetower" })
+}

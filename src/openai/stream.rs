@@ -1,0 +1,184 @@
+//! A chat job's events, heard as one text that only grows.
+
+use computetower_jobs::kinds::chat::Chat;
+use computetower_jobs::failure::PublicFailure;
+use computetower_jobs::{EventBody, FailureCode, JobId};
+use serde_json::{Value, json};
+
+use super::error::OpenAiError;
+
+/// What has been heard of an answer. A later attempt that says the same again adds nothing; one that says something else is an error, because
+/// what a client has been told cannot be taken back.
+#[derive(Default)]
+pub(super) struct Answer {
+    /// What the client was told.
+    pub(super) told: String,
+    /// What the present attempt has said.
+    said: String,
+    content: Option<String>,
+    failure: Option<PublicFailure>,
+    ended: bool,
+}
+
+impl Answer {
+    /// Takes an event in. Returns what is new for the client.
+    pub(super) fn hear(&mut self, event: &EventBody) -> String {
+        match event {
+            EventBody::Started { .. } => self.said.clear(),
+            EventBody::Chunk { text, .. } => {
+                self.said.push_str(text);
+                return self.tell();
+            }
+            EventBody::Completed { result } => {
+                self.content = result.get("content").and_then(Value::as_str).map(str::to_owned);
+                self.ended = true;
+            }
+            EventBody::Failed { failure } | EventBody::InterventionNeeded { failure } => {
+                self.failure = Some(failure.clone());
+                self.ended = true;
+            }
+            EventBody::Cancelled {} => {
+                self.failure = Some(PublicFailure { code: FailureCode::Cancelled, message: "The job was cancelled.".to_owned(), evidence: Vec::new() });
+                self.ended = true;
+            }
+            _ => {}
+        }
+        String::new()
+    }
+
+    /// Tells what the present attempt has said beyond what was told, as far as the two agree.
+    fn tell(&mut self) -> String {
+        match self.said.strip_prefix(self.told.as_str()) {
+            Some(new) => {
+                let new = new.to_owned();
+                self.told.push_str(&new);
+                new
+            }
+            None => String::new(),
+        }
+    }
+
+    /// True once nothing more will come.
+    pub(super) fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// What is left to tell at the end.
+    pub(super) fn rest(&mut self) -> Result<String, OpenAiError> {
+        if let Some(failure) = &self.failure {
+            return Err(OpenAiError::failed(failure));
+        }
+        let content = self.content.clone().unwrap_or_else(|| self.said.clone());
+        match content.strip_prefix(self.told.as_str()) {
+            Some(rest) => {
+                let rest = rest.to_owned();
+                self.told = content;
+                Ok(rest)
+            }
+            None => Err(OpenAiError::failed(&PublicFailure {
+                code: FailureCode::Unknown,
+                message: "The answer changed while it was read again; ask for it without streaming, or look at the job's result.".to_owned(),
+                evidence: Vec::new(),
+            })),
+        }
+    }
+
+    /// The whole text.
+    pub(super) fn into_text(self) -> Result<String, OpenAiError> {
+        match self.failure {
+            Some(failure) => Err(OpenAiError::failed(&failure)),
+            None => Ok(self.content.unwrap_or(self.said)),
+        }
+    }
+}
+
+/// The fixed parts of one completion.
+pub(super) struct Shape {
+    id: String,
+    created: i64,
+    model: String,
+    prompt_tokens: usize,
+}
+
+impl Shape {
+    pub(super) fn new(job: JobId, chat: &Chat) -> Self {
+        Self {
+            id: format!("chatcmpl-{}", job.0.simple()),
+            created: chrono::Utc::now().timestamp(),
+            model: chat.model.clone(),
+            prompt_tokens: estimate(&chat.prompt()),
+        }
+    }
+
+    /// One chunk.
+    pub(super) fn chunk(&self, delta: Value, finish_reason: Option<&str>) -> Value {
+        json!({
+            "id": self.id, "object": "chat.completion.chunk", "created": self.created, "model": self.model,
+            "choices": [{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish_reason }],
+        })
+    }
+
+    /// The last chunk, for clients that ask for it.
+    pub(super) fn usage_chunk(&self, text: &str) -> Value {
+        json!({
+            "id": self.id, "object": "chat.completion.chunk", "created": self.created, "model": self.model,
+            "choices": [], "usage": self.usage(text),
+        })
+    }
+
+    /// The whole completion.
+    pub(super) fn completion(&self, text: &str) -> Value {
+        json!({
+            "id": self.id, "object": "chat.completion", "created": self.created, "model": self.model,
+            "choices": [{
+                "index": 0, "finish_reason": "stop", "logprobs": null,
+                "message": { "role": "assistant", "content": text, "refusal": null },
+            }],
+            "usage": self.usage(text),
+        })
+    }
+
+    fn usage(&self, text: &str) -> Value {
+        let completion_tokens = estimate(text);
+        json!({
+            "prompt_tokens": self.prompt_tokens, "completion_tokens": completion_tokens, "total_tokens": self.prompt_tokens + completion_tokens,
+        })
+    }
+}
+
+/// Tokens, estimated: four characters each. A page does not tell.
+fn estimate(text: &str) -> usize {
+    text.chars().count().div_ceil(4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(text: &str) -> EventBody {
+        EventBody::Chunk { index: 0, text: text.to_owned() }
+    }
+
+    fn started(attempt: i32) -> EventBody {
+        EventBody::Started { attempt, worker: "w".to_owned() }
+    }
+
+    #[test]
+    fn a_second_attempt_that_says_the_same_is_heard_once() {
+        let mut answer = Answer::default();
+        let events = [started(1), chunk("One "), chunk("two "), started(2), chunk("One two"), chunk(" three"),
+            EventBody::Completed { result: json!({"content": "One two three"}) }];
+        let mut told: String = events.iter().map(|event| answer.hear(event)).collect();
+        told.push_str(&answer.rest().unwrap_or_default());
+        assert_eq!(told, "One two three");
+    }
+
+    #[test]
+    fn a_second_attempt_that_says_something_else_is_an_error() {
+        let mut answer = Answer::default();
+        for event in [started(1), chunk("One "), started(2), chunk("Other"), EventBody::Completed { result: json!({"content": "Other"}) }] {
+            answer.hear(&event);
+        }
+        assert!(answer.rest().is_err());
+    }
+}

@@ -1,0 +1,105 @@
+//! Which URLs a tenant may name: http and https, and no private address unless the operator allows it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use url::{Host, Url};
+
+use crate::config::PrivateUrls;
+
+/// Reads and checks a URL.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub async fn check(text: &str, allowed: PrivateUrls) -> Result<Url, String> {
+    if text.len() > 2_048 {
+        return Err("must have at most 2048 characters".to_owned());
+    }
+    let url = Url::parse(text.trim()).map_err(|error| format!("is not a URL: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("must begin with http:// or https://".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user name or password: give them as fields".to_owned());
+    }
+    let addresses = match url.host() {
+        None => return Err("must name a host".to_owned()),
+        Some(Host::Ipv4(address)) => vec![IpAddr::V4(address)],
+        Some(Host::Ipv6(address)) => vec![IpAddr::V6(address)],
+        // A name that does not resolve now may do so when the job runs; the page then cannot be reached, and the job says so.
+        Some(Host::Domain(name)) => tokio::net::lookup_host((name, url.port_or_known_default().unwrap_or(80)))
+            .await
+            .map(|found| found.map(|address| address.ip()).collect())
+            .unwrap_or_default(),
+    };
+    let refused = addresses.into_iter().find(|address| !permitted(*address, allowed));
+    match refused {
+        None => Ok(url),
+        Some(_) => Err("names a private address; an operator can allow that with COMPUTETOWER_ALLOW_PRIVATE_URLS".to_owned()),
+    }
+}
+
+fn permitted(address: IpAddr, allowed: PrivateUrls) -> bool {
+    let address = match address {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
+        IpAddr::V4(_) => address,
+    };
+    match allowed {
+        PrivateUrls::All => true,
+        PrivateUrls::Loopback => address.is_loopback() || is_public(address),
+        PrivateUrls::Refused => is_public(address),
+    }
+}
+
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => is_public_v4(v4),
+        IpAddr::V6(v6) => is_public_v6(v6),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, ..] = address.octets();
+    let shared = a == 100 && (64..128).contains(&b);
+    let benchmark = a == 198 && (18..20).contains(&b);
+    !(address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_unspecified()
+        || address.is_broadcast()
+        || address.is_multicast()
+        || address.is_documentation()
+        || a == 0
+        || a >= 240
+        || shared
+        || benchmark)
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let first = address.segments()[0];
+    let unique_local = first & 0xfe00 == 0xfc00;
+    let link_local = first & 0xffc0 == 0xfe80;
+    !(address.is_loopback() || address.is_unspecified() || address.is_multicast() || unique_local || link_local)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn private_addresses_are_refused_unless_allowed() {
+        for text in ["http://127.0.0.1/", "http://10.0.0.1/", "http://169.254.169.254/latest", "http://[::1]/", "http://[::ffff:10.0.0.1]/", "http://0.0.0.0/"] {
+            assert!(check(text, PrivateUrls::Refused).await.is_err(), "{text}");
+            assert!(check(text, PrivateUrls::All).await.is_ok(), "{text}");
+        }
+        assert!(check("http://127.0.0.1:8000/x", PrivateUrls::Loopback).await.is_ok());
+        assert!(check("http://10.0.0.1/", PrivateUrls::Loopback).await.is_err());
+        assert!(check("http://93.184.216.34/", PrivateUrls::Refused).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn only_web_addresses_are_taken() {
+        for text in ["file:///etc/passwd", "javascript:alert(1)", "chat.example", "http://", "http://me:secret@93.184.216.34/"] {
+            assert!(check(text, PrivateUrls::All).await.is_err(), "{text}");
+        }
+    }
+}

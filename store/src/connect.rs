@@ -1,0 +1,157 @@
+//! The one handle on everything durable.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use computetower_jobs::TenantId;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgPool, Postgres};
+
+use crate::error::StoreError;
+use crate::events::{EventHub, EventPublisher};
+use crate::lane::{Lane, connection::PatientConnection};
+use crate::objects::{ObjectSettings, Objects};
+use crate::redis_keys::RedisKeys;
+use crate::vault::{MasterKey, Vault};
+
+/// Where everything is. `Debug` is not derived: the URLs hold passwords.
+#[derive(Clone)]
+pub struct StoreConfig {
+    /// `postgres://…`.
+    pub database_url: String,
+    /// `redis://…`.
+    pub redis_url: String,
+    /// Prefix of all Redis keys.
+    pub redis_prefix: String,
+    /// The object store.
+    pub objects: ObjectSettings,
+    /// The key that wraps the tenants' data keys.
+    pub master_key: MasterKey,
+    /// Connections of each of the two pools.
+    pub pool_size: u32,
+}
+
+/// A handle on Postgres, Redis, the object store and the vault. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) tenant_pool: PgPool,
+    pub(crate) system: PgPool,
+    pub(crate) redis: PatientConnection,
+    pub(crate) redis_client: redis::Client,
+    pub(crate) keys: RedisKeys,
+    pub(crate) connect_options: PgConnectOptions,
+    /// Objects: screenshots, profiles.
+    pub objects: Objects,
+    /// Secrets.
+    pub vault: Vault,
+    /// Messages to workers.
+    pub lane: Lane,
+    /// Live events, out.
+    pub publisher: EventPublisher,
+    hub: Arc<tokio::sync::OnceCell<EventHub>>,
+}
+
+impl Store {
+    /// Connects to all services. Pools connect lazily, so a Postgres that is down for a moment is no failure here;
+    /// Redis and the object store are asked only when they are needed.
+    ///
+    /// # Errors
+    /// When a URL or a key cannot be read.
+    pub async fn connect(config: &StoreConfig) -> Result<Self, StoreError> {
+        let options: PgConnectOptions = config
+            .database_url
+            .parse()
+            .map_err(|error| StoreError::Setting(format!("DATABASE_URL cannot be read: {error}")))?;
+        let options = options.application_name("computetower");
+        let system = pool(config, &options, "computetower_system");
+        let tenant_pool = pool(config, &options, "computetower_tenant");
+        let redis_client = redis::Client::open(config.redis_url.as_str())
+            .map_err(|error| StoreError::Setting(format!("REDIS_URL cannot be read: {error}")))?;
+        let redis = PatientConnection::connect(&redis_client, Duration::from_secs(2)).await?;
+        let keys = RedisKeys::new(&config.redis_prefix);
+        let objects = Objects::new(&config.objects);
+        let vault = Vault::new(config.master_key.clone(), system.clone());
+        let lane = Lane::new(redis.clone(), keys.clone());
+        let publisher = EventPublisher::start(redis.clone(), keys.clone());
+        Ok(Self {
+            tenant_pool,
+            system,
+            redis,
+            redis_client,
+            keys,
+            connect_options: options,
+            objects,
+            vault,
+            lane,
+            publisher,
+            hub: Arc::default(),
+        })
+    }
+
+    /// Applies the migrations under a lock, as the role that logs in.
+    ///
+    /// # Errors
+    /// When Postgres is down, or a migration fails or was changed after it had been applied.
+    pub async fn migrate(config: &StoreConfig) -> Result<(), StoreError> {
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect(&config.database_url)
+            .await?;
+        crate::MIGRATOR.run(&pool).await?;
+        pool.close().await;
+        Ok(())
+    }
+
+    /// A connection on which row-level security shows only what is the tenant's.
+    pub(crate) async fn as_tenant(&self, tenant: TenantId) -> Result<PoolConnection<Postgres>, StoreError> {
+        let mut connection = self.tenant_pool.acquire().await?;
+        // Set for the session, not for a transaction: this function is the only way to such a connection, and it always sets it.
+        sqlx::query("select set_config('app.tenant', $1, false)")
+            .bind(tenant.to_string())
+            .execute(&mut *connection)
+            .await?;
+        Ok(connection)
+    }
+
+    /// The process's one subscription to live events, made when first needed.
+    pub async fn hub(&self) -> &EventHub {
+        self.hub
+            .get_or_init(|| async { EventHub::start(self.redis_client.clone(), self.keys.clone()) })
+            .await
+    }
+
+    /// The names of Redis keys and channels.
+    #[must_use]
+    pub fn keys(&self) -> &RedisKeys {
+        &self.keys
+    }
+
+    /// Asks each service for a sign of life.
+    ///
+    /// # Errors
+    /// The first that does not give one.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        sqlx::query("select 1").execute(&self.system).await?;
+        let mut redis = self.redis.clone();
+        redis::cmd("PING").query_async::<String>(&mut redis).await?;
+        self.objects.ready().await
+    }
+}
+
+fn pool(config: &StoreConfig, options: &PgConnectOptions, role: &'static str) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(config.pool_size)
+        .min_connections(1)
+        .acquire_timeout(Duration::from_secs(10))
+        // A connection that died with Postgres is noticed by the statement that uses it, not by an extra round trip before each.
+        .test_before_acquire(false)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                sqlx::query(sqlx::AssertSqlSafe(format!("set role {role}"))).execute(connection).await?;
+                Ok(())
+            })
+        })
+        .connect_lazy_with(options.clone())
+}

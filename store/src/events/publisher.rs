@@ -1,0 +1,119 @@
+//! Events on their way out: one task per process puts them into Redis in order, many in one round trip.
+
+use std::time::Duration;
+
+use computetower_jobs::{Event, JobId};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::lane::connection::PatientConnection;
+use crate::redis_keys::RedisKeys;
+
+/// Entries of a job's stream that are kept.
+const KEPT: usize = 10_000;
+/// Seconds for which a live job's stream is kept after its last event.
+const LIVE_SECONDS: u64 = 3_600;
+/// The same once the job has ended: from then on Postgres has all of it.
+const ENDED_SECONDS: u64 = 120;
+/// Messages that may wait for Redis. Beyond it, events are dropped here; subscribers find them in Postgres.
+const WAITING: usize = 65_536;
+/// Events of one round trip.
+const BATCH: usize = 256;
+
+enum Message {
+    Event { job: JobId, fence: i64, event: Event },
+    Flush(oneshot::Sender<()>),
+}
+
+/// Publishes events. Cheap to clone; never blocks its caller.
+#[derive(Clone)]
+pub struct EventPublisher {
+    sender: mpsc::Sender<Message>,
+}
+
+impl EventPublisher {
+    pub(crate) fn start(redis: PatientConnection, keys: RedisKeys) -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        tokio::spawn(run(receiver, redis, keys));
+        Self { sender }
+    }
+
+    /// Publishes an event of a running attempt.
+    pub fn publish(&self, job: JobId, attempt: i32, event: Event) {
+        self.send(job, i64::from(attempt) * 2, event);
+    }
+
+    /// Publishes an event that belongs to no attempt (cancelled, queued again): after it, the attempt that ended before is not heard any more.
+    pub fn publish_between(&self, job: JobId, attempts_so_far: i32, event: Event) {
+        self.send(job, i64::from(attempts_so_far) * 2 + 1, event);
+    }
+
+    fn send(&self, job: JobId, fence: i64, event: Event) {
+        if self.sender.try_send(Message::Event { job, fence, event }).is_err() {
+            tracing::warn!(job.id = %job, "too many events wait for Redis; subscribers will read this one from Postgres");
+        }
+    }
+
+    /// Waits until everything published so far has been handed to Redis, or could not be.
+    pub async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        if self.sender.send(Message::Flush(done)).await.is_ok() {
+            let _ = tokio::time::timeout(Duration::from_secs(3), flushed).await;
+        }
+    }
+}
+
+async fn run(mut receiver: mpsc::Receiver<Message>, mut redis: PatientConnection, keys: RedisKeys) {
+    let script = redis::Script::new(include_str!("publish.lua"));
+    let mut batch = Vec::with_capacity(BATCH);
+    while receiver.recv_many(&mut batch, BATCH).await > 0 {
+        let mut pipeline = redis::pipe();
+        let mut events = 0;
+        let mut flushed = Vec::new();
+        let mut waiting = batch.drain(..).peekable();
+        while let Some(message) = waiting.next() {
+            let (job, fence, event) = match message {
+                Message::Flush(done) => {
+                    flushed.push(done);
+                    continue;
+                }
+                Message::Event { job, fence, event } => (job, fence, event),
+            };
+            let mut ended = event.body.is_final();
+            let mut arguments = vec![event];
+            // Events of one job that stand next to each other go in one call.
+            while let Some(Message::Event { event, .. }) =
+                waiting.next_if(|next| matches!(next, Message::Event { job: j, fence: f, .. } if *j == job && *f == fence))
+            {
+                ended |= event.body.is_final();
+                arguments.push(event);
+            }
+            let mut call = script.prepare_invoke();
+            call.key(keys.events(job)).key(keys.fence(job));
+            call.arg(fence).arg(KEPT).arg(if ended { ENDED_SECONDS } else { LIVE_SECONDS });
+            for event in &arguments {
+                call.arg(event.seq).arg(serde_json::to_string(event).unwrap_or_default());
+            }
+            events += arguments.len();
+            pipeline.invoke_script(&call).ignore();
+        }
+        drop(waiting);
+        if events > 0
+            && let Err(error) = publish(&mut redis, &script, &pipeline).await
+        {
+            tracing::warn!(error = %error, events, "events could not be published; subscribers will read them from Postgres");
+        }
+        for done in flushed {
+            let _ = done.send(());
+        }
+    }
+}
+
+async fn publish(redis: &mut PatientConnection, script: &redis::Script, pipeline: &redis::Pipeline) -> redis::RedisResult<()> {
+    match pipeline.query_async::<()>(redis).await {
+        Err(error) if error.code() == Some("NOSCRIPT") => {
+            script.prepare_invoke().load_async(redis).await?;
+            pipeline.query_async::<()>(redis).await
+        }
+        other => other,
+    }
+}

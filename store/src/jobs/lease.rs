@@ -1,0 +1,49 @@
+//! Leases: short, renewed for all jobs of a process in one statement, by Postgres's clock.
+
+use std::time::Duration;
+
+use computetower_jobs::{JobId, LeaseToken, WorkerId};
+
+use crate::connect::Store;
+use crate::error::StoreError;
+
+/// How long a lease holds without being renewed: long enough for a starved machine.
+pub const LEASE: Duration = Duration::from_secs(15);
+/// How often leases are renewed.
+pub const RENEW: Duration = Duration::from_secs(5);
+
+/// A lease that still holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseState {
+    /// The job.
+    pub job: JobId,
+    /// The attempt's token.
+    pub lease: LeaseToken,
+    /// True when somebody wants the job to stop.
+    pub cancel_requested: bool,
+}
+
+impl Store {
+    /// Renews all leases of a process and tells which still hold, and which jobs are to stop.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn renew_leases(&self, worker: WorkerId) -> Result<Vec<LeaseState>, StoreError> {
+        let rows = sqlx::query!(
+            r#"update jobs set lease_until = now() + make_interval(secs => $2)
+               where worker_id = $1 and state = 'running' returning id, lease_token as "lease_token!", cancel_requested"#,
+            worker.0,
+            LEASE.as_secs_f64()
+        )
+        .fetch_all(&self.system)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| LeaseState {
+                job: JobId(row.id),
+                lease: LeaseToken(row.lease_token),
+                cancel_requested: row.cancel_requested,
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,23 @@
+//! Everything durable behind plain functions: Postgres (the record), the apalis-redis lane (the doorbell), events in Redis,
+//! objects in S3, and the vault. It does not know axum or Chromium, and it decides nothing: decisions are in `jobs/`.
+
+pub mod accounts;
+pub mod connect;
+pub mod credentials;
+pub mod error;
+pub mod events;
+pub mod jobs;
+pub mod lane;
+mod leadership;
+pub mod objects;
+pub mod providers;
+pub mod redis_keys;
+pub mod validations;
+pub mod vault;
+pub mod workers;
+
+pub use connect::{Store, StoreConfig};
+pub use error::StoreError;
+
+/// The schema, applied in order under a lock.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");

@@ -1,0 +1,156 @@
+//! Objects in S3: screenshots and encrypted profiles. Keys start with the tenant.
+
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::primitives::ByteStream;
+use computetower_jobs::{CredentialId, JobId, TenantId};
+
+use crate::error::StoreError;
+
+/// How long a presigned URL is good.
+pub const PRESIGNED_FOR: Duration = Duration::from_secs(3_600);
+
+/// Where objects lie.
+#[derive(Clone)]
+pub struct ObjectSettings {
+    /// `http(s)://…`; none for AWS itself.
+    pub endpoint: Option<String>,
+    /// The bucket. It must exist.
+    pub bucket: String,
+    /// The region.
+    pub region: String,
+    /// Access key.
+    pub access_key_id: String,
+    /// Its secret.
+    pub secret_access_key: String,
+}
+
+/// A handle on the bucket.
+#[derive(Clone)]
+pub struct Objects {
+    client: Client,
+    bucket: String,
+}
+
+impl Objects {
+    pub(crate) fn new(settings: &ObjectSettings) -> Self {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
+                aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
+            ))
+            .build_https();
+        let mut config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(http)
+            .region(Region::new(settings.region.clone()))
+            .credentials_provider(Credentials::new(
+                &settings.access_key_id,
+                &settings.secret_access_key,
+                None,
+                None,
+                "computetower",
+            ));
+        if let Some(endpoint) = &settings.endpoint {
+            config = config.endpoint_url(endpoint).force_path_style(true);
+        }
+        Self {
+            client: Client::from_conf(config.build()),
+            bucket: settings.bucket.clone(),
+        }
+    }
+
+    /// Stores an object.
+    ///
+    /// # Errors
+    /// When the object store does not take it.
+    pub async fn put(&self, key: &str, content_type: &str, body: Vec<u8>) -> Result<(), StoreError> {
+        self.client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .content_type(content_type)
+            .body(ByteStream::from(body))
+            .send()
+            .await
+            .map_err(|source| failed("storing", key, source))?;
+        Ok(())
+    }
+
+    /// Reads an object whole.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be read.
+    pub async fn get(&self, key: &str) -> Result<Vec<u8>, StoreError> {
+        let object = self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .send()
+            .await
+            .map_err(|source| failed("reading", key, source))?;
+        let body = object.body.collect().await.map_err(|source| failed("reading", key, source))?;
+        Ok(body.to_vec())
+    }
+
+    /// Removes an object; one that is not there is removed already.
+    ///
+    /// # Errors
+    /// When the object store refuses.
+    pub async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.client
+            .delete_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .send()
+            .await
+            .map_err(|source| failed("removing", key, source))?;
+        Ok(())
+    }
+
+    /// A URL with which anybody can read the object for [`PRESIGNED_FOR`].
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub async fn presigned(&self, key: &str) -> Result<String, StoreError> {
+        let config = PresigningConfig::expires_in(PRESIGNED_FOR).map_err(|source| failed("signing", key, source))?;
+        let request = self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .presigned(config)
+            .await
+            .map_err(|source| failed("signing", key, source))?;
+        Ok(request.uri().to_owned())
+    }
+
+    pub(crate) async fn ready(&self) -> Result<(), StoreError> {
+        self.client
+            .head_bucket()
+            .bucket(&self.bucket)
+            .send()
+            .await
+            .map_err(|source| failed("looking for", &self.bucket, source))?;
+        Ok(())
+    }
+}
+
+fn failed(what: &'static str, key: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+    StoreError::Objects { what, key: key.to_owned(), source: source.into() }
+}
+
+/// The key of a screenshot of a job.
+#[must_use]
+pub fn screenshot_key(tenant: TenantId, job: JobId, attempt: i32, name: &str) -> String {
+    format!("{tenant}/jobs/{job}/{attempt}-{name}.jpg")
+}
+
+/// The key of a credential's encrypted profile.
+#[must_use]
+pub fn profile_key(tenant: TenantId, credential: CredentialId) -> String {
+    format!("{tenant}/profiles/{credential}")
+}

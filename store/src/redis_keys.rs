@@ -1,0 +1,72 @@
+//! Every Redis key and channel, named in one place. `P` is the prefix, `computetower` unless set.
+//!
+//! | key | type | holds |
+//! | --- | --- | --- |
+//! | `P:lane:<queue>:*` | apalis-redis's own keys | messages `{job id, dispatch number}`; all of it may be lost |
+//! | `P:epoch` | string | made by the dispatcher; when it is gone, Redis was wiped |
+//! | `P:events:<job>` | stream, bounded, expires | the job's latest events; entry id = `<seq>-0` |
+//! | `P:fence:<job>` | string, expires | the highest fence that has published for the job |
+//!
+//! | channel | message |
+//! | --- | --- |
+//! | `P:wake:<queue>` | a message was put on the lane |
+//! | `P:events:<job>` | one event, as JSON |
+//! | `P:control` | `cancel <job>` |
+
+use computetower_jobs::{JobId, Queue};
+
+/// Makes the names for one deployment.
+#[derive(Clone, Debug)]
+pub struct RedisKeys {
+    prefix: String,
+}
+
+impl RedisKeys {
+    /// Names under a prefix.
+    #[must_use]
+    pub fn new(prefix: impl Into<String>) -> Self {
+        Self { prefix: prefix.into() }
+    }
+
+    /// The name of a lane, under which apalis-redis makes its own keys.
+    #[must_use]
+    pub fn lane(&self, queue: Queue) -> String {
+        format!("{}:lane:{queue}", self.prefix)
+    }
+
+    /// The mark that Redis has not been wiped.
+    #[must_use]
+    pub fn epoch(&self) -> String {
+        format!("{}:epoch", self.prefix)
+    }
+
+    /// Stream and channel of a job's events.
+    #[must_use]
+    pub fn events(&self, job: JobId) -> String {
+        format!("{}:events:{job}", self.prefix)
+    }
+
+    /// The job of an events channel.
+    #[must_use]
+    pub fn job_of_channel(&self, channel: &str) -> Option<JobId> {
+        channel.strip_prefix(&self.prefix)?.strip_prefix(":events:")?.parse().ok()
+    }
+
+    /// The fence of a job's events.
+    #[must_use]
+    pub fn fence(&self, job: JobId) -> String {
+        format!("{}:fence:{job}", self.prefix)
+    }
+
+    /// The channel that wakes the workers of a queue.
+    #[must_use]
+    pub fn wake(&self, queue: Queue) -> String {
+        format!("{}:wake:{queue}", self.prefix)
+    }
+
+    /// The channel on which running jobs are told to stop.
+    #[must_use]
+    pub fn control(&self) -> String {
+        format!("{}:control", self.prefix)
+    }
+}

@@ -1,0 +1,150 @@
+//! Worker processes: who is there, and the advisory lock by which Postgres itself knows that one has died.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use computetower_jobs::{Queue, WorkerId};
+use sqlx::{ConnectOptions, PgConnection};
+
+use crate::connect::Store;
+use crate::error::StoreError;
+
+/// How often a worker shows that it lives.
+pub const BEAT: Duration = Duration::from_millis(500);
+/// Silence after which a worker without its lock is taken for dead, in milliseconds.
+pub const SILENCE_MS: i64 = 1_500;
+
+/// A worker process that says it is there.
+#[derive(Clone, Debug)]
+pub struct WorkerRow {
+    /// Its id.
+    pub id: WorkerId,
+    /// Host, process id and a random part.
+    pub name: String,
+    /// The queues it takes jobs from.
+    pub queues: Vec<String>,
+    /// Where it runs.
+    pub host: String,
+    /// Its process id there.
+    pub pid: i32,
+    /// When it came.
+    pub started_at: DateTime<Utc>,
+    /// When it last showed that it lives.
+    pub heartbeat_at: DateTime<Utc>,
+    /// How many jobs it runs.
+    pub running: i64,
+}
+
+/// A worker's presence: a connection that holds an advisory lock. Postgres frees the lock when the connection ends, however the
+/// process ended, so others notice a dead process without waiting for its leases.
+pub struct Presence {
+    connection: Option<PgConnection>,
+    store: Store,
+    id: WorkerId,
+    lock_key: i64,
+}
+
+impl Store {
+    /// Announces a worker process.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn register_worker(&self, id: WorkerId, name: &str, queues: &[Queue], host: &str) -> Result<Presence, StoreError> {
+        let lock_key = i64::from_be_bytes(id.0.as_bytes()[8..].try_into().unwrap_or_default()) & i64::MAX;
+        let names: Vec<String> = queues.iter().map(|queue| queue.name().to_owned()).collect();
+        sqlx::query!(
+            "insert into workers (id, name, queues, host, pid, lock_key) values ($1, $2, $3, $4, $5, $6)",
+            id.0,
+            name,
+            &names,
+            host,
+            i32::try_from(std::process::id()).unwrap_or(i32::MAX),
+            lock_key
+        )
+        .execute(&self.system)
+        .await?;
+        let mut presence = Presence { connection: None, store: self.clone(), id, lock_key };
+        presence.beat().await?;
+        Ok(presence)
+    }
+
+    /// Workers that live, newest first, at most 1,000.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn live_workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select w.id, w.name, w.queues, w.host, w.pid, w.started_at, w.heartbeat_at,
+                      (select count(*) from jobs j where j.worker_id = w.id and j.state = 'running') as "running!"
+               from workers w
+               where w.stopped_at is null and w.heartbeat_at > now() - interval '15 seconds'
+               order by w.started_at desc limit 1000"#
+        )
+        .fetch_all(&self.system)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| WorkerRow {
+                id: WorkerId(row.id),
+                name: row.name,
+                queues: row.queues,
+                host: row.host,
+                pid: row.pid,
+                started_at: row.started_at,
+                heartbeat_at: row.heartbeat_at,
+                running: row.running,
+            })
+            .collect())
+    }
+
+    /// Forgets workers that have been gone for a day and own no job any more.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn forget_old_workers(&self) -> Result<u64, StoreError> {
+        let done = sqlx::query!(
+            "delete from workers w where w.heartbeat_at < now() - interval '1 day'
+             and not exists (select 1 from jobs j where j.worker_id = w.id)"
+        )
+        .execute(&self.system)
+        .await?;
+        Ok(done.rows_affected())
+    }
+}
+
+impl Presence {
+    /// Shows that the process lives; takes the lock again on a new connection when the old one ended.
+    ///
+    /// # Errors
+    /// When Postgres does not answer. The next beat tries again.
+    pub async fn beat(&mut self) -> Result<(), StoreError> {
+        if self.connection.is_none() {
+            let mut connection = self.store.connect_options.connect().await?;
+            sqlx::query("set role computetower_system").execute(&mut connection).await?;
+            sqlx::query!("select pg_advisory_lock($1)", self.lock_key).execute(&mut connection).await?;
+            self.connection = Some(connection);
+        }
+        let Some(connection) = &mut self.connection else {
+            return Ok(());
+        };
+        let beaten = sqlx::query!("update workers set heartbeat_at = now(), stopped_at = null where id = $1", self.id.0)
+            .execute(connection)
+            .await;
+        if beaten.is_err() {
+            self.connection = None;
+        }
+        beaten?;
+        Ok(())
+    }
+
+    /// Says that the process ends by its own will.
+    ///
+    /// # Errors
+    /// When Postgres does not answer; then the lock tells it all the same.
+    pub async fn leave(self) -> Result<(), StoreError> {
+        sqlx::query!("update workers set stopped_at = now() where id = $1", self.id.0)
+            .execute(&self.store.system)
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,269 @@
+//! The answers over HTTP: streams, polling, whole. WebSockets are in `sockets`.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+
+use async_stream::stream;
+use axum::body::Body;
+use axum::extract::{Path, Query};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures::StreamExt;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::echo;
+use crate::run::{End, Run, Step};
+use crate::shape::Transport;
+use crate::state::{At, Shared};
+
+pub(crate) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/{shape}/api/ask", post(ask))
+        .route("/{shape}/api/runs/{run}", get(so_far))
+        .route("/{shape}/api/runs/{run}/messages", get(several))
+        .route("/{shape}/api/runs/{run}/events", get(events))
+        .route("/{shape}/api/runs/{run}/stop", post(stop))
+        .route("/{shape}/ws", get(crate::sockets::open))
+}
+
+#[derive(Debug, Deserialize)]
+struct Question {
+    message: String,
+    #[serde(default)]
+    conversation: Option<String>,
+}
+
+/// Takes a question, unless it is one that is refused (which is written down all the same).
+pub(crate) fn take(
+    at: &At,
+    message: &str,
+    conversation: Option<&str>,
+) -> Result<Arc<Run>, echo::Refusal> {
+    match echo::refusal(message) {
+        Some(refusal) => {
+            at.record().asked.push(message.to_owned());
+            Err(refusal)
+        }
+        None => Ok(Run::start(at, message, conversation)),
+    }
+}
+
+async fn ask(at: At, headers: HeaderMap, Json(question): Json<Question>) -> Response {
+    if !at.signed_in(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    if question.message.trim().is_empty() {
+        return (StatusCode::UNPROCESSABLE_ENTITY, "empty message").into_response();
+    }
+    let run = match take(&at, &question.message, question.conversation.as_deref()) {
+        Ok(run) => run,
+        Err(refusal) => {
+            let status =
+                StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let body = Json(json!({"error": {"message": refusal.says}}));
+            return (status, [(header::RETRY_AFTER, "30")], body).into_response();
+        }
+    };
+    match at.shape.transport {
+        Transport::SseDelta => streamed("text/event-stream", &run, deltas(&at, &run)),
+        Transport::SseCumulative => streamed(
+            "text/event-stream",
+            &run,
+            cumulative(&at, &run, &question.message),
+        ),
+        Transport::Ndjson => streamed("application/x-ndjson", &run, lines(&at, &run)),
+        Transport::Whole | Transport::Typed => whole(&at, &run).await,
+        _ => Json(json!({"run": run.id})).into_response(),
+    }
+}
+
+type Piece = Result<String, io::Error>;
+
+fn streamed(
+    kind: &'static str,
+    run: &Run,
+    body: impl futures::Stream<Item = Piece> + Send + 'static,
+) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
+    let run = [("x-run", run.id.clone())];
+    (headers, run, Body::from_stream(body)).into_response()
+}
+
+/// What a stream ends with when the answer is cut: an error, so that the connection breaks.
+fn broken() -> Piece {
+    Err(io::Error::new(
+        io::ErrorKind::ConnectionReset,
+        "asked to cut the answer",
+    ))
+}
+
+fn deltas(at: &At, run: &Arc<Run>) -> impl futures::Stream<Item = Piece> + Send + use<> {
+    let id = format!("chatcmpl-{}", run.id);
+    let event = move |delta: serde_json::Value, finish: Option<&str>| {
+        let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
+        let body = json!({"id": id, "object": "chat.completion.chunk", "model": "echo-1", "choices": [choice]});
+        Ok(format!("data: {body}\n\n"))
+    };
+    let steps = run.follow(at);
+    stream! {
+        yield Ok(": welcome\n\n".to_owned());
+        yield event(json!({"role": "assistant", "content": ""}), None);
+        for await step in steps {
+            match step {
+                Step::Piece(text) => yield event(json!({"content": text}), None),
+                Step::End(End::Cut) => yield broken(),
+                Step::End(_) => {
+                    yield event(json!({}), Some("stop"));
+                    yield Ok("data: [DONE]\n\n".to_owned());
+                }
+            }
+        }
+    }
+}
+
+fn cumulative(
+    at: &At,
+    run: &Arc<Run>,
+    question: &str,
+) -> impl futures::Stream<Item = Piece> + Send + use<> {
+    let event = |body: serde_json::Value| Ok(format!("event: message\ndata: {body}\n\n"));
+    let message = |text: &str, status: &str| json!({"type": "message", "message": {"author": {"role": "assistant"}, "content": {"parts": [text]}, "status": status}});
+    let title = echo::normal(question);
+    let steps = run.follow(at);
+    stream! {
+        let mut text = String::new();
+        for await step in steps {
+            match step {
+                Step::Piece(piece) => {
+                    text.push_str(&piece);
+                    yield event(message(&text, "in_progress"));
+                }
+                Step::End(End::Cut) => yield broken(),
+                Step::End(_) => {
+                    yield event(message(&text, "finished"));
+                    yield event(json!({"type": "title", "title": title}));
+                }
+            }
+        }
+    }
+}
+
+fn lines(at: &At, run: &Arc<Run>) -> impl futures::Stream<Item = Piece> + Send + use<> {
+    let steps = run.follow(at);
+    let line = |body: serde_json::Value| Ok(format!("{body}\n"));
+    stream! {
+        yield line(json!({"kind": "start", "model": "echo-1"}));
+        for await step in steps {
+            match step {
+                Step::Piece(text) => yield line(json!({"kind": "text", "value": text})),
+                Step::End(End::Cut) => yield broken(),
+                Step::End(_) => yield line(json!({"kind": "end"})),
+            }
+        }
+    }
+}
+
+async fn whole(at: &At, run: &Arc<Run>) -> Response {
+    let mut steps = pin!(run.follow(at));
+    let mut reply = String::new();
+    while let Some(step) = steps.next().await {
+        match step {
+            Step::Piece(text) => reply.push_str(&text),
+            Step::End(End::Cut) => {
+                let body = Json(json!({"error": {"message": echo::CUT_TEXT}}));
+                return (StatusCode::BAD_GATEWAY, body).into_response();
+            }
+            Step::End(_) => {}
+        }
+    }
+    Json(json!({"reply": reply, "tokens": reply.split_whitespace().count()})).into_response()
+}
+
+fn run_of(at: &At, headers: &HeaderMap, id: &str) -> Result<Arc<Run>, StatusCode> {
+    if !at.signed_in(headers) {
+        return Err(StatusCode::UNAUTHORIZED);
+    }
+    at.record()
+        .runs
+        .get(id)
+        .cloned()
+        .ok_or(StatusCode::NOT_FOUND)
+}
+
+fn state(end: Option<End>) -> &'static str {
+    match end {
+        None => "running",
+        Some(End::Whole) => "done",
+        Some(End::Stopped) => "stopped",
+        Some(End::Cut) => "cut",
+    }
+}
+
+async fn so_far(at: At, headers: HeaderMap, Path((_, id)): Path<(String, String)>) -> Response {
+    match run_of(&at, &headers, &id) {
+        Ok(run) => {
+            let (pieces, end) = run.so_far();
+            Json(json!({"state": state(end), "text": pieces.concat()})).into_response()
+        }
+        Err(status) => status.into_response(),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct After {
+    #[serde(default)]
+    after: usize,
+}
+
+async fn several(
+    at: At,
+    headers: HeaderMap,
+    Path((_, id)): Path<(String, String)>,
+    Query(asked): Query<After>,
+) -> Response {
+    match run_of(&at, &headers, &id) {
+        Ok(run) => {
+            let (pieces, end) = run.so_far();
+            let new = pieces.get(asked.after..).unwrap_or_default();
+            Json(json!({"state": state(end), "messages": new})).into_response()
+        }
+        Err(status) => status.into_response(),
+    }
+}
+
+async fn events(at: At, headers: HeaderMap, Path((_, id)): Path<(String, String)>) -> Response {
+    let run = match run_of(&at, &headers, &id) {
+        Ok(run) => run,
+        Err(status) => return status.into_response(),
+    };
+    let steps = run.follow(&at).map(|step| {
+        let (name, data) = match step {
+            Step::Piece(text) => ("token", json!({"t": text})),
+            Step::End(end) => ("end", json!({"state": state(Some(end))})),
+        };
+        Ok::<_, Infallible>(format!("event: {name}\ndata: {data}\n\n"))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
+    (headers, Body::from_stream(steps)).into_response()
+}
+
+async fn stop(at: At, headers: HeaderMap, Path((_, id)): Path<(String, String)>) -> Response {
+    match run_of(&at, &headers, &id) {
+        Ok(run) => {
+            run.stop();
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(status) => status.into_response(),
+    }
+}

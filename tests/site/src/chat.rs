@@ -1,0 +1,143 @@
+//! The chat pages and the conversations that the server keeps.
+
+use std::sync::Arc;
+
+use axum::extract::Path;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use crate::shape::{Input, Login, Look, Shape};
+use crate::state::{At, Shared};
+
+pub(crate) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/{shape}", get(slash))
+        .route("/{shape}/", get(front))
+        .route("/{shape}/inner", get(inner))
+        .route("/{shape}/c/{conversation}", get(kept))
+        .route("/{shape}/api/me", get(me))
+        .route("/{shape}/api/conversations", post(new_conversation))
+}
+
+async fn slash(at: At) -> Redirect {
+    Redirect::permanent(&format!("{}/", at.base()))
+}
+
+async fn front(at: At, headers: HeaderMap) -> Response {
+    // A single-page app is served to everyone, and finds out by itself whether someone is signed in.
+    if at.shape.login != Login::Token && !at.signed_in(&headers) {
+        return to_login(&at);
+    }
+    at.record().pages += 1;
+    if at.shape.looks(Look::Frame) {
+        let page = include_str!("../assets/frame.html").replace("{{base}}", &at.base());
+        return Html(page).into_response();
+    }
+    Html(page(&at, None)).into_response()
+}
+
+fn to_login(at: &At) -> Response {
+    Redirect::to(&format!("{}/login", at.base())).into_response()
+}
+
+async fn inner(at: At, headers: HeaderMap) -> Response {
+    if !at.signed_in(&headers) {
+        return to_login(&at);
+    }
+    Html(page(&at, None)).into_response()
+}
+
+async fn kept(at: At, headers: HeaderMap, Path((_, id)): Path<(String, String)>) -> Response {
+    if !at.signed_in(&headers) {
+        return to_login(&at);
+    }
+    if !at
+        .record()
+        .conversations
+        .iter()
+        .any(|(known, _)| *known == id)
+    {
+        return Redirect::to(&format!("{}/", at.base())).into_response();
+    }
+    at.record().pages += 1;
+    Html(page(&at, Some(&id))).into_response()
+}
+
+async fn me(at: At, headers: HeaderMap) -> Response {
+    if at.signed_in(&headers) {
+        Json(json!({"name": "Ada"})).into_response()
+    } else {
+        StatusCode::UNAUTHORIZED.into_response()
+    }
+}
+
+async fn new_conversation(at: At, headers: HeaderMap) -> Response {
+    if !at.signed_in(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    at.record().conversations.push((id.clone(), Vec::new()));
+    Json(json!({"id": id})).into_response()
+}
+
+/// The page; what it shall look like is given to its script as JSON.
+fn page(at: &At, conversation: Option<&str>) -> String {
+    let facts = facts(at, conversation).to_string().replace('<', "\\u003c");
+    let never = if at.shape.looks(Look::NeverLoaded) {
+        "<img src=\"/never.png\" alt=\"\" width=\"1\" height=\"1\">"
+    } else {
+        ""
+    };
+    include_str!("../assets/chat.html")
+        .replace("{{title}}", title(at.shape))
+        .replace("{{never}}", never)
+        .replace("{{facts}}", &facts)
+}
+
+fn title(shape: &Shape) -> &'static str {
+    match shape.input {
+        Input::Shadow => "Help desk",
+        Input::Line => "Ask us",
+        _ => "Assistant",
+    }
+}
+
+fn facts(at: &At, conversation: Option<&str>) -> Value {
+    let shape = at.shape;
+    let record = at.record();
+    let mut messages = Vec::new();
+    let turns = record
+        .conversations
+        .iter()
+        .find(|(id, _)| Some(id.as_str()) == conversation)
+        .map(|(_, turns)| turns.as_slice())
+        .unwrap_or_default();
+    for turn in turns {
+        let (pieces, end) = turn.run.so_far();
+        messages.push(json!({"role": "user", "text": turn.question}));
+        messages.push(json!({"role": "bot", "text": pieces.concat(), "run": turn.run.id, "done": end.is_some()}));
+    }
+    let history: Vec<Value> = record
+        .conversations
+        .iter()
+        .filter_map(|(id, turns)| Some(json!({"id": id, "title": turns.first()?.question})))
+        .collect();
+    json!({
+        "base": at.base(),
+        "shape": shape.name,
+        "signedIn": shape.login != Login::None,
+        "token": shape.login == Login::Token,
+        "input": shape.input.word(),
+        "transport": shape.transport.word(),
+        "busy": shape.busy.word(),
+        "skin": shape.skin.word(),
+        "looks": shape.looks.iter().map(|look| look.word()).collect::<Vec<_>>(),
+        "title": title(shape),
+        "conversation": conversation,
+        "messages": messages,
+        "history": history,
+    })
+}

@@ -1,0 +1,425 @@
+//! The list of shapes: how a person signs in, types, and sees the answer, for each app that the site serves.
+//!
+//! Only descriptions; the pages are in `assets/`, the servers behind them in `login`, `chat` and `answers`.
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$one:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name { $($(#[$one])* $variant,)* }
+        impl $name {
+            /// The word by which the page's script knows it.
+            pub fn word(self) -> &'static str {
+                match self { $($name::$variant => $word,)* }
+            }
+        }
+    };
+}
+
+words! {
+    /// How a person signs in.
+    Login {
+        /// No login at all.
+        None = "none",
+        /// A form with labels, autocomplete and a CSRF token, answered by a new page. Wrong: `role=alert`.
+        Classic = "classic",
+        /// Inputs in no form, named by `aria-label` alone; a plain button and a script. Wrong: plain text.
+        Bare = "bare",
+        /// E-mail page, then password page, both with a decoy search form and a newsletter form. Wrong: `role=alert`.
+        TwoPages = "two-pages",
+        /// The password field unfolds after the name was sent; in German. Wrong: plain text.
+        Unfold = "unfold",
+        /// One password and no name. Wrong: plain text.
+        Code = "code",
+        /// Tabs in Spanish: three password inputs of which one is visible, and a trap field off screen that refuses the login when filled.
+        Tabs = "tabs",
+        /// A show-password button without type beside the submit button, and a button for single sign-on before it.
+        Eye = "eye",
+        /// A dialog made by script shortly after a landing page has loaded; controlled inputs.
+        Dialog = "dialog",
+        /// The same dialog, made only when "Log in" in the header is pressed.
+        DialogAsked = "dialog-asked",
+        /// A single-page app that keeps its token in local storage and sets no cookie.
+        Token = "token",
+        /// The form lives in an iframe of the same origin.
+        Frame = "frame",
+        /// The form lives in nested open shadow roots.
+        Shadow = "shadow",
+        /// Password page, then a page that asks for six digits sent by e-mail ([`crate::Site::code`]).
+        MailCode = "mail-code",
+    }
+}
+
+words! {
+    /// Where a person types.
+    Input {
+        /// A textarea and an icon button that has no name.
+        TextareaIcon = "textarea-icon",
+        /// A textarea; Enter sends; no button.
+        TextareaEnter = "textarea-enter",
+        /// A `contenteditable` with role textbox and a button "Send".
+        Editable = "editable",
+        /// A single-line input; Enter sends; no button, no form.
+        Line = "line",
+        /// A `contenteditable` in a shadow root inside a shadow root.
+        Shadow = "shadow",
+        /// A textarea in a form; the button is disabled until something is typed and turns into a stop button.
+        Toggle = "toggle",
+    }
+}
+
+words! {
+    /// How the answer travels.
+    Transport {
+        /// `fetch`, `text/event-stream`, JSON deltas as in OpenAI's API.
+        SseDelta = "sse-delta",
+        /// `fetch`, `text/event-stream`, each event holds the whole text so far.
+        SseCumulative = "sse-cumulative",
+        /// `EventSource` with named events.
+        EventSource = "event-source",
+        /// `fetch`, one JSON object for each line.
+        Ndjson = "ndjson",
+        /// WebSocket, JSON in text frames, heartbeats in between.
+        WsText = "ws-text",
+        /// WebSocket, binary frames: operation, then UTF-8.
+        WsBinary = "ws-binary",
+        /// `XMLHttpRequest` again and again, each with the text so far.
+        Poll = "poll",
+        /// One `XMLHttpRequest` that brings the whole answer.
+        Whole = "whole",
+        /// As `Whole`, then typed out by a timer.
+        Typed = "typed",
+        /// Polled, each block of the answer as a message of its own.
+        Several = "several",
+    }
+}
+
+words! {
+    /// How the page shows that the answer is still coming.
+    Busy {
+        /// A stop button is there.
+        StopButton = "stop-button",
+        /// Field and button are disabled.
+        ComposerDisabled = "composer-disabled",
+        /// `aria-busy` on the message.
+        AriaBusy = "aria-busy",
+        /// An SVG spinner animated by SMIL.
+        SvgSpinner = "svg-spinner",
+        /// A blinking cursor made by a CSS animation.
+        CssCursor = "css-cursor",
+        /// Nothing at all.
+        Nothing = "nothing",
+    }
+}
+
+words! {
+    /// The markup of the messages.
+    Skin {
+        /// `div`s with speaking class names.
+        Bubbles = "bubbles",
+        /// `article`s in a `main`.
+        Articles = "articles",
+        /// `div`s with meaningless class names, nothing to tell the two sides apart but place and colour.
+        Hashed = "hashed",
+        /// A list in a `role=log` region.
+        Log = "log",
+    }
+}
+
+words! {
+    /// What else the page does.
+    Look {
+        /// Author names, time stamps, and copy and rating buttons around messages.
+        Furniture = "furniture",
+        /// Headings for screen readers ("You said:") before each message.
+        SrOnly = "sr-only",
+        /// Code blocks have a bar with language and copy button, and line numbers.
+        CodeBar = "code-bar",
+        /// Questions are repeated in a list beside the chat and in the title.
+        SideHistory = "side-history",
+        /// The whole list is rebuilt by `innerHTML` at every piece.
+        Rerender = "rerender",
+        /// A greeting stands as first message.
+        Welcome = "welcome",
+        /// A large heading, and a composer that is thrown away and made anew after the first question.
+        Landing = "landing",
+        /// A dialog covers the page until it is closed.
+        WelcomeDialog = "welcome-dialog",
+        /// A cookie notice lies over field and send button until it is answered.
+        CookieNotice = "cookie-notice",
+        /// Newest message first in the document, turned round by CSS.
+        ColumnReverse = "column-reverse",
+        /// Only the last three messages are in the document.
+        Virtual = "virtual",
+        /// Conversations are kept by the server under `/c/<id>` and shown again after a reload.
+        Kept = "kept",
+        /// A search box above the chat.
+        Search = "search",
+        /// "Thinking…" stands where the answer will be.
+        Thinking = "thinking",
+        /// Buttons with follow-up questions appear after an answer.
+        Chips = "chips",
+        /// The chat is put into the page more than a second after it has loaded.
+        Late = "late",
+        /// The chat is in an iframe of the same origin.
+        Frame = "frame",
+        /// An image of the page never finishes loading.
+        NeverLoaded = "never-loaded",
+        /// A button "New chat" empties the conversation.
+        NewChat = "new-chat",
+        /// Error messages are plain text with no role.
+        QuietErrors = "quiet-errors",
+    }
+}
+
+/// One app.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// Short name; the app lives under `/<name>/`.
+    pub name: &'static str,
+    /// What this shape is for.
+    pub about: &'static str,
+    /// How a person signs in.
+    pub login: Login,
+    /// Where a person types.
+    pub input: Input,
+    /// How the answer travels.
+    pub transport: Transport,
+    /// How the page shows that the answer is still coming.
+    pub busy: Busy,
+    /// The markup of the messages.
+    pub skin: Skin,
+    /// What else the page does.
+    pub looks: &'static [Look],
+}
+
+impl Shape {
+    /// Whether the page has this look.
+    pub fn looks(&self, look: Look) -> bool {
+        self.looks.contains(&look)
+    }
+}
+
+/// The shape of this name.
+pub fn find(name: &str) -> Option<&'static Shape> {
+    SHAPES.iter().find(|shape| shape.name == name)
+}
+
+/// Every app that the site serves, the easiest first.
+pub const SHAPES: &[Shape] = &[
+    Shape {
+        name: "classic-sse",
+        about: "the easy case: labelled form, textarea and button, OpenAI-like stream, stop button",
+        login: Login::Classic,
+        input: Input::TextareaIcon,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Bubbles,
+        looks: &[Look::Welcome, Look::NewChat],
+    },
+    Shape {
+        name: "open-sse",
+        about: "the easiest case: no login, textarea and button, OpenAI-like stream, stop button",
+        login: Login::None,
+        input: Input::TextareaIcon,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Bubbles,
+        looks: &[],
+    },
+    Shape {
+        name: "kept-sse",
+        about: "conversations are kept by the server: is the question already there after a reload?",
+        login: Login::Classic,
+        input: Input::TextareaIcon,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Articles,
+        looks: &[
+            Look::Kept,
+            Look::SideHistory,
+            Look::Landing,
+            Look::Furniture,
+            Look::NewChat,
+        ],
+    },
+    Shape {
+        name: "two-step-ws",
+        about: "two login pages with decoys; answer in WebSocket text frames; blinking cursor alone",
+        login: Login::TwoPages,
+        input: Input::TextareaEnter,
+        transport: Transport::WsText,
+        busy: Busy::CssCursor,
+        skin: Skin::Log,
+        looks: &[Look::Furniture, Look::Welcome],
+    },
+    Shape {
+        name: "unfold-poll",
+        about: "two login steps on one German page; polled answer; aria-busy",
+        login: Login::Unfold,
+        input: Input::Line,
+        transport: Transport::Poll,
+        busy: Busy::AriaBusy,
+        skin: Skin::Bubbles,
+        looks: &[Look::Search],
+    },
+    Shape {
+        name: "bare-dom",
+        about: "the poor page: inputs in no form, no send button, whole answer typed out by a timer, no sign of being busy",
+        login: Login::Bare,
+        input: Input::TextareaEnter,
+        transport: Transport::Typed,
+        busy: Busy::Nothing,
+        skin: Skin::Hashed,
+        looks: &[Look::QuietErrors],
+    },
+    Shape {
+        name: "shadow-eventsource",
+        about: "chat in nested shadow roots, decoy search outside, EventSource, SVG spinner",
+        login: Login::None,
+        input: Input::Shadow,
+        transport: Transport::EventSource,
+        busy: Busy::SvgSpinner,
+        skin: Skin::Bubbles,
+        looks: &[Look::Search, Look::Welcome],
+    },
+    Shape {
+        name: "code-ndjson",
+        about: "an access code and no user name; contenteditable; NDJSON; questions repeated in a side list",
+        login: Login::Code,
+        input: Input::Editable,
+        transport: Transport::Ndjson,
+        busy: Busy::StopButton,
+        skin: Skin::Articles,
+        looks: &[Look::SideHistory, Look::NewChat],
+    },
+    Shape {
+        name: "tabs-cumulative",
+        about: "three password fields of which one shows, a trap field; cumulative events; the list rebuilt at each piece",
+        login: Login::Tabs,
+        input: Input::Toggle,
+        transport: Transport::SseCumulative,
+        busy: Busy::StopButton,
+        skin: Skin::Bubbles,
+        looks: &[Look::Rerender, Look::Furniture],
+    },
+    Shape {
+        name: "eye-binary",
+        about: "show-password and single sign-on buttons; binary frames; composer disabled; newest message first in the document",
+        login: Login::Eye,
+        input: Input::TextareaIcon,
+        transport: Transport::WsBinary,
+        busy: Busy::ComposerDisabled,
+        skin: Skin::Hashed,
+        looks: &[Look::ColumnReverse, Look::Welcome],
+    },
+    Shape {
+        name: "dialog-whole",
+        about: "login in a dialog made by script; the whole answer in one response",
+        login: Login::Dialog,
+        input: Input::Line,
+        transport: Transport::Whole,
+        busy: Busy::SvgSpinner,
+        skin: Skin::Log,
+        looks: &[],
+    },
+    Shape {
+        name: "asked-dialog-ndjson",
+        about: "the login dialog opens only on a press; virtual list, rebuilt at each piece, no sign of being busy",
+        login: Login::DialogAsked,
+        input: Input::Editable,
+        transport: Transport::Ndjson,
+        busy: Busy::Nothing,
+        skin: Skin::Hashed,
+        looks: &[Look::Virtual, Look::Rerender],
+    },
+    Shape {
+        name: "token-sse",
+        about: "single-page app, token in local storage, late rendering, an image that never loads, code blocks with bars",
+        login: Login::Token,
+        input: Input::Toggle,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Articles,
+        looks: &[Look::Late, Look::NeverLoaded, Look::CodeBar, Look::Chips],
+    },
+    Shape {
+        name: "several-poll",
+        about: "one answer as several messages, polled, no sign of being busy",
+        login: Login::None,
+        input: Input::TextareaEnter,
+        transport: Transport::Several,
+        busy: Busy::Nothing,
+        skin: Skin::Bubbles,
+        looks: &[Look::Welcome, Look::Furniture],
+    },
+    Shape {
+        name: "furnished-sse",
+        about: "furniture everywhere: authors, times, buttons, screen-reader headings, code bars, thinking, chips, side list, search",
+        login: Login::None,
+        input: Input::Toggle,
+        transport: Transport::SseDelta,
+        busy: Busy::CssCursor,
+        skin: Skin::Articles,
+        looks: &[
+            Look::Furniture,
+            Look::SrOnly,
+            Look::CodeBar,
+            Look::Thinking,
+            Look::Chips,
+            Look::SideHistory,
+            Look::Search,
+            Look::Welcome,
+        ],
+    },
+    Shape {
+        name: "notice-eventsource",
+        about: "a cookie notice lies over field and button until it is answered",
+        login: Login::None,
+        input: Input::TextareaIcon,
+        transport: Transport::EventSource,
+        busy: Busy::StopButton,
+        skin: Skin::Hashed,
+        looks: &[Look::CookieNotice],
+    },
+    Shape {
+        name: "overlay-ws",
+        about: "a welcome dialog covers the chat and makes it inert until it is closed",
+        login: Login::None,
+        input: Input::TextareaIcon,
+        transport: Transport::WsText,
+        busy: Busy::StopButton,
+        skin: Skin::Log,
+        looks: &[Look::WelcomeDialog, Look::Thinking],
+    },
+    Shape {
+        name: "framed-cumulative",
+        about: "login form and chat each in an iframe of the same origin",
+        login: Login::Frame,
+        input: Input::Toggle,
+        transport: Transport::SseCumulative,
+        busy: Busy::AriaBusy,
+        skin: Skin::Bubbles,
+        looks: &[Look::Frame, Look::Furniture],
+    },
+    Shape {
+        name: "shadow-fields-poll",
+        about: "login form in nested shadow roots",
+        login: Login::Shadow,
+        input: Input::TextareaIcon,
+        transport: Transport::Poll,
+        busy: Busy::ComposerDisabled,
+        skin: Skin::Articles,
+        looks: &[Look::Welcome],
+    },
+    Shape {
+        name: "mail-code-sse",
+        about: "six digits sent by e-mail are asked after the password",
+        login: Login::MailCode,
+        input: Input::TextareaIcon,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Bubbles,
+        looks: &[],
+    },
+];

@@ -1,0 +1,329 @@
+"""Drives real chat apps through `computetower up`, knowing of each only its address and an account.
+
+    run.sh check [--deep] [NAME...]        all targets without a name; status 1 when anything is not right
+
+Each target is installed, started and registered; then it is asked a plain, a
+markdown, a long and a stalling question, whole and streamed. `--deep` adds
+twenty questions in a row, five at once, and one that needs the conversation's
+history. Where there is a login, a wrong password has to end in
+`invalid_credentials`. The answers are computed (echo_model.py), not judged.
+
+Environment: COMPUTETOWER (the program; target/debug/computetower), CHROMIUM, KEEP_LOG=1 (keeps `up`'s log).
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import echo_model
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PROFILE = {"dev": "debug"}.get(os.environ.get("PROFILE", "dev"), os.environ.get("PROFILE"))
+PROGRAM = os.environ.get("COMPUTETOWER", str(ROOT / "target" / PROFILE / "computetower"))
+QUESTIONS = {
+    "plain": "What is the colour of pears in {name} {n}?",
+    "markdown": "Please put pears into markdown for {name} {n}",
+    "long": "Tell me a long story of {name} {n}",
+    "stall": "You may stall before you answer {name} {n}",
+}
+
+
+def reduced(text):
+    """Letters and digits alone, in order: what a page cannot help but keep of a Markdown answer.
+
+    The language of a code block goes too, since few pages show it.
+    """
+    return re.sub(r"[\W_]+", "", re.sub(r"^```\w*", "```", text, flags=re.MULTILINE))
+
+
+def keeps_structure(text):
+    """Whether a markdown answer still has its heading, lists, code block and table."""
+    shapes = [r"^#{1,6} Section", r"^[-*+] pear", r"^1[.)] first", r"^```", r"^ {4}return \[1, 2, 3\]", r"^\|.*pear.*\|"]
+    return all(re.search(shape, text, re.MULTILINE) for shape in shapes) and "**" in text
+
+
+class Tower:
+    """A `computetower up` of its own, on an empty data folder."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="computetower-targets."))
+        self.folder.chmod(0o755)
+        self.log = self.folder / "up.log"
+        environment = {
+            **os.environ,
+            "COMPUTETOWER_DATA_DIR": str(self.folder / "data"),
+            "COMPUTETOWER_BIND": "127.0.0.1:0",
+            "COMPUTETOWER_ALLOW_PRIVATE_URLS": "loopback",
+        }
+        self.process = subprocess.Popen(
+            [PROGRAM, "up"], stdin=subprocess.DEVNULL, stdout=self.log.open("wb"), stderr=subprocess.STDOUT, env=environment
+        )
+
+    def wait_until_ready(self):
+        until = time.monotonic() + 120
+        while time.monotonic() < until:
+            text = self.log.read_text(errors="replace")
+            if self.process.poll() is not None:
+                raise RuntimeError(f"computetower up ended while starting:\n{text[-3000:]}")
+            found = {word: re.search(rf"^ *{word} +(\S+)", text, re.MULTILINE) for word in ("address", "api key", "admin key")}
+            if all(found.values()):
+                self.address, self.api_key, self.admin_key = (match.group(1) for match in found.values())
+                return
+            time.sleep(0.2)
+        raise RuntimeError(f"computetower up was not ready in two minutes:\n{text[-3000:]}")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        if os.environ.get("KEEP_LOG"):
+            print(f"the log is {self.log}")
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def call(self, method, path, key=None, body=None, timeout=180):
+        request = urllib.request.Request(self.address + path, method=method, data=None if body is None else json.dumps(body).encode())
+        request.add_header("Authorization", f"Bearer {key or self.api_key}")
+        request.add_header("Content-Type", "application/json")
+        return urllib.request.urlopen(request, timeout=timeout)
+
+    def get(self, path, key=None):
+        with self.call("GET", path, key) as response:
+            return json.load(response)
+
+    def register(self, name, target, password):
+        body = {"name": name, "url": target["url"]}
+        if target["user"]:
+            body |= {"username": target["user"], "password": password}
+        with self.call("POST", "/admin/providers", self.admin_key, body) as response:
+            return json.load(response)
+
+    def finished(self, number, seconds=180):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            job = self.get(f"/api/v1/jobs/{number}")
+            if job["state"] in ("completed", "failed", "cancelled", "intervention_needed"):
+                return job
+            time.sleep(0.1)
+        return {**job, "state": f"still {job['state']} after {seconds} s"}
+
+    def ask(self, model, question, stream, history=()):
+        """The answer, the seconds to its first piece, all its seconds, and the job's id."""
+        messages = [*history, {"role": "user", "content": question}]
+        began = time.monotonic()
+        with self.call("POST", "/v1/chat/completions", body={"model": model, "messages": messages, "stream": stream}) as response:
+            job = response.headers.get("x-computetower-job-id")
+            if not stream:
+                text = json.load(response)["choices"][0]["message"]["content"]
+                return text, None, time.monotonic() - began, job
+            text, first, ended = "", None, False
+            for line in response:
+                if not line.startswith(b"data:"):
+                    continue
+                line = line[5:].strip()
+                if line == b"[DONE]":
+                    ended = True
+                    break
+                chunk = json.loads(line)
+                if "error" in chunk:
+                    raise RuntimeError(f"error in the stream: {chunk['error']}")
+                piece = "".join(choice["delta"].get("content") or "" for choice in chunk["choices"])
+                if piece and first is None:
+                    first = time.monotonic() - began
+                text += piece
+            if not ended:
+                raise RuntimeError("the stream ended without [DONE]")
+            return text, first, time.monotonic() - began, job
+
+
+class Target:
+    """A target app, started by run.sh."""
+
+    def __init__(self, name):
+        self.name = name
+        self.process = subprocess.Popen(
+            [HERE / "run.sh", "up", name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        line = self.process.stdout.readline()
+        if not line.startswith("TARGET "):
+            raise RuntimeError(self.process.communicate()[1][-2000:])
+        # Nobody reads what it says later, and a full pipe would stop it.
+        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+        self.facts = json.loads(line[7:])
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+
+class Row:
+    """What was seen of one target."""
+
+    def __init__(self, name):
+        self.name, self.asked, self.right, self.problems = name, 0, 0, []
+        self.discovery = self.total = 0.0
+        self.firsts, self.methods, self.signals, self.login = [], set(), set(), "none"
+
+    def note(self, right, problem):
+        self.asked += 1
+        if right:
+            self.right += 1
+        else:
+            self.problems.append(problem)
+            print(f"    WRONG {problem}", flush=True)
+
+    def middle_first(self):
+        return f"{sorted(self.firsts)[len(self.firsts) // 2] * 1000:.0f}" if self.firsts else "-"
+
+
+def difference(want, got):
+    """Where two texts part."""
+    at = next((n for n, (a, b) in enumerate(zip(want, got)) if a != b), min(len(want), len(got)))
+    return f"from letter {at} on: wanted …{want[max(0, at - 20):at + 40]!r}, got …{got[max(0, at - 20):at + 40]!r}"
+
+
+def one_question(tower, row, model, question, stream, label, history=(), right=None):
+    try:
+        text, first, took, job = tower.ask(model, question, stream, history)
+    except (urllib.error.HTTPError, OSError, RuntimeError, KeyError, ValueError) as error:
+        detail = error.read().decode(errors="replace")[:300] if isinstance(error, urllib.error.HTTPError) else ""
+        row.note(False, f"{label}: {error} {detail}")
+        return
+    if first is not None:
+        row.firsts.append(first)
+    want, got = reduced(echo_model.answer([question])), reduced(text)
+    ok = right(text) if right else want == got
+    row.note(ok, f"{label}: {difference(want, got)}")
+    if ok and "markdown" in label:
+        row.note(keeps_structure(text), f"{label}: the structure is lost: {text[:600]!r}")
+    if job:
+        try:
+            result = tower.get(f"/api/v1/jobs/{job}/result")["result"]
+            row.methods.add(str(result.get("stream_method")))
+            row.signals.add(str(result.get("closing_signal")))
+        except (urllib.error.HTTPError, KeyError, ValueError) as error:
+            row.problems.append(f"{label}: no result of job {job}: {error}")
+
+
+def wrong_password(tower, row, target):
+    row.login = "wrong password taken"
+    registered = tower.register(f"{row.name}-wrong", target, "this-is-not-the-password")
+    job = tower.finished(registered["job_id"])
+    failure = json.dumps(job)
+    ok = job["state"] == "failed" and "invalid_credentials" in failure
+    row.login = "refused" if ok else "NOT refused"
+    row.note(ok, f"wrong password: {job['state']}: {failure[:500]}")
+
+
+def check(tower, name, deep):
+    row = Row(name)
+    began = time.monotonic()
+    print(f"\n{name}", flush=True)
+    app = None
+    try:
+        app = Target(name)
+        registering = time.monotonic()
+        registered = tower.register(name, app.facts, app.facts["password"])
+        job = tower.finished(registered["job_id"])
+        row.discovery = time.monotonic() - registering
+        row.note(job["state"] == "completed", f"discovery: {job['state']}: {json.dumps(job)[:800]}")
+        if job["state"] == "completed":
+            print(f"    discovered in {row.discovery:.1f} s", flush=True)
+            number = 0
+            for stream in (False, True):
+                for kind, words in QUESTIONS.items():
+                    number += 1
+                    one_question(tower, row, name, words.format(name=name, n=number), stream, f"{kind}, {'streamed' if stream else 'whole'}")
+            if deep:
+                for number in range(100, 120):
+                    one_question(tower, row, name, QUESTIONS["plain"].format(name=name, n=number), number % 2 == 0, f"in a row {number - 99}")
+                with concurrent.futures.ThreadPoolExecutor(5) as pool:
+                    for number in range(200, 205):
+                        pool.submit(one_question, tower, row, name, QUESTIONS["plain"].format(name=name, n=number), True, f"at once {number - 199}")
+                first = f"My favourite fruit is the medlar {name}"
+                history = [{"role": "user", "content": first}, {"role": "assistant", "content": echo_model.answer([first])}]
+                question = f"Now recall the first one {name}"
+                one_question(
+                    tower, row, name, question, False, "recall", history, right=lambda text: reduced(first) in reduced(text) and "Done" in text
+                )
+        if app.facts["user"]:
+            wrong_password(tower, row, app.facts)
+    except (urllib.error.HTTPError, OSError, RuntimeError, KeyError, ValueError) as error:
+        detail = error.read().decode(errors="replace")[:300] if isinstance(error, urllib.error.HTTPError) else ""
+        row.note(False, f"{type(error).__name__}: {error} {detail}")
+    finally:
+        if app:
+            app.stop()
+    row.total = time.monotonic() - began
+    print(f"    {row.right} of {row.asked} right in {row.total:.0f} s", flush=True)
+    return row
+
+
+def table(rows):
+    lines = [("target", "discovery s", "right/asked", "first chunk ms", "total s", "wrong password", "stream method", "closing signal")]
+    for row in rows:
+        lines.append(
+            (
+                row.name,
+                f"{row.discovery:.1f}",
+                f"{row.right}/{row.asked}",
+                row.middle_first(),
+                f"{row.total:.0f}",
+                row.login,
+                " ".join(sorted(row.methods)) or "-",
+                " ".join(sorted(row.signals)) or "-",
+            )
+        )
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
+
+
+def main():
+    known = subprocess.run([HERE / "run.sh", "list"], capture_output=True, text=True, check=True).stdout.split()
+    parser = argparse.ArgumentParser(prog="run.sh check", description="Tries computetower on real chat apps.")
+    parser.add_argument("--deep", action="store_true", help="twenty in a row, five at once, a conversation")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(known)}")
+    options = parser.parse_args()
+    unknown = [name for name in options.names if name not in known]
+    if unknown:
+        parser.error(f"no target named {', '.join(unknown)}; there are {', '.join(known)}")
+    if not os.access(PROGRAM, os.X_OK):
+        sys.exit(f"{PROGRAM} is not there: build it first, as `make targets` does")
+    for name in options.names or known:
+        subprocess.run([HERE / "run.sh", "install", name], check=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    tower, rows = Tower(), []
+    try:
+        tower.wait_until_ready()
+        for name in options.names or known:
+            rows.append(check(tower, name, options.deep))
+            if tower.process.poll() is not None:
+                sys.exit(f"computetower up ended by itself; its log: {tower.log.read_text(errors='replace')[-3000:]}")
+    finally:
+        tower.stop()
+        if rows:
+            failed = sum(row.asked - row.right for row in rows)
+            print(f"\n{table(rows)}\n\n{sum(row.right for row in rows)} passed, {failed} failed", flush=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+//! What discovery learns about a chat page, kept so that the next conversation need not learn it again.
+
+use serde::{Deserialize, Serialize};
+
+use crate::network::recipe::Recipe;
+
+/// How a question is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SendBy {
+    /// The Enter key.
+    Enter,
+    /// The Enter key with control held down.
+    ControlEnter,
+    /// A button, by locator.
+    Button(String),
+}
+
+/// How an answer reaches the page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamMethod {
+    /// Server-Sent Events, by fetch or `EventSource`.
+    Sse,
+    /// A fetched body that arrives piece by piece.
+    FetchStream,
+    /// WebSocket frames.
+    Websocket,
+    /// Requests repeated until the answer is there.
+    Polling,
+    /// One response holding the whole answer.
+    Response,
+    /// Not found in the traffic: read from the page.
+    #[default]
+    Dom,
+}
+
+impl StreamMethod {
+    /// Its name as stored and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sse => "sse",
+            Self::FetchStream => "fetch_stream",
+            Self::Websocket => "websocket",
+            Self::Polling => "polling",
+            Self::Response => "response",
+            Self::Dom => "dom",
+        }
+    }
+}
+
+/// Text around answers that is none of them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Furniture {
+    /// Blocks before an answer: author names and the like.
+    pub leading: Vec<String>,
+    /// Blocks after it.
+    pub trailing: Vec<String>,
+    /// Elements (tag and class names) whose blocks are never part of an answer.
+    pub elements: Vec<String>,
+    /// Inline text at the head of an answer's first block.
+    pub heads: Vec<String>,
+}
+
+/// A chat page as discovered.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChatMap {
+    /// Address that the chat was found at.
+    pub url: String,
+    /// The box's locator.
+    pub input: String,
+    /// What kind of field it is: `textarea`, `rich`, `text`.
+    pub input_kind: String,
+    /// How a question is sent.
+    pub send: Option<SendBy>,
+    /// The send button's locator, also where Enter sends: its state tells whether an answer is being written.
+    pub send_button: Option<String>,
+    /// How answers arrive.
+    pub method: StreamMethod,
+    /// Where in the traffic their source text is, best first.
+    pub recipes: Vec<Recipe>,
+    /// Marks seen while an answer was being written, and gone when it was complete.
+    pub closing: Vec<String>,
+    /// Marks that mean nothing here.
+    pub ignored: Vec<String>,
+    /// Text around answers that is none of them.
+    pub furniture: Furniture,
+    /// How long an answer must be unchanged after the last mark has gone, in milliseconds; 0 for the default.
+    pub settle_ms: u64,
+    /// 0 to 1.
+    pub confidence: f32,
+    /// What spoke for the choices.
+    pub reasons: Vec<String>,
+}

@@ -1,0 +1,236 @@
+//! An answer's text out of the blocks that the page shows after the question: furniture left out, the rest joined as
+//! Markdown. Also learns furniture, from two answers or from what the traffic says. Pure.
+
+use serde::Deserialize;
+
+use crate::chat_map::Furniture;
+use crate::detect::words;
+use crate::network::decode::reduce;
+
+/// A block as the page script reports it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Block {
+    /// Markdown.
+    #[serde(rename = "m")]
+    pub(crate) markdown: String,
+    /// `p`, `h`, `list`, `code`, `table`, `quote`, `hr`.
+    #[serde(rename = "k")]
+    pub(crate) kind: String,
+    /// Inline text that opens the block in an element of its own.
+    #[serde(rename = "h")]
+    pub(crate) head: String,
+    /// Tag and class names of its element.
+    #[serde(rename = "s")]
+    pub(crate) element: String,
+    /// Number of the top-level element it came from.
+    #[serde(rename = "r")]
+    pub(crate) root: u32,
+}
+
+const SHORT: usize = 60;
+
+/// The blocks that are part of the answer, with inline heads taken off.
+pub(crate) fn content(blocks: &[Block], furniture: &Furniture) -> Vec<Block> {
+    let listed = |list: &[String], block: &Block| list.contains(&block.markdown);
+    let edge = |block: &Block| {
+        block.kind == "p" && (is_time(&block.markdown) || is_symbol(&block.markdown))
+            || listed(&furniture.leading, block)
+            || listed(&furniture.trailing, block)
+    };
+    let mut kept: Vec<&Block> = blocks
+        .iter()
+        .filter(|block| {
+            !(block.kind == "p" && furniture.elements.contains(&block.element))
+                && !(block.markdown.chars().count() <= SHORT && listed(&furniture.leading, block))
+        })
+        .collect();
+    while kept.first().is_some_and(|block| edge(block)) {
+        kept.remove(0);
+    }
+    while kept.last().is_some_and(|block| edge(block)) {
+        kept.pop();
+    }
+    // Several messages: each may have its own edges.
+    let mut out: Vec<Block> = Vec::with_capacity(kept.len());
+    for (i, block) in kept.iter().enumerate() {
+        let first_of_root = i == 0 || kept[i - 1].root != block.root;
+        let last_of_root = i + 1 == kept.len() || kept[i + 1].root != block.root;
+        if (first_of_root || last_of_root) && edge(block) {
+            continue;
+        }
+        let mut block = (*block).clone();
+        if !block.head.is_empty() && furniture.heads.contains(&block.head) {
+            block.markdown = block.markdown[block.head.len()..].trim_start_matches([':', ' ', '\n']).to_owned();
+        }
+        if !block.markdown.is_empty() {
+            out.push(block);
+        }
+    }
+    out
+}
+
+/// Blocks joined as one text.
+pub(crate) fn join(blocks: &[Block]) -> String {
+    let mut out = String::new();
+    for block in blocks {
+        if !out.is_empty() {
+            out.push_str("\n\n");
+        }
+        out.push_str(&block.markdown);
+    }
+    out
+}
+
+/// Whether a text only says that an answer is on its way.
+pub(crate) fn is_placeholder(text: &str) -> bool {
+    let trimmed = text.trim();
+    if trimmed.chars().count() > 48 {
+        return false;
+    }
+    let lower = trimmed.to_lowercase();
+    if !lower.chars().any(char::is_alphanumeric) {
+        return true;
+    }
+    let dots = lower.ends_with("...") || lower.ends_with('…');
+    let short = lower.split_whitespace().count() <= 4;
+    words::any(&lower, words::WAITING) && (dots || short)
+}
+
+fn is_symbol(text: &str) -> bool {
+    !text.chars().any(char::is_alphanumeric) && text.chars().count() <= 4 && !text.chars().any(is_emoji)
+}
+
+fn is_emoji(c: char) -> bool {
+    matches!(u32::from(c), 0x1F300..=0x1FAFF | 0x2600..=0x27BF)
+}
+
+/// A time stamp: clock time, date or "just now", and little else.
+fn is_time(text: &str) -> bool {
+    let lower = text.trim().to_lowercase();
+    if lower.chars().count() > 32 {
+        return false;
+    }
+    let clock = lower.split(|c: char| c.is_whitespace() || c == ',').any(|word| {
+        let mut parts = word.trim_end_matches(|c: char| c.is_alphabetic() || c == '.').split(':');
+        let two = |part: Option<&str>| part.is_some_and(|p| (1..=2).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_digit()));
+        two(parts.next()) && two(parts.next()) && word.contains(':')
+    });
+    let letters = lower.chars().filter(|c| c.is_alphabetic()).count();
+    let ago = ["just now", "now", "gerade eben", "jetzt", "a few seconds ago", "刚刚", "たった今", "à l'instant", "ahora"];
+    let relative = lower.split_whitespace().count() <= 4
+        && lower.starts_with(|c: char| c.is_ascii_digit())
+        && (lower.ends_with(" ago") || lower.ends_with("前"));
+    clock && letters <= 12 || ago.contains(&lower.as_str()) || relative
+}
+
+/// What two answers to different questions have in common at their edges is furniture.
+pub(crate) fn learn_from_two(first: &[Block], second: &[Block]) -> Furniture {
+    let mut furniture = Furniture::default();
+    let same = |a: &Block, b: &Block| {
+        a.kind == "p" && a.markdown == b.markdown && a.element == b.element && a.markdown.chars().count() <= SHORT
+    };
+    let most = first.len().min(second.len()).saturating_sub(1);
+    let leading = first.iter().zip(second).take(most).take_while(|(a, b)| same(a, b)).count();
+    let trailing = first
+        .iter()
+        .rev()
+        .zip(second.iter().rev())
+        .take(most - leading)
+        .take_while(|(a, b)| same(a, b))
+        .count();
+    furniture.leading = first[..leading].iter().map(|block| block.markdown.clone()).collect();
+    furniture.trailing = first[first.len() - trailing..].iter().map(|block| block.markdown.clone()).collect();
+    let body = &first[leading..first.len() - trailing];
+    for block in first[..leading].iter().chain(&first[first.len() - trailing..]) {
+        add_element(&mut furniture, block, body);
+    }
+    if let (Some(a), Some(b)) = (first.get(leading), second.get(leading))
+        && !a.head.is_empty()
+        && a.head == b.head
+    {
+        furniture.heads.push(a.head.clone());
+    }
+    furniture
+}
+
+/// What stands around the text that the traffic carried is furniture. None when the blocks do not hold that text.
+pub(crate) fn learn_from_source(blocks: &[Block], source: &str) -> Option<Furniture> {
+    let wanted = reduce(source);
+    let reduced: Vec<String> = blocks.iter().map(|block| reduce(&block.markdown)).collect();
+    for from in 0..blocks.len() {
+        for to in (from + 1..=blocks.len()).rev() {
+            let mut text = reduced[from..to].concat();
+            let mut furniture = Furniture::default();
+            if text != wanted {
+                let head = &blocks[from].head;
+                let without = text.strip_prefix(reduce(head).as_str()).filter(|_| !head.is_empty());
+                let Some(without) = without.filter(|rest| **rest == wanted) else { continue };
+                text = without.to_owned();
+                furniture.heads.push(head.clone());
+            }
+            debug_assert_eq!(text, wanted);
+            let body = &blocks[from..to];
+            let kept = |block: &&Block| !is_time(&block.markdown) && block.markdown.chars().count() <= SHORT;
+            furniture.leading = blocks[..from].iter().filter(kept).map(|block| block.markdown.clone()).collect();
+            furniture.trailing = blocks[to..].iter().filter(kept).map(|block| block.markdown.clone()).collect();
+            for block in blocks[..from].iter().chain(&blocks[to..]) {
+                add_element(&mut furniture, block, body);
+            }
+            return Some(furniture);
+        }
+    }
+    None
+}
+
+/// An element is known by its class names only when no block of the answer itself looks like it.
+fn add_element(furniture: &mut Furniture, block: &Block, body: &[Block]) {
+    let telling = block.element.contains('.') && body.iter().all(|other| other.element != block.element);
+    if telling && !furniture.elements.contains(&block.element) {
+        furniture.elements.push(block.element.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+    use super::*;
+
+    fn block(markdown: &str, element: &str) -> Block {
+        Block { markdown: markdown.into(), kind: "p".into(), head: String::new(), element: element.into(), root: 0 }
+    }
+
+    #[test]
+    fn names_and_times_around_answers_are_learned_and_left_out() {
+        let answer = |text: &str| vec![block("Bot", "div.name"), block(text, "p"), block("12:03", "div.time")];
+        let furniture = learn_from_two(&answer("Red is warm."), &answer("Blue is cold."));
+        assert_eq!(furniture.leading, ["Bot"]);
+        assert_eq!(join(&content(&answer("Green."), &furniture)), "Green.");
+    }
+
+    #[test]
+    fn the_traffic_tells_what_is_furniture() {
+        let blocks = vec![block("Bot", "span.author"), block("Hello", "p"), block("there", "p"), block("Copy this", "div.tools")];
+        let furniture = learn_from_source(&blocks, "Hello\n\nthere").unwrap();
+        assert_eq!((furniture.leading.as_slice(), furniture.trailing.as_slice()), (&["Bot".to_owned()][..], &["Copy this".to_owned()][..]));
+        assert!(learn_from_source(&blocks, "Something else").is_none());
+    }
+
+    #[test]
+    fn an_answer_that_repeats_itself_is_not_furniture() {
+        let answer = vec![block("Yes.", "p")];
+        let furniture = learn_from_two(&answer, &answer);
+        assert_eq!(join(&content(&answer, &furniture)), "Yes.");
+    }
+
+    #[test]
+    fn placeholders_and_times_are_told_from_answers() {
+        for text in ["Thinking…", "Bot is typing...", "...", "▌", "正在输入"] {
+            assert!(is_placeholder(text), "{text}");
+        }
+        for text in ["The typing pool was loading a long lorry.", "42", "Yes"] {
+            assert!(!is_placeholder(text), "{text}");
+        }
+        assert!(is_time("12:03 PM") && is_time("Today, 9:15") && is_time("just now"));
+        assert!(!is_time("The ratio is 3:20 in favour of that") && !is_time("42"));
+    }
+}

@@ -1,0 +1,184 @@
+//! Chunks out of a text that is still growing: only what will not change, so that they join to the final text
+//! exactly. Pure.
+
+use super::assemble::Block;
+use crate::network::decode::reduce;
+
+/// What has been given out, and what was seen last.
+#[derive(Debug, Default)]
+pub(crate) struct Emitter {
+    given: String,
+    seen: String,
+}
+
+/// How the end fitted what had been given out before.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// The final text starts with it.
+    Exact,
+    /// The same letters with other punctuation; the final text was taken from there on.
+    Letters,
+    /// The page went back on what it had shown.
+    Retracted,
+}
+
+impl Emitter {
+    /// All that was given out.
+    pub(crate) fn given(&self) -> &str {
+        &self.given
+    }
+
+    /// The next chunk of a source text, which only ever grows.
+    pub(crate) fn from_source(&mut self, text: &str) -> Option<String> {
+        let rest = text.strip_prefix(self.given.as_str()).filter(|rest| !rest.is_empty())?.to_owned();
+        self.given.push_str(&rest);
+        Some(rest)
+    }
+
+    /// The next chunk of what the page shows: what two looks agree on, up to a safe place.
+    pub(crate) fn from_page(&mut self, text: &str, blocks: &[Block]) -> Option<String> {
+        let agreed = common(&self.seen, text);
+        text.clone_into(&mut self.seen);
+        let safe = safe_end(text, blocks).min(agreed);
+        let rest = text.get(..safe)?.strip_prefix(self.given.as_str()).filter(|rest| !rest.is_empty())?.to_owned();
+        self.given.push_str(&rest);
+        Some(rest)
+    }
+
+    /// The last chunk, and the whole text as it was given out.
+    pub(crate) fn finish(mut self, text: &str) -> (Option<String>, String, Fit) {
+        if let Some(rest) = text.strip_prefix(self.given.as_str()) {
+            let rest = rest.to_owned();
+            self.given.push_str(&rest);
+            return ((!rest.is_empty()).then_some(rest), self.given, Fit::Exact);
+        }
+        let (at, fit) = continuation(&self.given, text);
+        let rest = text[at..].to_owned();
+        self.given.push_str(&rest);
+        ((!rest.is_empty()).then_some(rest), self.given, fit)
+    }
+}
+
+/// Where to go on in `text` after `given`: behind the same number of letters, as far as the letters agree.
+fn continuation(given: &str, text: &str) -> (usize, Fit) {
+    let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<Vec<_>>();
+    let (wanted, have) = (letters(given), letters(text));
+    let agreed = wanted.iter().zip(&have).take_while(|(a, b)| a == b).count();
+    let fit = if agreed == wanted.len() { Fit::Letters } else { Fit::Retracted };
+    let mut left = agreed;
+    for (at, letter) in text.char_indices() {
+        if left == 0 {
+            // What stands between two letters was given out already, after the last one or before this one.
+            let between = |c: char| !c.is_alphanumeric();
+            let ended = given.chars().next_back().is_some_and(between);
+            let skip = if ended { text[at..].find(|c: char| !between(c)).unwrap_or(0) } else { 0 };
+            return (at + skip, fit);
+        }
+        if letter.is_alphanumeric() {
+            left -= 1;
+        }
+    }
+    (text.len(), fit)
+}
+
+fn common(a: &str, b: &str) -> usize {
+    let mut end = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
+    while !b.is_char_boundary(end) {
+        end -= 1;
+    }
+    end
+}
+
+/// How far a growing text may be given out: blocks before the last one whole, the last one up to a blank, or up to
+/// its last full line where lines matter.
+fn safe_end(text: &str, blocks: &[Block]) -> usize {
+    let Some(last) = blocks.last() else { return 0 };
+    // A fence that shows as plain text is a code block on its way.
+    let mut at = 0;
+    for block in blocks {
+        if block.kind == "p"
+            && let Some(fence) = block.markdown.find("```")
+        {
+            return at + fence;
+        }
+        at += block.markdown.len() + 2;
+    }
+    let start = text.len().saturating_sub(last.markdown.len());
+    let tail = &text[start..];
+    let cut = match last.kind.as_str() {
+        "code" | "table" => {
+            let body = tail.trim_end_matches('`').trim_end();
+            body.rfind('\n').map_or(0, |at| at + 1)
+        }
+        _ => tail.rfind(char::is_whitespace).unwrap_or(0),
+    };
+    start + cut
+}
+
+/// Whether two texts agree as far as both go, by letters.
+pub(crate) fn compatible(a: &str, b: &str) -> bool {
+    let (a, b) = (reduce(a), reduce(b));
+    a.starts_with(&b) || b.starts_with(&a)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paragraph(text: &str) -> Vec<Block> {
+        text.split("\n\n")
+            .map(|part| Block {
+                markdown: part.into(),
+                kind: if part.starts_with("```") { "code".into() } else { "p".into() },
+                head: String::new(),
+                element: "p".into(),
+                root: 0,
+            })
+            .collect()
+    }
+
+    fn run(looks: &[&str], last: &str) -> (String, String, Fit) {
+        let mut emitter = Emitter::default();
+        let mut chunks = String::new();
+        for look in looks {
+            if let Some(chunk) = emitter.from_page(look, &paragraph(look)) {
+                chunks.push_str(&chunk);
+            }
+        }
+        let (rest, whole, fit) = emitter.finish(last);
+        chunks.push_str(&rest.unwrap_or_default());
+        (chunks, whole, fit)
+    }
+
+    #[test]
+    fn chunks_join_to_the_final_text() {
+        let looks = ["He", "Hello wo", "Hello world and", "Hello world and all\n\n```\nx =", "Hello world and all\n\n```\nx = 1\ny\n```"];
+        let last = "Hello world and all\n\n```\nx = 1\ny = 2\n```\n\nEnd";
+        let (chunks, whole, fit) = run(&looks, last);
+        assert_eq!((chunks.as_str(), whole.as_str(), fit), (last, last, Fit::Exact));
+    }
+
+    #[test]
+    fn text_is_given_out_before_the_end() {
+        let mut emitter = Emitter::default();
+        assert_eq!(emitter.from_page("one two thr", &paragraph("one two thr")), None);
+        assert_eq!(emitter.from_page("one two three f", &paragraph("one two three f")).as_deref(), Some("one two"));
+    }
+
+    #[test]
+    fn a_page_that_changes_its_punctuation_is_followed_by_letters() {
+        let looks = ["some **bold text her", "some **bold text here now", "some **bold text here now and"];
+        let (chunks, whole, fit) = run(&looks, "some bold text here now and then");
+        assert_eq!(chunks, whole);
+        assert_eq!(fit, Fit::Letters);
+        assert!(whole.ends_with("here now and then") && whole.matches("bold").count() == 1);
+    }
+
+    #[test]
+    fn an_unchanged_code_block_keeps_its_fence_open() {
+        let text = "```\nx = 1\n```";
+        let mut emitter = Emitter::default();
+        emitter.from_page(text, &paragraph(text));
+        assert_eq!(emitter.from_page(text, &paragraph(text)).as_deref(), Some("```\n"));
+    }
+}

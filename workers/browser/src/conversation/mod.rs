@@ -1,0 +1,189 @@
+//! One question and its answer on a discovered chat page: typed, sent, proven to have left, read until complete.
+//! Decides neither what to ask nor what to do when it fails.
+
+pub(crate) mod assemble;
+pub(crate) mod completion;
+mod emit;
+mod read;
+mod send;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::chat_map::{ChatMap, StreamMethod};
+use crate::detect::{chat, words};
+use crate::error::BrowserError;
+use crate::facts::PageFacts;
+use crate::network::tap::Tap;
+use crate::notes::{Notes, Verdict};
+use crate::page::Page;
+
+pub(crate) use read::Reading;
+
+/// A complete answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Markdown; what the chunks join to, exactly.
+    pub text: String,
+    /// What said that it was complete: `stream_end`, `busy_cleared:<mark>`, `polling_stopped`, `quiet`.
+    pub closing_signal: String,
+    /// How it reached the page.
+    pub method: StreamMethod,
+    /// The judgement, with a screenshot.
+    pub verdict: Verdict,
+}
+
+/// A conversation on one page.
+pub struct Conversation<'p> {
+    page: &'p Page,
+    map: ChatMap,
+    notes: Notes,
+    tap: Option<Tap>,
+    question: String,
+    baseline: Value,
+    /// The page as it was before the question was typed.
+    before: Option<PageFacts>,
+    sent_at: Option<Instant>,
+    /// Watching for the marks and waits that a later conversation may rely on.
+    learning: bool,
+}
+
+/// What a field says about itself.
+#[derive(Debug, Clone, serde::Deserialize)]
+struct FieldState {
+    empty: bool,
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Overlay {
+    what: String,
+    text: String,
+    doors: Vec<Door>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Door {
+    locator: String,
+    text: String,
+    aria: String,
+}
+
+impl<'p> Conversation<'p> {
+    /// A conversation on the page as it stands.
+    #[must_use]
+    pub fn new(page: &'p Page, map: &ChatMap, notes: &Notes) -> Self {
+        Self {
+            page,
+            map: map.clone(),
+            notes: notes.clone(),
+            tap: None,
+            question: String::new(),
+            baseline: Value::Null,
+            before: None,
+            sent_at: None,
+            learning: false,
+        }
+    }
+
+    pub(crate) fn learning(mut self) -> Self {
+        self.learning = true;
+        self
+    }
+
+    /// Whether the page shows the question already, outside the box that it would be typed into.
+    ///
+    /// # Errors
+    /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
+    pub async fn shows(&self, question: &str) -> Result<bool, BrowserError> {
+        self.page.js("asks", (&self.map.input, question)).await
+    }
+
+    /// Presses the page's stop control, if there is one.
+    ///
+    /// # Errors
+    /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
+    pub async fn stop(&mut self) -> Result<bool, BrowserError> {
+        let began = Instant::now();
+        let Some(button) = self.page.js::<Option<String>>("stopButton", ()).await? else { return Ok(false) };
+        self.page.click(&button).await?;
+        self.notes.step("chat.stopped", json!({"button": button}), began);
+        Ok(true)
+    }
+
+    /// What is known about the page by now; richer after a learning read.
+    #[must_use]
+    pub fn map(&self) -> &ChatMap {
+        &self.map
+    }
+
+    async fn field_state(&self) -> Result<Option<FieldState>, BrowserError> {
+        self.page.js("state", (&self.map.input,)).await
+    }
+
+    fn send_locator(&self) -> Option<&str> {
+        self.map.send_button.as_deref()
+    }
+
+    /// Finds the box again when it is not where it was.
+    async fn resolve_input(&mut self) -> Result<PageFacts, BrowserError> {
+        let began = Instant::now();
+        let limit = std::time::Duration::from_secs(15);
+        loop {
+            let facts = self.page.facts().await?;
+            let known = facts.fields.iter().find(|field| field.locator == self.map.input);
+            if known.is_some_and(|field| !field.disabled && !field.readonly) {
+                return Ok(facts);
+            }
+            if known.is_none()
+                && began.elapsed() > std::time::Duration::from_secs(2)
+                && let Some(best) = chat::inputs(&facts).first()
+            {
+                let field = &facts.fields[best.index];
+                self.notes.step("chat.input_moved", json!({"was": self.map.input, "is": field.locator}), began);
+                self.map.input.clone_from(&field.locator);
+                continue;
+            }
+            let asks_password = facts.fields.iter().any(|field| field.r#type == "password");
+            if asks_password && began.elapsed() > std::time::Duration::from_secs(1) {
+                return Err(BrowserError::SessionExpired { evidence: self.page.evidence().await });
+            }
+            if began.elapsed() > limit {
+                let what = if known.is_some() { "chat input that takes text" } else { "chat input" };
+                return Err(BrowserError::ElementNotFound {
+                    what: what.to_owned(),
+                    evidence: self.page.evidence().await,
+                });
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+        }
+    }
+
+    /// Closes what lies over the box, as a person would: by a button that closes or declines before one that agrees,
+    /// else by Escape. Every door taken is noted.
+    pub(crate) async fn clear_overlays(&self) -> Result<(), BrowserError> {
+        for attempt in 0..4 {
+            let began = Instant::now();
+            let Some(overlay) = self.page.js::<Option<Overlay>>("overlay", (&self.map.input,)).await? else {
+                return Ok(());
+            };
+            let named = |door: &&Door| words::any(&format!("{} {}", door.text, door.aria).to_lowercase(), words::CLOSE);
+            let rank = |door: &Door| {
+                let text = format!("{} {}", door.text, door.aria).to_lowercase();
+                words::CLOSE.iter().position(|word| words::any(&text, &[word])).unwrap_or(usize::MAX)
+            };
+            let door = overlay.doors.iter().filter(named).min_by_key(|door| rank(door));
+            let door = door.or_else(|| overlay.doors.first().filter(|_| overlay.doors.len() == 1 && attempt > 0));
+            match door {
+                Some(door) => self.page.click(&door.locator).await?,
+                None => self.page.key(crate::input::Key::Escape, false).await?,
+            }
+            self.notes.step(
+                "chat.overlay_closed",
+                json!({"overlay": overlay.what, "text": overlay.text, "door": door.map(|door| &door.text)}),
+                began,
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(350)).await;
+        }
+        Ok(())
+    }
+}

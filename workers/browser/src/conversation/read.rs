@@ -1,0 +1,443 @@
+//! Reading an answer: one cheap look at the page every tick, the traffic beside it, chunks out as soon as they will
+//! not change, and the end by [`super::completion`].
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use super::assemble::{Block, content, is_placeholder, join};
+use super::completion::{Limits, Look, Progress, Watcher};
+use super::emit::{Emitter, Fit, compatible};
+use super::{Answer, Conversation};
+use crate::chat_map::StreamMethod;
+use crate::detect::words;
+use crate::error::BrowserError;
+use crate::network::decode::reduce;
+use crate::network::recipe::{Mode, Recipe};
+use crate::network::tap::{Heard, Tap};
+use crate::notes::Verdict;
+
+const TICK: Duration = Duration::from_millis(85);
+/// How long an error on the page may stand without an answer before it is believed.
+const ERROR_PATIENCE: Duration = Duration::from_millis(3500);
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Poll {
+    /// No baseline: the document was replaced.
+    lost: bool,
+    /// The question was found.
+    q: bool,
+    /// Number of blocks.
+    n: usize,
+    /// The first that differs from the last look.
+    from: usize,
+    blocks: Vec<Block>,
+    marks: Vec<String>,
+    alerts: Option<Vec<String>>,
+    login: Option<bool>,
+}
+
+/// An answer with what can be learned from it.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) answer: Answer,
+    /// Every block after the question, furniture included.
+    pub(crate) raw: Vec<Block>,
+    /// Where in the traffic exactly this text was.
+    pub(crate) recipe: Option<Recipe>,
+    /// Where in the traffic a part of it was, and that part: the rest may be furniture.
+    pub(crate) inside: Option<(Recipe, String)>,
+    pub(crate) closing: Vec<String>,
+    pub(crate) lasting: Vec<String>,
+}
+
+/// What the traffic says about the answer shown.
+#[derive(Debug, Default, Clone, Copy)]
+struct Traffic {
+    stream_open: bool,
+    stream_ended: bool,
+    polling_stopped: bool,
+    page_behind: bool,
+    failed: Option<u16>,
+}
+
+struct State {
+    blocks: Vec<Block>,
+    text: String,
+    reduced: String,
+    alerts: Vec<String>,
+    alert_since: Option<Instant>,
+    login_since: Option<Instant>,
+    trouble_since: Option<Instant>,
+    emitter: Emitter,
+    watcher: Watcher,
+    recipe: Option<Recipe>,
+    traffic_key: (u64, usize),
+    carrying: std::collections::HashMap<u64, usize>,
+}
+
+impl Conversation<'_> {
+    /// Reads the answer to the question that was sent, or that [`Conversation::shows`] found on the page. Chunks join
+    /// to exactly the answer's text. A receiver that went away does not stop the reading.
+    ///
+    /// # Errors
+    /// [`BrowserError::AnswerStalled`], [`BrowserError::PageError`], [`BrowserError::ProviderRateLimited`],
+    /// [`BrowserError::SessionExpired`], [`BrowserError::Crashed`].
+    pub async fn read_answer(&mut self, chunks: &mpsc::Sender<String>) -> Result<Answer, BrowserError> {
+        let reading = self.read(chunks).await?;
+        self.notes.validation(reading.answer.verdict.clone());
+        Ok(reading.answer)
+    }
+
+    /// For an answer to a question that was sent by someone else, or before: names the question.
+    ///
+    /// # Errors
+    /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
+    pub async fn resume(&mut self, question: &str) -> Result<bool, BrowserError> {
+        question.clone_into(&mut self.question);
+        self.sent_at = None;
+        self.tap = Some(Tap::start(self.page));
+        self.page.js("resume", (&self.map.input, self.send_locator(), question)).await
+    }
+
+    pub(crate) async fn read(&mut self, chunks: &mpsc::Sender<String>) -> Result<Reading, BrowserError> {
+        let began = self.sent_at.unwrap_or_else(Instant::now);
+        let mut limits = Limits::default();
+        if self.map.settle_ms > 0 {
+            limits.settle = Duration::from_millis(self.map.settle_ms);
+        }
+        if self.learning {
+            limits.stuck = Duration::from_secs(20);
+            limits.leftover = Duration::from_secs(3);
+        }
+        let mut state = State {
+            blocks: Vec::new(),
+            text: String::new(),
+            reduced: String::new(),
+            alerts: Vec::new(),
+            alert_since: None,
+            login_since: None,
+            trouble_since: None,
+            emitter: Emitter::default(),
+            watcher: Watcher::new(limits, began, &self.map.ignored, &self.map.closing),
+            recipe: None,
+            traffic_key: (0, usize::MAX),
+            carrying: Default::default(),
+        };
+        let mut first_chunk: Option<Duration> = None;
+        let signal = loop {
+            self.pause(state.recipe.is_some() || !self.map.recipes.is_empty()).await;
+            let poll = match self.page.js::<Poll>("poll", (false,)).await {
+                Ok(poll) if poll.lost => {
+                    self.rewatch().await?;
+                    continue;
+                }
+                Ok(poll) => poll,
+                Err(error @ BrowserError::Crashed { .. }) => return Err(error),
+                Err(error) => {
+                    // Between two documents there is nothing to read.
+                    if state.trouble_since.get_or_insert_with(Instant::now).elapsed() > Duration::from_secs(12) {
+                        return Err(error);
+                    }
+                    continue;
+                }
+            };
+            state.trouble_since = None;
+            let changed = self.absorb(&mut state, &poll);
+            let traffic = self.traffic(&mut state);
+            let chunk = self.next_chunk(&mut state, changed);
+            if let Some(chunk) = chunk {
+                first_chunk.get_or_insert_with(|| began.elapsed());
+                // Whoever read the chunks may have gone; the answer is still wanted.
+                let _ = chunks.send(chunk).await;
+            }
+            let has_text = !state.text.is_empty() && !is_placeholder(&state.text);
+            self.trouble(&mut state, has_text, traffic, &poll).await?;
+            let look = Look {
+                has_text,
+                changed,
+                marks: &poll.marks,
+                stream_open: traffic.stream_open,
+                stream_ended: traffic.stream_ended,
+                polling_stopped: traffic.polling_stopped,
+                page_behind: traffic.page_behind,
+            };
+            match state.watcher.look(Instant::now(), &look) {
+                Progress::Wait => {}
+                Progress::Done(signal) => break signal,
+                Progress::Stalled(waited_for) => {
+                    let received = state.text.chars().count();
+                    let evidence = self.page.evidence().await;
+                    return Err(BrowserError::AnswerStalled { received, waited_for, evidence });
+                }
+            }
+        };
+        self.finish(state, signal, began, first_chunk, chunks).await
+    }
+
+    /// A tick, or less when a known recipe has news.
+    async fn pause(&self, wakes: bool) {
+        match &self.tap {
+            Some(tap) if wakes => {
+                sleep(Duration::from_millis(25)).await;
+                tokio::select! {
+                    () = tap.news() => {}
+                    () = sleep(TICK - Duration::from_millis(25)) => {}
+                }
+            }
+            _ => sleep(TICK).await,
+        }
+    }
+
+    async fn rewatch(&self) -> Result<(), BrowserError> {
+        if self.baseline.is_null() {
+            self.page.js::<bool>("resume", (&self.map.input, self.send_locator(), &self.question)).await?;
+        } else {
+            let arguments = (&self.map.input, self.send_locator(), &self.question, &self.baseline);
+            self.page.js::<bool>("restore", arguments).await?;
+        }
+        Ok(())
+    }
+
+    fn absorb(&self, state: &mut State, poll: &Poll) -> bool {
+        state.blocks.truncate(poll.from);
+        state.blocks.extend(poll.blocks.iter().cloned());
+        if state.blocks.len() != poll.n {
+            tracing::debug!(have = state.blocks.len(), told = poll.n, "a look at the page was lost");
+        }
+        if let Some(alerts) = &poll.alerts {
+            state.alerts.clone_from(alerts);
+        }
+        if poll.blocks.is_empty() && poll.from == poll.n && poll.alerts.is_none() {
+            return false;
+        }
+        let text = join(&content(&state.blocks, &self.map.furniture));
+        let changed = text != state.text;
+        if changed {
+            state.reduced = reduce(&text);
+            state.text = text;
+        }
+        changed
+    }
+
+    fn traffic(&self, state: &mut State) -> Traffic {
+        let Some(tap) = &self.tap else { return Traffic::default() };
+        let heard = tap.heard();
+        let key = (heard.assembler.version, state.reduced.len());
+        if key != state.traffic_key {
+            state.traffic_key = key;
+            state.carrying = heard.assembler.carrying(&state.reduced);
+        }
+        judge_traffic(&heard, &state.carrying, state.reduced.len(), !state.text.is_empty())
+    }
+
+    /// From the traffic where a recipe holds and the page agrees; else from the page.
+    fn next_chunk(&self, state: &mut State, changed: bool) -> Option<String> {
+        if is_placeholder(&state.text) {
+            return None;
+        }
+        if let Some(tap) = &self.tap
+            && state.recipe.is_none()
+            && state.emitter.given().is_empty()
+        {
+            let heard = tap.heard();
+            let usable = |recipe: &&Recipe| recipe.mode != Mode::Snapshot && heard.assembler.assembled(recipe).is_some_and(|text| !text.trim().is_empty() && compatible(text, &state.text));
+            state.recipe = self.map.recipes.iter().find(usable).cloned();
+        }
+        if let (Some(recipe), Some(tap)) = (state.recipe.clone(), &self.tap) {
+            let heard = tap.heard();
+            let text = heard.assembler.assembled(&recipe).unwrap_or_default();
+            if compatible(text, &state.text) && text.starts_with(state.emitter.given()) {
+                return state.emitter.from_source(text);
+            }
+            drop(heard);
+            self.notes.step("chat.recipe_dropped", json!({"recipe": recipe}), Instant::now());
+            state.recipe = None;
+        }
+        if !changed && state.emitter.given().len() >= state.text.len() {
+            return None;
+        }
+        let blocks = content(&state.blocks, &self.map.furniture);
+        state.emitter.from_page(&state.text, &blocks)
+    }
+
+    /// Errors that the page shows instead of an answer.
+    async fn trouble(
+        &self,
+        state: &mut State,
+        has_text: bool,
+        traffic: Traffic,
+        poll: &Poll,
+    ) -> Result<(), BrowserError> {
+        if let Some(login) = poll.login {
+            state.login_since = if login && !poll.q && !has_text { state.login_since.or_else(|| Some(Instant::now())) } else { None };
+        }
+        if state.login_since.is_some_and(|since| since.elapsed() > Duration::from_millis(1500)) {
+            return Err(BrowserError::SessionExpired { evidence: self.page.evidence().await });
+        }
+        let complaint = state.alerts.iter().find(|text| {
+            let lower = text.to_lowercase();
+            words::any(&lower, words::FAILED) || words::any(&lower, words::LOCKED)
+        });
+        let failed = traffic.failed.filter(|status| *status == 429 || *status >= 500);
+        if has_text && complaint.is_none() || complaint.is_none() && failed.is_none() {
+            state.alert_since = None;
+            return Ok(());
+        }
+        let since = *state.alert_since.get_or_insert_with(Instant::now);
+        // With an answer under way, an error has to outlast it.
+        let busy = !poll.marks.is_empty() || traffic.stream_open;
+        if since.elapsed() < ERROR_PATIENCE || has_text || busy && since.elapsed() < ERROR_PATIENCE * 4 {
+            return Ok(());
+        }
+        let text = complaint.cloned().unwrap_or_else(|| format!("a request failed with status {}", failed.unwrap_or(0)));
+        let evidence = self.page.evidence().await;
+        if failed == Some(429) || words::any(&text.to_lowercase(), words::LOCKED) {
+            return Err(BrowserError::ProviderRateLimited { retry_after: seconds_in(&text), observation: text, evidence });
+        }
+        Err(BrowserError::PageError { text, evidence })
+    }
+
+    async fn finish(
+        &mut self,
+        mut state: State,
+        signal: String,
+        began: Instant,
+        first_chunk: Option<Duration>,
+        chunks: &mpsc::Sender<String>,
+    ) -> Result<Reading, BrowserError> {
+        // One full look, past every cache.
+        if let Ok(poll) = self.page.js::<Poll>("poll", (true,)).await
+            && !poll.lost
+        {
+            self.absorb(&mut state, &poll);
+        }
+        let (mut recipe, mut exact, mut inside) = (None, None, None);
+        if let Some(tap) = &self.tap {
+            let heard = tap.heard();
+            if let Some((found, text)) = heard.assembler.matching(&state.reduced) {
+                (recipe, exact) = (Some(polled(found, &heard)), Some(text));
+            } else {
+                exact = heard.assembler.exact(&state.reduced);
+                if self.learning && exact.is_none() {
+                    inside = heard.assembler.inside(&state.reduced).map(|(found, text)| (polled(found, &heard), text));
+                }
+            }
+            // A closing copy of the answer may be more exact than the pieces, but pieces were given out already.
+            if let Some(used) = &state.recipe
+                && let Some(text) = heard.assembler.assembled(used)
+                && reduce(text) == state.reduced
+            {
+                exact = Some(text.to_owned());
+            }
+        }
+        let text = exact.as_deref().map(str::trim_end).filter(|text| !text.is_empty()).unwrap_or(&state.text).to_owned();
+        let method = recipe.as_ref().or(state.recipe.as_ref()).or(self.map.recipes.first()).map_or(StreamMethod::Dom, |recipe| recipe.method);
+        let (rest, text, fit) = std::mem::take(&mut state.emitter).finish(text.trim_start_matches('\n'));
+        if let Some(rest) = rest {
+            let _ = chunks.send(rest).await;
+        }
+        if fit != Fit::Exact {
+            self.notes.step("chat.answer_changed", json!({"how": format!("{fit:?}")}), began);
+        }
+        self.notes.step(
+            "chat.answered",
+            json!({"signal": signal, "method": method, "characters": text.chars().count(),
+                   "first_chunk_ms": first_chunk.map(|d| d.as_millis() as u64),
+                   "exact_source": exact.is_some()}),
+            began,
+        );
+        let confidence = if signal == "quiet" { 0.75 } else { 0.95 };
+        let observation = format!("an answer of {} characters, closed by {signal}", text.chars().count());
+        let screenshot = self.page.evidence().await.0.unwrap_or_default();
+        let passed = !text.trim().is_empty();
+        let verdict = Verdict { subject: "receive", passed, confidence, observation, screenshot, validator: "dom" };
+        let answer = Answer { text, closing_signal: signal, method, verdict };
+        let (closing, lasting) = (state.watcher.closing_marks(), state.watcher.lasting_marks());
+        self.tap = None;
+        Ok(Reading { answer, raw: state.blocks, recipe, inside, closing, lasting })
+    }
+}
+
+/// Several whole responses from one address are polling.
+fn polled(mut recipe: Recipe, heard: &Heard) -> Recipe {
+    let same = |method| heard.exchanges.iter().filter(|e| e.address == recipe.address && e.method == method).count();
+    if recipe.method == StreamMethod::Response && same(StreamMethod::Response) > 2 {
+        recipe.method = StreamMethod::Polling;
+    }
+    recipe
+}
+
+fn judge_traffic(heard: &Heard, carrying: &std::collections::HashMap<u64, usize>, shown: usize, any_text: bool) -> Traffic {
+    let mut traffic = Traffic::default();
+    for exchange in &heard.exchanges {
+        if exchange.status.is_some() {
+            traffic.failed = exchange.status;
+        }
+        let streams = matches!(exchange.method, StreamMethod::Sse | StreamMethod::FetchStream);
+        // Before there is text to compare, any body that streams may be the answer's.
+        if !any_text && exchange.ends && streams && exchange.open {
+            traffic.stream_open = true;
+        }
+    }
+    for (number, length) in carrying {
+        let Some(first) = heard.exchanges.iter().find(|exchange| exchange.number == *number) else { continue };
+        if *length > shown {
+            traffic.page_behind = true;
+        }
+        if !first.ends {
+            continue;
+        }
+        if first.method == StreamMethod::Response {
+            let alike: Vec<_> = heard.exchanges.iter().filter(|e| e.address == first.address && e.ends).collect();
+            let open = alike.iter().any(|exchange| exchange.open);
+            let ends: Vec<Instant> = alike.iter().filter_map(|exchange| exchange.ended).collect();
+            let (Some(oldest), Some(newest)) = (ends.iter().min(), ends.iter().max()) else { continue };
+            if alike.len() <= 2 {
+                traffic.stream_ended |= !open && *length == shown;
+            } else if !open && *length == shown {
+                let rhythm = (*newest - *oldest) / u32::try_from(alike.len() - 1).unwrap_or(1);
+                traffic.polling_stopped |= newest.elapsed() > (rhythm * 3).max(Duration::from_millis(900));
+            }
+            continue;
+        }
+        if first.open {
+            traffic.stream_open = true;
+        } else if *length == shown {
+            traffic.stream_ended = true;
+        }
+    }
+    traffic
+}
+
+/// A number of seconds or minutes named in a text.
+fn seconds_in(text: &str) -> Option<u64> {
+    let lower = text.to_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).peekable();
+    while let Some(word) = words.next() {
+        if let (Ok(number), Some(unit)) = (word.parse::<u64>(), words.peek()) {
+            let factor = match unit.chars().next() {
+                Some('s') => 1,
+                Some('m') => 60,
+                Some('h') => 3600,
+                _ => continue,
+            };
+            return Some(number.saturating_mul(factor));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn waits_named_by_a_page_are_understood() {
+        assert_eq!(super::seconds_in("Too many requests. Try again in 30 seconds."), Some(30));
+        assert_eq!(super::seconds_in("Please wait 2 minutes"), Some(120));
+        assert_eq!(super::seconds_in("Too many requests"), None);
+    }
+}

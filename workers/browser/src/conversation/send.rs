@@ -1,0 +1,218 @@
+//! Typing a question and sending it, once: whether it left is proven by what the page shows, and another way to send
+//! is tried only while the question provably still stands in the box.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::Conversation;
+use crate::chat_map::SendBy;
+use crate::detect::chat::{SEND_THRESHOLD, send_buttons};
+use crate::error::BrowserError;
+use crate::input::Key;
+use crate::network::decode::reduce;
+use crate::network::tap::Tap;
+use crate::notes::Verdict;
+use crate::page::Page;
+
+const LEAVE_LIMIT: Duration = Duration::from_millis(2500);
+
+#[derive(Debug, Default, Deserialize)]
+struct Sent {
+    gone: bool,
+    empty: bool,
+    disabled: bool,
+    shown: bool,
+}
+
+impl Conversation<'_> {
+    /// Puts the question into the box, as a paste, and reads it back.
+    ///
+    /// # Errors
+    /// [`BrowserError::NotSent`] when the box does not keep it, [`BrowserError::ElementNotFound`],
+    /// [`BrowserError::SessionExpired`], and what a page can fail with at any time.
+    pub async fn type_question(&mut self, question: &str) -> Result<(), BrowserError> {
+        let began = Instant::now();
+        let facts = self.resolve_input().await?;
+        self.clear_overlays().await?;
+        self.wait_idle().await?;
+        question.clone_into(&mut self.question);
+        if self.field_state().await?.is_some_and(|state| !state.empty) {
+            self.page.focus(&self.map.input).await?;
+            self.page.empty_focused().await?;
+        }
+        self.baseline = self.page.js::<Value>("baseline", (&self.map.input, self.send_locator(), question)).await?;
+        self.before = Some(facts);
+        self.tap = Some(Tap::start(self.page));
+        for attempt in 0..3 {
+            if !self.page.focus(&self.map.input).await? {
+                continue;
+            }
+            if attempt > 0 {
+                self.page.empty_focused().await?;
+            }
+            // A key typed by itself would be sent by a line break: only a paste may hold one.
+            if attempt == 2 && !question.contains('\n') {
+                self.page.type_keys(question).await?;
+            } else {
+                self.page.insert(question).await?;
+            }
+            for _ in 0..4 {
+                if self.holds_question().await? {
+                    self.notes.step("chat.typed", json!({"characters": question.chars().count(), "attempt": attempt}), began);
+                    return Ok(());
+                }
+                sleep(Duration::from_millis(40)).await;
+            }
+        }
+        let reason = "the box does not hold what was typed into it".to_owned();
+        Err(BrowserError::NotSent { reason, evidence: self.page.evidence().await })
+    }
+
+    async fn holds_question(&self) -> Result<bool, BrowserError> {
+        let held = self.page.js::<Option<String>>("fieldText", (&self.map.input,)).await?.unwrap_or_default();
+        let bare = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+        Ok(bare(&held) == bare(&self.question) || !reduce(&held).is_empty() && reduce(&held) == reduce(&self.question))
+    }
+
+    /// Waits until an answer that is still being written by the page has ended, so that this one can be told from it.
+    async fn wait_idle(&self) -> Result<(), BrowserError> {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(20) {
+            if self.page.js::<Option<String>>("stopButton", ()).await?.is_none() {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(150)).await;
+        }
+        Ok(())
+    }
+
+    /// Sends what stands in the box, and proves that it left.
+    ///
+    /// # Errors
+    /// [`BrowserError::NotSent`] when the question still stands in the box after every way to send was tried, and
+    /// what a page can fail with at any time.
+    pub async fn send(&mut self) -> Result<(), BrowserError> {
+        let began = Instant::now();
+        let mut tried = Vec::new();
+        for way in self.ways().await? {
+            if !self.holds_question().await? && !tried.is_empty() {
+                break;
+            }
+            let activity = self.page.activity();
+            match &way {
+                SendBy::Button(locator) => {
+                    let point = match self.page.point(locator).await {
+                        Ok(point) => point,
+                        Err(BrowserError::ElementNotFound { .. }) => continue,
+                        Err(other) => return Err(other),
+                    };
+                    if point.disabled || !point.shown {
+                        continue;
+                    }
+                    self.sent_at = Some(Instant::now());
+                    self.page.click(locator).await?;
+                }
+                SendBy::Enter | SendBy::ControlEnter => {
+                    self.page.js::<bool>("focus", (&self.map.input,)).await?;
+                    self.sent_at = Some(Instant::now());
+                    self.page.key(Key::Enter, way == SendBy::ControlEnter).await?;
+                }
+            }
+            if let Some(proof) = self.proof(activity).await? {
+                self.notes.step("chat.sent", json!({"by": way, "proof": proof}), began);
+                self.validate_later(proof);
+                self.map.send = Some(way);
+                return Ok(());
+            }
+            tried.push(way);
+        }
+        let reason = format!("it still stands in the box after {}", json!(tried));
+        Err(BrowserError::NotSent { reason, evidence: self.page.evidence().await })
+    }
+
+    /// The known way first; then, by what the page looks like with the question typed, the button or the Enter key.
+    async fn ways(&mut self) -> Result<Vec<SendBy>, BrowserError> {
+        let mut ways: Vec<SendBy> = self.map.send.iter().cloned().collect();
+        let known = match &self.map.send {
+            Some(SendBy::Button(locator)) => self.page.js::<Value>("state", (locator,)).await?["disabled"] == Value::Bool(false),
+            Some(_) => true,
+            None => false,
+        };
+        if !known {
+            ways.clear();
+            // A button may come to life a moment after the typing.
+            let mut choices = Vec::new();
+            for _ in 0..3 {
+                let facts = self.page.facts().await?;
+                choices = send_buttons(self.before.as_ref(), &facts, &self.map.input)
+                    .into_iter()
+                    .map(|choice| (choice.score, facts.buttons[choice.index].locator.clone(), choice.reasons))
+                    .collect::<Vec<_>>();
+                if choices.first().is_some_and(|(score, ..)| *score >= SEND_THRESHOLD) {
+                    break;
+                }
+                sleep(Duration::from_millis(80)).await;
+            }
+            let mut button = None;
+            if let Some((score, locator, reasons)) = choices.into_iter().next() {
+                self.map.reasons.extend(reasons.iter().map(|reason| format!("send: {reason}")));
+                if score >= SEND_THRESHOLD {
+                    self.map.send_button = Some(locator.clone());
+                    ways.push(SendBy::Button(locator));
+                } else {
+                    button = Some(SendBy::Button(locator));
+                }
+            }
+            ways.push(SendBy::Enter);
+            ways.extend(button);
+        }
+        for way in [SendBy::Enter, SendBy::ControlEnter] {
+            if !ways.contains(&way) {
+                ways.push(way);
+            }
+        }
+        Ok(ways)
+    }
+
+    /// What shows that the question left the box; none after a while.
+    async fn proof(&self, activity: u64) -> Result<Option<&'static str>, BrowserError> {
+        let began = Instant::now();
+        loop {
+            let sent = match self.page.js::<Option<Sent>>("sent", ()).await {
+                // A new document took the old one's place.
+                Ok(None) => return Ok(Some("the page moved on")),
+                Ok(Some(sent)) => sent,
+                Err(error @ BrowserError::Crashed { .. }) => return Err(error),
+                Err(_) => Sent::default(),
+            };
+            if sent.shown {
+                return Ok(Some("the question is shown"));
+            }
+            if sent.empty {
+                return Ok(Some("the box was emptied"));
+            }
+            if sent.disabled || sent.gone {
+                return Ok(Some("the box takes no more text"));
+            }
+            if began.elapsed() > LEAVE_LIMIT {
+                let left = self.page.activity() > activity;
+                return Ok((left && !self.holds_question().await?).then_some("a request was made"));
+            }
+            sleep(Duration::from_millis(40)).await;
+        }
+    }
+
+    /// A screenshot takes longer than the page may take to answer: the judgement follows by itself.
+    fn validate_later(&self, proof: &'static str) {
+        let (page, notes) = (self.page.downgrade(), self.notes.clone());
+        tokio::spawn(async move {
+            let Some(inner) = page.upgrade() else { return };
+            let screenshot = Page::from(inner).evidence().await.0.unwrap_or_default();
+            let observation = proof.to_owned();
+            notes.validation(Verdict { subject: "send", passed: true, confidence: 0.9, observation, screenshot, validator: "dom" });
+        });
+    }
+}

@@ -1,0 +1,226 @@
+//! Which field a chat is typed into, and which button sends it. Pure; scores with reasons.
+
+use super::{Scored, words};
+use crate::facts::{Field, PageFacts};
+
+/// Below this a field is not taken for a chat box.
+pub const INPUT_THRESHOLD: i32 = 30;
+/// At this a button is pressed before the Enter key is tried.
+pub const SEND_THRESHOLD: i32 = 20;
+
+/// Fields that may be the chat box, best first, all above the threshold.
+#[must_use]
+pub fn inputs(facts: &PageFacts) -> Vec<Scored> {
+    let candidates = facts.fields.iter().filter(|field| field.r#type != "password").count();
+    let mut choices: Vec<Scored> = facts
+        .fields
+        .iter()
+        .enumerate()
+        .filter_map(|(i, field)| {
+            let mut choice = Scored::new(i);
+            match field.r#type.as_str() {
+                "textarea" => choice.add(30, "text area"),
+                "rich" => choice.add(30, "editable area"),
+                "text" => choice.add(12, "text field"),
+                "search" => choice.add(-30, "search field"),
+                _ => return None,
+            }
+            judge_words(field, &mut choice);
+            judge_place(field, facts, &mut choice);
+            if candidates == 1 {
+                choice.add(10, "the only field");
+            }
+            Some(choice)
+        })
+        .filter(|choice| choice.score >= INPUT_THRESHOLD)
+        .collect();
+    choices.sort_by_key(|choice| std::cmp::Reverse((choice.score, choice.index)));
+    choices
+}
+
+fn judge_words(field: &Field, choice: &mut Scored) {
+    // What stands nearby is too weak a ground to call something a search box.
+    let own = [&field.name, &field.id, &field.placeholder, &field.label, &field.aria].map(String::as_str).join(" ").to_lowercase();
+    if field.role == "textbox" {
+        choice.add(5, "role textbox");
+    }
+    if words::any(&own, words::MESSAGE) {
+        choice.add(20, "worded as a message box");
+    }
+    if words::any(&own, words::SEARCH) || field.is_in("search") || field.role == "searchbox" || field.role == "combobox" {
+        choice.add(-40, "worded as a search box");
+    }
+    if words::any(&own, words::NEWSLETTER) {
+        choice.add(-40, "worded as a newsletter");
+    }
+    if words::any(&field.autocomplete, &["username", "email", "name", "given", "family", "street", "postal", "cc", "tel", "one-time"]) {
+        choice.add(-40, "declared as personal data");
+    }
+    if words::any(&own, &["email", "e-mail", "username", "password", "title", "subject", "rename"]) {
+        choice.add(-20, "worded as another field");
+    }
+    if (1..100).contains(&field.maxlength) {
+        choice.add(-15, "takes few letters");
+    }
+}
+
+fn judge_place(field: &Field, facts: &PageFacts, choice: &mut Scored) {
+    let [width, height] = facts.viewport;
+    let (_, y) = field.centre();
+    for (place, points) in [("nav", -25), ("header", -20), ("aside", -15), ("article", -30), ("log", -10)] {
+        if field.is_in(place) {
+            choice.add(points, place);
+        }
+    }
+    if height > 0.0 && y > height * 0.5 {
+        choice.add(10, "in the lower half");
+    }
+    if height > 0.0 && y > height * 0.75 {
+        choice.add(5, "near the bottom");
+    }
+    if width > 0.0 && field.area[2] > width * 0.35 {
+        choice.add(10, "wide");
+    } else if field.area[2] >= 200.0 {
+        choice.add(5, "wide enough");
+    } else if field.area[2] < 120.0 {
+        choice.add(-15, "narrow");
+    }
+    if field.focused {
+        choice.add(8, "has the focus");
+    }
+    if field.readonly {
+        choice.add(-30, "read-only");
+    }
+    if field.disabled {
+        choice.add(-5, "disabled");
+    }
+    if facts.buttons.iter().any(|button| words::any(&button.words(), words::SEND) && near(field, button.centre()) < 200.0) {
+        choice.add(8, "a send button nearby");
+    }
+}
+
+/// Distance of a point from a field's edge, in pixels.
+fn near(field: &Field, (x, y): (f64, f64)) -> f64 {
+    let dx = (field.area[0] - x).max(x - field.area[0] - field.area[2]).max(0.0);
+    let dy = (field.area[1] - y).max(y - field.area[1] - field.area[3]).max(0.0);
+    dx.hypot(dy)
+}
+
+/// Buttons that may send what was typed, best first. `before` is the page before anything was typed: a button that
+/// came to life by the typing is very likely the one.
+#[must_use]
+pub fn send_buttons(before: Option<&PageFacts>, facts: &PageFacts, input: &str) -> Vec<Scored> {
+    let Some(field) = facts.fields.iter().find(|field| field.locator == input) else { return Vec::new() };
+    let mut choices: Vec<Scored> = facts
+        .buttons
+        .iter()
+        .enumerate()
+        .filter(|(_, button)| !button.locator.is_empty() && near(field, button.centre()) < 260.0)
+        .map(|(i, button)| {
+            let mut choice = Scored::new(i);
+            let words = button.words();
+            let (x, y) = button.centre();
+            if field.form.is_some() && button.form == field.form {
+                choice.add(12, "in the box's form");
+                if button.submit && button.r#type == "submit" {
+                    choice.add(8, "submits the form");
+                }
+            }
+            let said = words::any(&words, words::SEND) || words::any(&button.classes.to_lowercase(), &["send", "submit"]);
+            let other = words::any(&words, words::NOT_SEND);
+            if said && !other {
+                choice.add(25, "worded as send");
+            }
+            if other {
+                choice.add(-40, "worded as something else");
+            }
+            if !said && !button.text.is_empty() && button.text.chars().any(char::is_alphanumeric) {
+                choice.add(-12, "worded otherwise");
+            }
+            if button.link {
+                choice.add(-25, "a link");
+            }
+            let distance = near(field, (x, y));
+            choice.add(if distance < 60.0 { 8 } else if distance < 140.0 { 4 } else { -6 }, "distance");
+            if x > field.area[0] + field.area[2] * 0.7 && y > field.area[1] - 10.0 {
+                choice.add(8, "at the end of the box");
+            }
+            if y < field.area[1] - 30.0 {
+                choice.add(-15, "above the box");
+            }
+            match before.and_then(|before| before.buttons.iter().find(|b| b.locator == button.locator)) {
+                Some(was) if was.disabled && !button.disabled => choice.add(25, "enabled by typing"),
+                None if before.is_some() => choice.add(12, "appeared with the typing"),
+                _ => {}
+            }
+            if button.disabled {
+                choice.add(-35, "disabled");
+            }
+            if !button.popup.is_empty() || !button.pressed.is_empty() {
+                choice.add(-20, "opens or toggles something");
+            }
+            for place in ["nav", "header", "aside", "log", "article"] {
+                if button.is_in(place) {
+                    choice.add(-15, place);
+                }
+            }
+            choice
+        })
+        .filter(|choice| choice.score > 0)
+        .collect();
+    choices.sort_by_key(|choice| std::cmp::Reverse((choice.score, choice.index)));
+    choices
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Button;
+
+    fn field(kind: &str, words: &str, area: [f64; 4]) -> Field {
+        Field { locator: words.to_owned(), r#type: kind.to_owned(), placeholder: words.to_owned(), area, ..Default::default() }
+    }
+
+    fn page(fields: Vec<Field>, buttons: Vec<Button>) -> PageFacts {
+        PageFacts { viewport: [1280.0, 800.0], fields, buttons, ..Default::default() }
+    }
+
+    #[test]
+    fn the_message_box_wins_over_search_and_over_a_box_in_an_answer() {
+        let mut inner = field("textarea", "Edit", [300.0, 300.0, 600.0, 80.0]);
+        inner.context = vec!["article".to_owned(), "log".to_owned()];
+        let facts = page(
+            vec![
+                field("text", "Search chats", [10.0, 10.0, 200.0, 30.0]),
+                inner,
+                field("text", "Type a message", [300.0, 740.0, 700.0, 40.0]),
+            ],
+            Vec::new(),
+        );
+        assert_eq!(inputs(&facts).first().map(|choice| choice.index), Some(2));
+    }
+
+    #[test]
+    fn a_lone_search_box_is_no_chat_box() {
+        let facts = page(vec![field("search", "Search", [300.0, 10.0, 400.0, 30.0])], Vec::new());
+        assert!(inputs(&facts).is_empty());
+    }
+
+    #[test]
+    fn a_nameless_button_that_typing_enables_sends_and_attach_does_not() {
+        let input = field("textarea", "Message", [300.0, 700.0, 700.0, 60.0]);
+        let icon = |name: &str, x: f64, disabled: bool| Button {
+            locator: format!("b{x}"),
+            aria: name.to_owned(),
+            icon: true,
+            disabled,
+            area: [x, 710.0, 36.0, 36.0],
+            ..Default::default()
+        };
+        let before = page(vec![input.clone()], vec![icon("Attach file", 260.0, false), icon("", 1010.0, true)]);
+        let after = page(vec![input], vec![icon("Attach file", 260.0, false), icon("", 1010.0, false)]);
+        let choices = send_buttons(Some(&before), &after, "Message");
+        assert_eq!(choices.first().map(|choice| choice.index), Some(1));
+        assert!(choices[0].score >= SEND_THRESHOLD && choices.iter().all(|choice| choice.index != 0));
+    }
+}

@@ -1,0 +1,169 @@
+//! Discovering a chat: which field is typed into, how a question is sent, where and how the answer comes, and when it
+//! is complete. Ends with a trial: a question with a word of its own, sent and answered.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use crate::chat_map::{ChatMap, StreamMethod};
+use crate::conversation::assemble::{learn_from_source, learn_from_two};
+use crate::conversation::{Conversation, Reading};
+use crate::detect::chat;
+use crate::error::BrowserError;
+use crate::facts::{PageFacts, settled};
+use crate::network::recipe::{Mode, Recipe};
+use crate::notes::Notes;
+use crate::page::Page;
+
+const INPUT_LIMIT: Duration = Duration::from_secs(15);
+
+/// Finds out how to chat on the page as it stands. What is known already is tried first.
+///
+/// # Errors
+/// [`BrowserError::ElementNotFound`] with `chat input` for a page without one, [`BrowserError::SessionExpired`] for a
+/// sign-in form, and what a conversation can fail with.
+pub async fn discover_chat(page: &Page, known: Option<&ChatMap>, notes: &Notes) -> Result<ChatMap, BrowserError> {
+    let began = Instant::now();
+    let mut map = find_input(page, known, notes).await?;
+    let mut conversation = Conversation::new(page, &map, notes).learning();
+    let first = trial(&mut conversation, 1).await?;
+    map = conversation.map().clone();
+    let mut furniture_known = false;
+    if let Some(recipe) = &first.recipe {
+        map.recipes.push(recipe.clone());
+        map.method = recipe.method;
+        furniture_known = true;
+    } else if let Some((recipe, source)) = &first.inside
+        && let Some(furniture) = learn_from_source(&first.raw, source)
+    {
+        map.furniture = furniture;
+        map.recipes.push(recipe.clone());
+        map.method = recipe.method;
+        furniture_known = true;
+    }
+    learn_marks(&mut map, &first);
+    // One answer that stands alone and says what the traffic says leaves nothing open; otherwise a second one tells
+    // furniture from answer.
+    let mut readings = vec![first];
+    if !furniture_known {
+        let mut conversation = Conversation::new(page, &map, notes).learning();
+        let second = trial(&mut conversation, 2).await?;
+        map.furniture = learn_from_two(&readings[0].raw, &second.raw);
+        if let Some(recipe) = &second.recipe {
+            map.recipes.push(recipe.clone());
+            map.method = recipe.method;
+        }
+        learn_marks(&mut map, &second);
+        readings.push(second);
+    }
+    map.recipes.retain(|recipe: &Recipe| recipe.mode != Mode::Snapshot || recipe.method != StreamMethod::Dom);
+    let closed_well = readings.iter().all(|reading| reading.answer.closing_signal != "quiet");
+    map.confidence = if closed_well { 0.95 } else { 0.8 };
+    for reading in &readings {
+        notes.validation(reading.answer.verdict.clone());
+    }
+    notes.step(
+        "discover.done",
+        json!({"input": map.input, "send": map.send, "method": map.method, "recipes": map.recipes,
+               "closing": map.closing, "ignored": map.ignored, "furniture": map.furniture, "trials": readings.len()}),
+        began,
+    );
+    Ok(map)
+}
+
+fn learn_marks(map: &mut ChatMap, reading: &Reading) {
+    for mark in &reading.closing {
+        if !map.closing.contains(mark) {
+            map.closing.push(mark.clone());
+        }
+    }
+    // A mark that outlasted one answer says nothing about the next.
+    for mark in &reading.lasting {
+        if !map.ignored.contains(mark) {
+            map.ignored.push(mark.clone());
+        }
+    }
+    map.closing.retain(|mark| !map.ignored.contains(mark));
+}
+
+async fn find_input(page: &Page, known: Option<&ChatMap>, notes: &Notes) -> Result<ChatMap, BrowserError> {
+    let began = Instant::now();
+    let mut last: Option<PageFacts> = None;
+    loop {
+        let facts = match page.facts().await {
+            Ok(facts) => facts,
+            Err(error @ BrowserError::Crashed { .. }) => return Err(error),
+            Err(error) if began.elapsed() > INPUT_LIMIT => return Err(error),
+            Err(_) => {
+                sleep(Duration::from_millis(150)).await;
+                continue;
+            }
+        };
+        let calm = last.as_ref().is_some_and(|before| settled(before, &facts));
+        let choices = chat::inputs(&facts);
+        let best = known
+            .and_then(|map| choices.iter().find(|choice| facts.fields[choice.index].locator == map.input))
+            .or(choices.first());
+        if let Some(best) = best.filter(|_| calm || began.elapsed() > INPUT_LIMIT / 2) {
+            let field = &facts.fields[best.index];
+            if !field.disabled || began.elapsed() > INPUT_LIMIT {
+                let map = ChatMap {
+                    url: facts.url.clone(),
+                    input: field.locator.clone(),
+                    input_kind: field.r#type.clone(),
+                    reasons: best.reasons.iter().map(|reason| format!("input: {reason}")).collect(),
+                    ..ChatMap::default()
+                };
+                notes.step("discover.input", json!({"locator": map.input, "score": best.score, "reasons": best.reasons}), began);
+                return Ok(map);
+            }
+        }
+        let asks_password = facts.fields.iter().any(|field| field.r#type == "password");
+        if asks_password && choices.is_empty() && calm && began.elapsed() > Duration::from_secs(2) {
+            return Err(BrowserError::SessionExpired { evidence: page.evidence().await });
+        }
+        if began.elapsed() > INPUT_LIMIT {
+            return Err(BrowserError::ElementNotFound {
+                what: "chat input".to_owned(),
+                evidence: page.evidence().await,
+            });
+        }
+        last = Some(facts);
+        sleep(Duration::from_millis(150)).await;
+    }
+}
+
+async fn trial(conversation: &mut Conversation<'_>, number: u32) -> Result<Reading, BrowserError> {
+    let word = word();
+    let question = match number {
+        1 => format!("Please reply with one short sentence that contains the word {word}."),
+        _ => format!("Which letter does {word} begin with? One short sentence, please."),
+    };
+    conversation.type_question(&question).await?;
+    conversation.send().await?;
+    // Nobody reads the chunks of a trial, but the channel must not fill up.
+    let (chunks, mut unread) = mpsc::channel::<String>(64);
+    let drain = tokio::spawn(async move { while unread.recv().await.is_some() {} });
+    let reading = conversation.read(&chunks).await;
+    drop(chunks);
+    drain.abort();
+    reading
+}
+
+/// A word that stands nowhere else on the page.
+fn word() -> String {
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(7, |time| time.subsec_nanos());
+    let consonants = b"bdfgklmnprst";
+    let vowels = b"aeiou";
+    let mut seed = u64::from(nanos) ^ (u64::from(std::process::id()) << 20);
+    let mut word = String::new();
+    for i in 0..8_u64 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407 + i);
+        let set: &[u8] = if i % 2 == 0 { consonants } else { vowels };
+        let at = usize::try_from(seed >> 33).unwrap_or(0) % set.len();
+        word.push(char::from(set[at]));
+    }
+    word
+}

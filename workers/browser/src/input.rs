@@ -1,0 +1,150 @@
+//! Real mouse and key events, and text pasted into fields. Checks that a click would hit what it is meant for; does
+//! not decide what to click.
+
+use std::time::Duration;
+
+use chromiumoxide::cdp::browser_protocol::input::{
+    DispatchKeyEventParams, DispatchKeyEventType, DispatchMouseEventParams, DispatchMouseEventType, InsertTextParams,
+    MouseButton,
+};
+use serde::Deserialize;
+
+use crate::error::{BrowserError, Evidence};
+use crate::page::Page;
+
+/// Where a click on an element would go.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Point {
+    x: f64,
+    y: f64,
+    pub(crate) free: bool,
+    pub(crate) shown: bool,
+    pub(crate) disabled: bool,
+    pub(crate) cover: String,
+}
+
+/// Keys with an effect of their own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Key {
+    Enter,
+    Escape,
+    Backspace,
+}
+
+impl Key {
+    fn parts(self) -> (&'static str, i64, Option<&'static str>) {
+        match self {
+            Self::Enter => ("Enter", 13, Some("\r")),
+            Self::Escape => ("Escape", 27, None),
+            Self::Backspace => ("Backspace", 8, None),
+        }
+    }
+}
+
+impl Page {
+    /// Clicks the middle of an element with the mouse. An element under a cover that is part of no dialog is clicked
+    /// by script instead, so that nothing else is hit.
+    pub(crate) async fn click(&self, locator: &str) -> Result<(), BrowserError> {
+        let point = self.point(locator).await?;
+        if !point.free || !point.shown {
+            tracing::debug!(cover = %point.cover, "clicking a covered element by script");
+            self.js::<bool>("press", (locator,)).await?;
+            return Ok(());
+        }
+        let event = |kind, button, buttons, clicks| DispatchMouseEventParams {
+            button,
+            buttons: Some(buttons),
+            click_count: Some(clicks),
+            ..DispatchMouseEventParams::new(kind, point.x, point.y)
+        };
+        self.call(event(DispatchMouseEventType::MouseMoved, None, 0, 0)).await?;
+        self.call(event(DispatchMouseEventType::MousePressed, Some(MouseButton::Left), 1, 1)).await?;
+        self.call(event(DispatchMouseEventType::MouseReleased, Some(MouseButton::Left), 0, 1)).await?;
+        Ok(())
+    }
+
+    /// Scrolls an element into view and says where it is.
+    pub(crate) async fn point(&self, locator: &str) -> Result<Point, BrowserError> {
+        self.js::<Option<Point>>("point", (locator,)).await?.ok_or_else(|| BrowserError::ElementNotFound {
+            what: format!("element {locator}"),
+            evidence: Evidence::default(),
+        })
+    }
+
+    /// Presses and releases a key. `control` holds the control key down meanwhile.
+    pub(crate) async fn key(&self, key: Key, control: bool) -> Result<(), BrowserError> {
+        let (name, code, text) = key.parts();
+        let event = |kind, text: Option<&str>| DispatchKeyEventParams {
+            key: Some(name.to_owned()),
+            code: Some(name.to_owned()),
+            windows_virtual_key_code: Some(code),
+            modifiers: Some(if control { 2 } else { 0 }),
+            text: text.map(str::to_owned),
+            unmodified_text: text.map(str::to_owned),
+            ..DispatchKeyEventParams::new(kind)
+        };
+        let down = if text.is_some() { DispatchKeyEventType::KeyDown } else { DispatchKeyEventType::RawKeyDown };
+        self.call(event(down, text)).await?;
+        self.call(event(DispatchKeyEventType::KeyUp, None)).await?;
+        Ok(())
+    }
+
+    /// Puts the focus into a field, by a click first, and by script when that does not take.
+    pub(crate) async fn focus(&self, locator: &str) -> Result<bool, BrowserError> {
+        self.click(locator).await?;
+        self.js("focus", (locator,)).await
+    }
+
+    /// Empties the focused field as a person would: select all, delete.
+    pub(crate) async fn empty_focused(&self) -> Result<(), BrowserError> {
+        let select = |kind| DispatchKeyEventParams {
+            key: Some("a".to_owned()),
+            code: Some("KeyA".to_owned()),
+            windows_virtual_key_code: Some(65),
+            modifiers: Some(2),
+            commands: matches!(kind, DispatchKeyEventType::RawKeyDown).then(|| vec!["selectAll".to_owned()]),
+            ..DispatchKeyEventParams::new(kind)
+        };
+        self.call(select(DispatchKeyEventType::RawKeyDown)).await?;
+        self.call(select(DispatchKeyEventType::KeyUp)).await?;
+        self.key(Key::Backspace, false).await
+    }
+
+    /// Inserts text into the focused field at once, as a paste or an input method would.
+    pub(crate) async fn insert(&self, text: &str) -> Result<(), BrowserError> {
+        self.call(InsertTextParams::new(text)).await.map(drop)
+    }
+
+    /// Types text key by key, for fields that heed nothing else.
+    pub(crate) async fn type_keys(&self, text: &str) -> Result<(), BrowserError> {
+        for letter in text.chars() {
+            let letter = letter.to_string();
+            let event = |kind, with_text: bool| DispatchKeyEventParams {
+                key: Some(letter.clone()),
+                text: with_text.then(|| letter.clone()),
+                unmodified_text: with_text.then(|| letter.clone()),
+                ..DispatchKeyEventParams::new(kind)
+            };
+            self.call(event(DispatchKeyEventType::KeyDown, true)).await?;
+            self.call(event(DispatchKeyEventType::KeyUp, false)).await?;
+        }
+        Ok(())
+    }
+
+    /// Fills a field and makes sure that the value arrived, exactly. The value is compared inside the page.
+    pub(crate) async fn fill(&self, locator: &str, value: &str) -> Result<bool, BrowserError> {
+        for attempt in 0..3 {
+            if !self.focus(locator).await? {
+                continue;
+            }
+            self.empty_focused().await?;
+            if attempt < 2 { self.insert(value).await? } else { self.type_keys(value).await? }
+            // A framework may write the field back once it has heard the event.
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            if self.js::<bool>("holds", (locator, value)).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

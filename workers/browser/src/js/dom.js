@@ -1,0 +1,126 @@
+// Walking the composed tree: light DOM, open shadow roots, slots and same-origin frames; what is visible, where it
+// is, and how to find it again.
+const frameDoc = el => { try { const d = el.contentDocument; return d && d.body ? d : null; } catch { return null; } };
+const isFrame = el => el.localName === 'iframe' || el.localName === 'frame';
+const kids = node => {
+  if (node.shadowRoot) return node.shadowRoot.childNodes;
+  if (node.localName === 'slot') { const a = node.assignedNodes({ flatten: true }); return a.length ? a : node.childNodes; }
+  if (node.nodeType === 1 && isFrame(node)) { const d = frameDoc(node); return d ? [d.body] : []; }
+  return node.childNodes;
+};
+const up = node => {
+  if (node.assignedSlot) return node.assignedSlot;
+  const p = node.parentNode;
+  if (p && p.nodeType === 11) return p.host || null;
+  if (p && p.nodeType === 9) { try { return p.defaultView.frameElement; } catch { return null; } }
+  return p;
+};
+const contains = (outer, node) => { for (let n = node; n; n = up(n)) if (n === outer) return true; return false; };
+const closest = (node, test, limit = 40) => {
+  for (let n = node; n && limit-- > 0; n = up(n)) if (n.nodeType === 1 && test(n)) return n;
+  return null;
+};
+// Every document and open shadow root there is.
+let rootCache = null, rootTime = 0;
+const roots = fresh => {
+  const now = performance.now();
+  if (!fresh && rootCache && now - rootTime < 400) return rootCache;
+  const out = [];
+  const visit = root => {
+    out.push(root);
+    if (out.length > 300) return;
+    for (const el of root.querySelectorAll('*')) {
+      if (el.shadowRoot) visit(el.shadowRoot);
+      else if (isFrame(el)) { const d = frameDoc(el); if (d) visit(d); }
+    }
+  };
+  visit(document);
+  rootCache = out; rootTime = now;
+  return out;
+};
+const all = (selector, fresh) => { const out = []; for (const r of roots(fresh)) out.push(...r.querySelectorAll(selector)); return out; };
+const viewOf = el => el.ownerDocument.defaultView || window;
+const style = el => viewOf(el).getComputedStyle(el);
+const frameOffset = el => {
+  let x = 0, y = 0;
+  for (let w = viewOf(el); w && w !== window; ) {
+    let f = null; try { f = w.frameElement; } catch { /* another origin */ }
+    if (!f) break;
+    const r = f.getBoundingClientRect(); x += r.left + f.clientLeft; y += r.top + f.clientTop;
+    w = viewOf(f);
+  }
+  return [x, y];
+};
+const rect = node => {
+  const el = node.nodeType === 1 ? node : node.parentElement;
+  let r;
+  if (node.nodeType === 1) {
+    r = node.getBoundingClientRect();
+    if (!r.width && !r.height && node.firstChild) { const g = node.ownerDocument.createRange(); g.selectNodeContents(node); r = g.getBoundingClientRect(); }
+  } else { const g = node.ownerDocument.createRange(); g.selectNode(node); r = g.getBoundingClientRect(); }
+  const [x, y] = el && el.ownerDocument !== document ? frameOffset(el) : [0, 0];
+  return { left: r.left + x, top: r.top + y, right: r.right + x, bottom: r.bottom + y, width: r.width, height: r.height };
+};
+const rendered = el => el.checkVisibility ? el.checkVisibility({ visibilityProperty: true }) : el.getClientRects().length > 0;
+const visible = el => { if (!rendered(el)) return false; const r = el.getBoundingClientRect(); return r.width > 1 && r.height > 1; };
+const shown = el => {
+  for (let w = viewOf(el); w !== window; ) { let f = null; try { f = w.frameElement; } catch { return false; } if (!f || !visible(f)) return false; w = viewOf(f); }
+  return visible(el);
+};
+const squash = s => (s || '').replace(/\s+/g, ' ').trim();
+// Text for machines to compare: letters and digits only.
+const key = s => (s || '').replace(/[^\p{L}\p{N}]+/gu, '');
+const attr = (el, name) => el.getAttribute && el.getAttribute(name) || '';
+const classes = el => typeof el.className === 'string' ? el.className : attr(el, 'class');
+const steady = token => /^[a-z][a-z_-]*[a-z]$/i.test(token) && token.length < 32 && !/^(svelte|css|sc|jsx|emotion|mui)-/.test(token);
+// What an element looks like, for recognising its like: tag and up to two class names that mean something.
+const sig = el => el.localName + classes(el).split(/\s+/).filter(steady).slice(0, 2).map(c => '.' + c).join('');
+
+// A locator: CSS segments joined by ' >>> ', each unique in its document or shadow root.
+const esc = s => CSS.escape(s);
+const quoted = s => '"' + s.replace(/\\/g, '\\\\').replace(/"/g, '\\"') + '"';
+const segment = el => {
+  const root = el.getRootNode();
+  const only = css => { try { const f = root.querySelectorAll(css); return f.length === 1 && f[0] === el; } catch { return false; } };
+  const tag = el.localName, tries = [];
+  const id = attr(el, 'id');
+  if (id && !/\d{3,}|:|^[0-9a-f-]{16,}$/.test(id)) tries.push('#' + esc(id));
+  for (const a of ['data-testid', 'data-test', 'name', 'autocomplete', 'aria-label', 'placeholder', 'type', 'role']) {
+    const v = attr(el, a); if (v && v.length < 80) tries.push(`${tag}[${a}=${quoted(v)}]`);
+  }
+  if (tag === 'textarea' || tag.includes('-')) tries.push(tag);
+  for (const css of tries) if (only(css)) return css;
+  for (const c of classes(el).split(/\s+/).filter(steady).slice(0, 4)) if (only(`${tag}.${esc(c)}`)) return `${tag}.${esc(c)}`;
+  let path = '';
+  for (let n = el; n && n.nodeType === 1; n = n.parentElement) {
+    const nid = attr(n, 'id');
+    if (n !== el && nid && !/\d{3,}|:/.test(nid) && root.querySelectorAll('#' + esc(nid)).length === 1) { path = `#${esc(nid)} > ${path}`; break; }
+    let nth = 1; for (let s = n.previousElementSibling; s; s = s.previousElementSibling) if (s.localName === n.localName) nth++;
+    path = `${n.localName}:nth-of-type(${nth})` + (path ? ' > ' + path : '');
+    if (only(path)) return path;
+  }
+  return path.replace(/ > $/, '');
+};
+const locate = el => {
+  const parts = [];
+  for (let n = el; n; ) {
+    parts.unshift(segment(n));
+    const root = n.getRootNode();
+    if (root.nodeType === 11 && root.host) n = root.host;
+    else if (root !== document && root.defaultView) { try { n = root.defaultView.frameElement; } catch { n = null; } }
+    else n = null;
+  }
+  return parts.join(' >>> ');
+};
+const find = locator => {
+  let root = document, el = null;
+  for (const part of (locator || '').split(' >>> ')) {
+    if (!root) return null;
+    let hits; try { hits = root.querySelectorAll(part); } catch { return null; }
+    // What was one of its kind and is one of several now has to be found anew.
+    if (hits.length !== 1) return null;
+    el = hits[0];
+    root = el.shadowRoot || (isFrame(el) ? frameDoc(el) : null);
+  }
+  return el;
+};

@@ -1,0 +1,128 @@
+// Facts of a page, captured once and judged elsewhere: fields, buttons, alerts, challenges. Never a password's value.
+const MARKS = [
+  ['nav', el => el.localName === 'nav' || attr(el, 'role') === 'navigation'],
+  ['header', el => el.localName === 'header' || attr(el, 'role') === 'banner'],
+  ['footer', el => el.localName === 'footer' || attr(el, 'role') === 'contentinfo'],
+  ['aside', el => el.localName === 'aside' || attr(el, 'role') === 'complementary'],
+  ['search', el => attr(el, 'role') === 'search' || el.localName === 'search'],
+  ['dialog', el => el.localName === 'dialog' || /^(alert)?dialog$/.test(attr(el, 'role')) || attr(el, 'aria-modal') === 'true'],
+  ['log', el => attr(el, 'role') === 'log' || attr(el, 'aria-live') === 'polite'],
+  ['article', el => el.localName === 'article' || attr(el, 'role') === 'article'],
+];
+const contextOf = el => {
+  const out = [];
+  for (let n = up(el); n; n = up(n)) if (n.nodeType === 1) for (const [name, test] of MARKS) if (!out.includes(name) && test(n)) out.push(name);
+  return out;
+};
+const textOf = (el, max = 120) => squash(el.innerText ?? el.textContent).slice(0, max);
+const byIds = (el, ids) => ids.split(/\s+/).map(id => { const t = el.getRootNode().getElementById?.(id); return t ? textOf(t) : ''; }).join(' ').trim();
+const labelOf = el => {
+  const own = el.labels && el.labels.length ? [...el.labels].map(l => textOf(l)).join(' ') : '';
+  return own || (attr(el, 'aria-labelledby') ? byIds(el, attr(el, 'aria-labelledby')) : '');
+};
+// Text that stands near a field without being tied to it.
+const nearOf = el => {
+  let n = el;
+  for (let depth = 0; n && depth < 4; depth++, n = up(n)) {
+    for (let s = n.previousSibling, hops = 0; s && hops < 4; s = s.previousSibling, hops++) {
+      const t = s.nodeType === 3 ? squash(s.data) : s.nodeType === 1 && rendered(s) && !s.querySelector?.('input,textarea,button') ? textOf(s, 80) : '';
+      if (t) return t.slice(0, 80);
+      if (s.nodeType === 1 && (s.matches('input,textarea') || s.querySelector('input,textarea'))) return '';
+    }
+  }
+  return '';
+};
+const TYPES = new Set(['hidden', 'checkbox', 'radio', 'file', 'submit', 'button', 'image', 'reset', 'color', 'range']);
+const editable = el => el.isContentEditable && !(el.parentElement && el.parentElement.isContentEditable);
+const box = el => { const r = rect(el); return [Math.round(r.left), Math.round(r.top), Math.round(r.width), Math.round(r.height)]; };
+const covered = el => {
+  const r = rect(el), x = r.left + r.width / 2, y = r.top + r.height / 2;
+  if (x < 0 || y < 0 || x > innerWidth || y > innerHeight) return false;
+  const hit = hitAt(x, y);
+  return !!hit && !contains(el, hit) && !contains(hit, el) && !(el.labels && [...el.labels].some(l => contains(l, hit)));
+};
+const hitAt = (x, y) => {
+  let root = document, el = null;
+  for (let i = 0; i < 20; i++) {
+    const next = root.elementFromPoint(x, y);
+    if (!next || next === el) return el;
+    el = next;
+    if (el.shadowRoot) root = el.shadowRoot;
+    else if (isFrame(el) && frameDoc(el)) { const r = el.getBoundingClientRect(); x -= r.left + el.clientLeft; y -= r.top + el.clientTop; root = frameDoc(el); }
+    else return el;
+  }
+  return el;
+};
+const facts = () => {
+  const forms = [], formIndex = f => f ? (forms.includes(f) ? forms.indexOf(f) : forms.push(f) - 1) : null;
+  const fields = [], buttons = [];
+  const fieldEls = all('input,textarea,select,[contenteditable],[role=textbox]', true).filter(el => !TYPES.has((el.type || '').toLowerCase()) || el.localName !== 'input');
+  for (const el of fieldEls) {
+    if (el.localName === 'select') continue;
+    const rich = el.localName !== 'input' && el.localName !== 'textarea';
+    if (rich && !editable(el) && !(attr(el, 'role') === 'textbox' && el.isContentEditable)) continue;
+    if (rich && !editable(el)) continue;
+    if (!shown(el)) continue;
+    const type = rich ? 'rich' : el.localName === 'textarea' ? 'textarea' : (el.type || 'text').toLowerCase();
+    const secret = type === 'password';
+    const value = rich ? textOf(el, 400) : el.value;
+    fields.push({
+      locator: locate(el), tag: el.localName, type, role: attr(el, 'role'), name: attr(el, 'name'), id: attr(el, 'id'),
+      autocomplete: attr(el, 'autocomplete'), placeholder: attr(el, 'placeholder') || attr(el, 'data-placeholder') || attr(el, 'aria-placeholder'),
+      label: labelOf(el), aria: attr(el, 'aria-label') || attr(el, 'title'), near: nearOf(el), classes: classes(el).slice(0, 160),
+      box: box(el), disabled: !!el.disabled || attr(el, 'aria-disabled') === 'true', readonly: !!el.readOnly,
+      focused: el.getRootNode().activeElement === el, length: (value || '').length, value: secret ? '' : squash(value).slice(0, 200),
+      form: formIndex(el.form || el.closest('form')), context: contextOf(el), inputmode: attr(el, 'inputmode'),
+      maxlength: el.maxLength > 0 ? el.maxLength : 0, invalid: attr(el, 'aria-invalid') === 'true', covered: covered(el),
+      shadow: el.getRootNode() !== document,
+    });
+    if (fields.length >= 120) break;
+  }
+  for (const el of all('button,[role=button],[role=menuitem],[role=tab],input[type=submit],input[type=button],input[type=image],a[href],summary')) {
+    if (!shown(el)) continue;
+    const link = el.localName === 'a' && attr(el, 'role') !== 'button';
+    const form = el.form || el.closest('form');
+    const kind = (el.localName === 'button' || el.localName === 'input') ? (el.type || '').toLowerCase() : '';
+    buttons.push({
+      locator: buttons.length < 250 ? locate(el) : '', tag: el.localName, type: kind, link, text: textOf(el, 80) || squash(el.localName === 'input' ? el.value : ''),
+      aria: attr(el, 'aria-label') || attr(el, 'title') || attr(el, 'alt'), name: attr(el, 'name'), id: attr(el, 'id'),
+      testid: attr(el, 'data-testid'), classes: classes(el).slice(0, 160), href: link ? attr(el, 'href').slice(0, 160) : '', icon: !!el.querySelector('svg,img,i,[class*=icon i]'),
+      box: box(el), disabled: !!el.disabled || attr(el, 'aria-disabled') === 'true', form: formIndex(form), context: contextOf(el),
+      submit: !!form && (kind === 'submit' || kind === 'image'), covered: covered(el), popup: attr(el, 'aria-haspopup'), pressed: attr(el, 'aria-pressed'),
+    });
+    if (buttons.length >= 400) break;
+  }
+  const alerts = alertEls().map(el => ({ text: textOf(el, 300), role: attr(el, 'role'), sig: sig(el), box: box(el) })).filter(a => a.text).slice(0, 30);
+  const frames = all('iframe').filter(visible).map(f => ({ src: (f.src || '').slice(0, 300), title: attr(f, 'title'), foreign: !frameDoc(f), box: box(f) }));
+  const body = document.body;
+  return {
+    url: location.href, title: document.title.slice(0, 200), lang: document.documentElement.lang || '', ready: document.readyState,
+    viewport: [innerWidth, innerHeight], fields, buttons, alerts, frames,
+    headings: all('h1,h2,h3,[role=heading],legend').filter(shown).map(el => textOf(el, 100)).filter(Boolean).slice(0, 20),
+    text: body ? squash(body.innerText).slice(0, 6000) : '', elements: document.getElementsByTagName('*').length,
+    challenges: challenges(frames), cookies: document.cookie.length,
+    busy: all('[aria-busy=true],[role=progressbar]').some(shown),
+  };
+};
+const ALERT = '[role=alert],[role=alertdialog],[aria-live=assertive],[class*=error i],[class*=alert i],[class*=toast i],[class*=notif i],[class*=snack i],[class*=invalid i],[class*=danger i],[class*=warning i],[class*=feedback i],output[role=status],[role=status]';
+const alertEls = () => all(ALERT).filter(el => !/^(input|textarea|select|button|label|html|body|form|svg|path)$/.test(el.localName) && shown(el) && !el.querySelector('input:not([type=hidden]),textarea') && squash(el.textContent).length < 400);
+const challenges = frames => {
+  const out = [];
+  const has = (css, kind) => { if (!out.includes(kind) && all(css).some(shown)) out.push(kind); };
+  for (const f of frames) {
+    if (/recaptcha/i.test(f.src) && !/size=invisible/i.test(f.src)) out.push('recaptcha');
+    if (/hcaptcha/i.test(f.src)) out.push('hcaptcha');
+    if (/turnstile|challenge-platform/i.test(f.src)) out.push('turnstile');
+  }
+  has('.g-recaptcha:not([data-size=invisible])', 'recaptcha'); has('.h-captcha', 'hcaptcha'); has('.cf-turnstile', 'turnstile');
+  if (all('input[name*=captcha i],input[id*=captcha i]').some(shown) && all('img[src*=captcha i],img[alt*=captcha i],canvas[id*=captcha i]').some(shown)) out.push('image');
+  return [...new Set(out)];
+};
+const ready = () => [document.readyState, !!document.body && document.body.childElementCount > 0];
+const address = () => location.href;
+const storage = () => {
+  const dump = s => { const o = {}; try { for (let i = 0; i < s.length && i < 500; i++) { const k = s.key(i); o[k] = s.getItem(k); } } catch { /* none here */ } return o; };
+  let l = {}, s = {};
+  try { l = dump(localStorage); s = dump(sessionStorage); } catch { /* an opaque origin */ }
+  return [location.origin, l, s];
+};

@@ -1,0 +1,207 @@
+// Watching one question being answered: what was there before (baseline), where the question stands now, what has
+// come after it, and every mark that says "still answering".
+let base = null, watching = null, dirty = true, observed = new WeakSet(), observer = null;
+const attend = () => {
+  if (!observer) observer = new MutationObserver(() => { dirty = true; });
+  for (const r of roots(true)) if (!observed.has(r)) {
+    observed.add(r);
+    observer.observe(r, { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ['hidden', 'class', 'aria-hidden', 'open'] });
+  }
+};
+// The elements themselves while they last; their locators when the page has made them anew.
+const lasting = (slot, locator) => { if (!locator) return null; const el = watching[slot]; if (el && el.isConnected) return el; return watching[slot] = find(locator); };
+const composerEl = () => watching && lasting('inputEl', watching.input);
+const senderEl = () => watching && lasting('sendEl', watching.send);
+const leaves = skip => {
+  const nodes = [], starts = []; let text = '';
+  const bare = watching && watching.bare ? s => s.replace(/\s+/g, '') : key;
+  const visit = n => {
+    if (n.nodeType === 3) { const k = bare(n.data); if (k) { nodes.push(n); starts.push(text.length); text += k; } return; }
+    if (n.nodeType !== 1 || n === skip) return;
+    const tag = n.localName;
+    if (tag === 'script' || tag === 'style' || tag === 'noscript' || tag === 'template' || tag === 'textarea' || tag === 'svg' || tag === 'head') return;
+    for (const k of kids(n)) visit(k);
+  };
+  if (document.body) visit(document.body);
+  return { nodes, starts, text };
+};
+const common = (a, b) => { const seen = new Set(); for (let n = a; n; n = up(n)) seen.add(n); for (let n = b; n; n = up(n)) if (seen.has(n)) return n; return document.body; };
+const SIDE = el => /^(a|button|nav|aside|summary|option)$/.test(el.localName) || /^(button|link|navigation|complementary|option|treeitem|menuitem|tab|listbox|menu|alert|tooltip)$/.test(attr(el, 'role'));
+const spotsOf = question => {
+  const needle = watching.bare ? question.replace(/\s+/g, '') : key(question);
+  const { nodes, starts, text } = leaves(composerEl());
+  const out = [];
+  if (!needle) return out;
+  let at = 0, i = 0;
+  while ((at = text.indexOf(needle, at)) >= 0 && out.length < 60) {
+    while (i + 1 < starts.length && starts[i + 1] <= at) i++;
+    let j = i; const end = at + needle.length;
+    while (j + 1 < starts.length && starts[j + 1] < end) j++;
+    const whole = starts[i] === at, ends = (j + 1 < starts.length ? starts[j + 1] : text.length) === end;
+    const el = i === j ? up(nodes[i]) : common(nodes[i], nodes[j]);
+    at = end;
+    if (needle.length < 8 && !(whole && ends)) continue;
+    if (!el || el.nodeType !== 1 || !rendered(el)) continue;
+    const r = rect(i === j ? nodes[i] : el);
+    if (r.width < 2 || r.height < 2) continue;
+    out.push({ el, node: nodes[i], rect: r, exact: whole && ends, side: !!closest(el, SIDE), fresh: !base || base.nodes.get(nodes[i]) !== nodes[i].data });
+  }
+  return out;
+};
+const pickQuestion = () => {
+  let spots = spotsOf(watching.question).filter(s => !s.side);
+  if (!spots.length) return null;
+  const c = composerEl(), cr = c && shown(c) ? rect(c) : null;
+  if (cr) { const inColumn = spots.filter(s => s.rect.right > cr.left && s.rect.left < cr.right); if (inColumn.length) spots = inColumn; }
+  spots.sort((a, b) => a.rect.top - b.rect.top || a.rect.left - b.rect.left);
+  let pool;
+  if (watching.resume) { const exact = spots.filter(s => s.exact); pool = (exact.length ? exact : spots).slice(-1); }
+  else {
+    const fresh = spots.filter(s => s.fresh);
+    if (fresh.length && fresh.length < spots.length || !base.spots) pool = fresh;
+    else pool = spots.slice(base.spots);
+  }
+  const spot = pool.find(s => s.exact) || pool[0];
+  return spot ? spot.el : null;
+};
+const ALERTISH = el => /^(alert|alertdialog|status|log-status|tooltip)$/.test(attr(el, 'role')) || attr(el, 'aria-live') === 'assertive' || /(^|[\s_-])(toast|snackbar|notification)s?([\s_-]|$)/i.test(classes(el));
+const afterRoots = (q, top, composer) => {
+  const qr = rect(q), strict = [], loose = [];
+  for (let a = q; a && a !== top; a = up(a)) {
+    const parent = up(a);
+    if (!parent) break;
+    let passed = false;
+    for (const s of kids(parent)) {
+      if (s === a) { passed = true; continue; }
+      if (s.nodeType === 3 ? !s.data.trim() : s.nodeType !== 1 || SILENT.has(s.localName)) continue;
+      if (composer && contains(s, composer)) continue;
+      if (s.nodeType === 1 && (ALERTISH(s) || !rendered(s))) continue;
+      const r = rect(s);
+      if (!r.width && !r.height) continue;
+      if (r.top >= qr.bottom - 6) strict.push([r.top, s]); else if (passed && r.top >= qr.top - 6) loose.push([r.top, s]);
+    }
+  }
+  const order = list => list.map((x, i) => [x[0], i, x[1]]).sort((a, b) => Math.abs(a[0] - b[0]) > 2 ? a[0] - b[0] : a[1] - b[1]).map(x => x[2]);
+  return [order(strict), order(loose)];
+};
+const countBlocks = () => { const counts = new Map(), seen = new WeakMap(); for (const b of blocksOf([document.body])) { counts.set(b.md, (counts.get(b.md) || 0) + 1); const s = seen.get(b.el); if (s) s.add(b.md); else seen.set(b.el, new Set([b.md])); } return { counts, seen }; };
+const newOnly = blocks => {
+  let now = null;
+  const asked = key(watching.question);
+  return blocks.filter(b => {
+    if (key(b.md) === asked && asked) return false;
+    if (!base) return true;
+    const was = base.seen.get(b.el);
+    if (was && was.has(b.md)) return false;
+    const before = base.counts.get(b.md);
+    if (before) { now ||= countBlocks().counts; if ((now.get(b.md) || 0) <= before) return false; }
+    return !closest(b.el, ALERTISH);
+  });
+};
+let qEl = null, lastBlocks = [];
+const answerBlocks = () => {
+  const composer = composerEl();
+  if (!qEl || !qEl.isConnected || !key(qEl.textContent).includes(key(watching.question)) || !rendered(qEl)) qEl = pickQuestion();
+  if (qEl) {
+    const top = composer ? common(qEl, composer) : document.body;
+    const [strict, loose] = afterRoots(qEl, top, composer);
+    const found = newOnly(blocksOf(strict));
+    return found.length || !loose.length ? found : newOnly(blocksOf(loose));
+  }
+  if (watching.resume || performance.now() - watching.sent < 1500) return [];
+  const skip = composer && closest(composer, el => { const r = el.getBoundingClientRect(); return r.height > 160; }, 12);
+  return newOnly(blocksOf([document.body])).filter(b => !closest(b.el, el => SIDE(el) || /^(header|footer|form)$/.test(el.localName)) && !(composer && contains(b.el, composer)) && !(skip && skip !== document.body && !contains(skip, b.el) && false));
+};
+const STOP = /(^|[^\p{L}])(stop|abort|cancel|halt|interrupt|stopp(en)?|anhalten|abbrechen|arrêter|annuler|detener|parar|cancelar|interromper|annulla|ferma|interrompi|stoppen|annuleren|avbryt)([^\p{L}]|$)|停止|中止|中断|キャンセル|取消/iu;
+const BUSY_TOKEN = /^(is-?)?(streaming|streamed(-message)?|typing(-?(indicator|dots|cursor|animation))?|loading(-?(cursor|dots|indicator|message(-[a-z-]+)?|spinner|bubble))?|spinner|generating|thinking|pending|responding|writing|answering|processing|in-?progress|blink(ing)?(-?cursor)?|(typing|stream|streaming|text|blinking|loading)-?(cursor|caret)|result-?streaming|dots?-?(flashing|typing|loader|pulse)|loader|busy|skeleton)$/i;
+const BUSY_CSS = 'stream,typing,loading,loader,spinner,generat,thinking,pending,respond,writing,answering,process,progress,blink,cursor,caret,dot,busy,skeleton'.split(',').map(w => `[class*=${w} i]`).join(',');
+const BUTTONS = 'button,[role=button],input[type=button],input[type=submit]';
+const nameOf = el => [attr(el, 'aria-label'), attr(el, 'title'), attr(el, 'data-testid'), attr(el, 'id'), classes(el), el.localName === 'input' ? el.value : textOf(el, 40)].join(' ').replace(/([a-z])([A-Z])/g, '$1 $2').replace(/_/g, ' ');
+const stops = () => all(BUTTONS).filter(el => STOP.test(nameOf(el)) && shown(el));
+const marksNow = () => {
+  const found = new Map(), add = k => found.set(k, (found.get(k) || 0) + 1);
+  for (const el of stops()) if (!el.disabled) add('stop:' + sig(el));
+  for (const el of all('[aria-busy=true]')) if (shown(el)) add('aria-busy:' + sig(el));
+  for (const el of all('[role=progressbar],progress:not([value])')) if (shown(el)) add('progress:' + sig(el));
+  const seen = new Set();
+  for (const el of all('animate,animateTransform,animateMotion')) { const s = el.closest('svg'); if (s && !seen.has(s) && shown(s)) { seen.add(s); add('smil:' + sig(s)); } }
+  for (const el of all(BUSY_CSS)) for (const token of classes(el).split(/\s+/)) if (BUSY_TOKEN.test(token) && rendered(el)) { add('class:' + token); break; }
+  for (const r of roots()) if (r.getAnimations) for (const a of r.getAnimations()) {
+    const t = a.effect && a.effect.target;
+    if (t && a.playState === 'running' && a.effect.getTiming().iterations === Infinity && rendered(t)) add('anim:' + sig(t) + (a.effect.pseudoElement || ''));
+  }
+  const c = stateOf(composerEl());
+  if (!c || !c.shown) add('composer-gone'); else if (c.disabled || c.readonly) add('composer-disabled');
+  if (watching && watching.send) {
+    const s = stateOf(senderEl());
+    if (!s || !s.shown) add('send-gone'); else { if (s.disabled) add('send-disabled'); if (base && base.look !== null && s.look !== base.look && c && c.empty) add('send-changed'); }
+  }
+  return found;
+};
+const alertsNow = () => alertEls().map(el => textOf(el, 300)).filter(Boolean);
+// Taken before the question is typed, with an empty composer.
+const baseline = (input, send, question) => {
+  watching = { input, send, question, sent: performance.now(), bare: !key(question), resume: false };
+  base = null; qEl = null; lastBlocks = []; dirty = true;
+  const nodes = new WeakMap(); for (const n of leaves(null).nodes) nodes.set(n, n.data);
+  const s = stateOf(senderEl());
+  const spots = spotsOf(question).filter(x => !x.side).length;
+  base = { nodes, ...countBlocks(), spots, look: s ? s.look : null, marks: new Map(), alerts: alertsNow() };
+  base.marks = marksNow();
+  attend();
+  return { counts: [...base.counts], spots, look: base.look, marks: [...base.marks], alerts: base.alerts };
+};
+// The same baseline again, in a document that has replaced the one it was taken in.
+const restore = (input, send, question, b) => {
+  watching = { input, send, question, sent: performance.now(), bare: !key(question), resume: false };
+  base = { nodes: new WeakMap(), counts: new Map(b.counts), seen: new WeakMap(), spots: b.spots, look: b.look, marks: new Map(b.marks), alerts: b.alerts };
+  qEl = null; lastBlocks = []; dirty = true; attend();
+  return true;
+};
+// Reading the answer to a question that was asked before this watch began.
+const resume = (input, send, question) => {
+  watching = { input, send, question, sent: performance.now() - 60000, bare: !key(question), resume: true };
+  base = null; qEl = null; lastBlocks = []; dirty = true; attend();
+  return !!pickQuestion();
+};
+const sent = () => {
+  if (!watching) return null;
+  const c = stateOf(composerEl());
+  return { gone: !c || !c.shown, empty: !!c && c.empty, disabled: !!c && (c.disabled || c.readonly), shown: !!pickQuestion(), url: location.href };
+};
+const asks = (input, question) => {
+  const before = watching;
+  watching = { input, question, resume: true, bare: !key(question) };
+  const there = spotsOf(question).some(s => !s.side);
+  watching = before;
+  return there;
+};
+let markTime = 0, lastMarks = [];
+const poll = full => {
+  if (!watching) return { lost: true };
+  const now = performance.now();
+  let from = lastBlocks.length, blocks = [];
+  const moved = dirty || full;
+  if (moved) {
+    dirty = false; attend();
+    const next = answerBlocks().map(b => ({ m: b.md, k: b.kind, h: b.head || '', s: sig(b.el), r: b.root }));
+    from = 0;
+    while (!full && from < next.length && from < lastBlocks.length && next[from].m === lastBlocks[from].m && next[from].r === lastBlocks[from].r) from++;
+    blocks = next.slice(from); lastBlocks = next;
+  }
+  if (moved || now - markTime > 200) {
+    markTime = now;
+    const marks = marksNow();
+    lastMarks = [...marks].filter(([k, n]) => n > (base ? base.marks.get(k) || 0 : 0)).map(([k]) => k);
+  }
+  const out = { q: !!qEl, n: lastBlocks.length, from, blocks, marks: lastMarks };
+  if (moved) {
+    const known = new Set(base ? base.alerts : []);
+    out.alerts = alertsNow().filter(a => !known.has(a));
+    out.login = all('input[type=password]').some(shown);
+    out.url = location.href;
+  }
+  return out;
+};
+const stopButton = () => { const now = stops().filter(el => !el.disabled); const el = now[now.length - 1]; return el ? locate(el) : null; };
+globalThis.__ct = { facts, ready, address, storage, point, overlay, focus, press, fieldText, holds, state, veil, baseline, restore, resume, sent, asks, poll, stopButton };

@@ -1,0 +1,37 @@
+//! Chromium only: supervised processes, sessions, logins, chat discovery and answers. Knows no job, no Postgres, no
+//! Redis; speaks its own errors and findings.
+//!
+//! [`Chromium`] is one process group, [`Session`] one browser context in it, [`Page`] one page. [`sign_in`],
+//! [`discover_chat`] and [`Conversation`] work on any page, without code per site: they capture facts
+//! ([`PageFacts`]), judge them ([`detect`]) and act with real events.
+//!
+//! An application's log filter should keep `chromiumoxide::conn::raw_ws` and `async_tungstenite` at `warn`: below
+//! that they print whole protocol messages, which hold whatever is typed.
+
+mod chat_map;
+mod chromium;
+mod conversation;
+pub mod detect;
+mod discover;
+mod engine;
+mod error;
+mod facts;
+mod input;
+mod network;
+mod notes;
+mod page;
+mod session;
+mod sign_in;
+
+pub use chat_map::{ChatMap, Furniture, SendBy, StreamMethod};
+pub use chromium::{Chromium, LaunchConfig};
+pub use conversation::{Answer, Conversation};
+pub use discover::discover_chat;
+pub use engine::owner::{SweepReport, sweep};
+pub use error::{BrowserError, Evidence};
+pub use facts::{Alert, Box4, Button, Field, Frame, PageFacts};
+pub use network::recipe::{Mode, Recipe};
+pub use notes::{Note, Notes, Verdict};
+pub use page::Page;
+pub use session::{Profile, Session};
+pub use sign_in::{Account, LoginForm, SignIn, sign_in};

@@ -1,0 +1,6 @@
+//! The traffic of one page while it answers: tapped, cut into messages, taken apart into text, and matched with what
+//! the page shows. Sends nothing and changes nothing.
+
+pub(crate) mod decode;
+pub mod recipe;
+pub(crate) mod tap;

@@ -1,0 +1,252 @@
+//! Where in the traffic an answer's source text is. Texts are collected by where they stand; those that, put
+//! together, say the same as the page are a recipe, to be used from then on. Pure.
+
+use std::collections::{HashMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::decode::{Leaf, reduce};
+use crate::chat_map::StreamMethod;
+
+/// How the texts at one place make up the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Each is the next piece.
+    Delta,
+    /// Each is the answer so far.
+    Cumulative,
+    /// One is the whole answer.
+    Snapshot,
+}
+
+/// Where an answer's text stands in the traffic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// How it travels.
+    pub method: StreamMethod,
+    /// Path of the address, ids as `*`.
+    pub address: String,
+    /// Kind of message; `*` for any.
+    pub tag: String,
+    /// Place in the message.
+    pub leaf: String,
+    /// How the pieces fit.
+    pub mode: Mode,
+}
+
+/// Which exchange a text came in: a stream of its own, or all requests to one address.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Source {
+    pub(crate) method: StreamMethodKey,
+    pub(crate) address: String,
+    /// Number of the exchange, or of the first of those that are taken together.
+    pub(crate) exchange: u64,
+}
+
+/// [`StreamMethod`] as part of a key.
+pub(crate) type StreamMethodKey = &'static str;
+
+#[derive(Debug, Default)]
+struct Series {
+    joined: String,
+    last: String,
+    count: usize,
+    extends: bool,
+}
+
+/// Texts that come in fewer pieces are no stream worth following.
+const PIECES: usize = 4;
+const SNAPSHOTS: usize = 800;
+const SERIES_BYTES: usize = 2_000_000;
+
+/// Collects texts while an answer comes in.
+#[derive(Debug, Default)]
+pub(crate) struct Assembler {
+    series: HashMap<(Source, String, String), Series>,
+    snapshots: VecDeque<String>,
+    /// Counts every text taken in, to tell whether there is anything new.
+    pub(crate) version: u64,
+}
+
+impl Assembler {
+    pub(crate) fn take(&mut self, source: &Source, leaf: Leaf) {
+        self.version += 1;
+        for tag in [leaf.tag.clone(), "*".to_owned()] {
+            let series = self.series.entry((source.clone(), tag, leaf.path.clone())).or_default();
+            series.extends = (series.count == 0 || series.extends) && leaf.value.starts_with(&series.last);
+            series.count += 1;
+            if series.joined.len() + leaf.value.len() <= SERIES_BYTES {
+                series.joined.push_str(&leaf.value);
+            }
+            series.last.clone_from(&leaf.value);
+        }
+        if leaf.value.len() < SERIES_BYTES {
+            if self.snapshots.len() == SNAPSHOTS {
+                self.snapshots.pop_front();
+            }
+            self.snapshots.push_back(leaf.value);
+        }
+    }
+
+    /// The text that says exactly what the page shows, and where it was found. `shown` is reduced.
+    pub(crate) fn matching(&self, shown: &str) -> Option<(Recipe, String)> {
+        if shown.is_empty() {
+            return None;
+        }
+        let mut best: Option<((u8, usize, bool), Recipe, &str)> = None;
+        for ((source, tag, leaf), series) in &self.series {
+            let mut offers = Vec::new();
+            if series.count >= PIECES && !series.extends {
+                offers.push((Mode::Delta, &series.joined, 3));
+            }
+            if series.count >= PIECES && series.extends {
+                offers.push((Mode::Cumulative, &series.last, 3));
+            }
+            offers.push((Mode::Snapshot, if series.extends { &series.last } else { &series.joined }, 1));
+            for (mode, text, rank) in offers {
+                // Reducing is dear: most texts differ by far too much in length.
+                if text.len() < shown.len() || reduce(text) != shown {
+                    continue;
+                }
+                let order = (rank, series.count, tag != "*");
+                if best.as_ref().is_none_or(|(known, ..)| order > *known) {
+                    let recipe = Recipe {
+                        method: method_of(source.method),
+                        address: source.address.clone(),
+                        tag: tag.clone(),
+                        leaf: leaf.clone(),
+                        mode,
+                    };
+                    best = Some((order, recipe, text));
+                }
+            }
+        }
+        best.map(|(_, recipe, text)| (recipe, text.to_owned()))
+    }
+
+    /// Any text at all that says exactly what the page shows.
+    pub(crate) fn exact(&self, shown: &str) -> Option<String> {
+        if shown.is_empty() {
+            return None;
+        }
+        self.snapshots.iter().rev().find(|text| text.len() >= shown.len() && reduce(text) == shown).cloned()
+    }
+
+    /// What a known recipe has assembled so far; the longest where several exchanges fit.
+    pub(crate) fn assembled(&self, recipe: &Recipe) -> Option<&str> {
+        self.series
+            .iter()
+            .filter(|((source, tag, leaf), series)| {
+                *tag == recipe.tag
+                    && *leaf == recipe.leaf
+                    && source.address == recipe.address
+                    && series.count > 0
+            })
+            .map(|(_, series)| match recipe.mode {
+                Mode::Delta => series.joined.as_str(),
+                Mode::Cumulative | Mode::Snapshot => series.last.as_str(),
+            })
+            .max_by_key(|text| text.len())
+    }
+
+    /// Whether an exchange carries an answer that begins like what is shown (reduced): the longest such text's
+    /// reduced length, per exchange number.
+    pub(crate) fn carrying(&self, shown: &str) -> HashMap<u64, usize> {
+        let mut out: HashMap<u64, usize> = HashMap::new();
+        if shown.chars().count() < 3 {
+            return out;
+        }
+        for ((source, tag, _), series) in &self.series {
+            if tag == "*" {
+                continue;
+            }
+            let text = if series.extends && series.count > 1 { &series.last } else { &series.joined };
+            if text.len() < shown.len() {
+                continue;
+            }
+            let reduced = reduce(text);
+            if reduced.starts_with(shown) {
+                let longest = out.entry(source.exchange).or_default();
+                *longest = (*longest).max(reduced.len());
+            }
+        }
+        out
+    }
+
+    /// The longest text whose reduced form lies inside what is shown, with what surrounds it there: what is left
+    /// over is the page's furniture.
+    pub(crate) fn inside(&self, shown: &str) -> Option<(Recipe, String)> {
+        let mut best: Option<(usize, Recipe, String)> = None;
+        for ((source, tag, leaf), series) in &self.series {
+            for (mode, text) in [(Mode::Delta, &series.joined), (Mode::Cumulative, &series.last)] {
+                if mode == Mode::Delta && (series.extends && series.count > 1) {
+                    continue;
+                }
+                let reduced = reduce(text);
+                let enough = reduced.len() >= 8 && reduced.len() * 10 >= shown.len() * 5 && shown.len() - reduced.len().min(shown.len()) <= 120;
+                if enough && shown.contains(&reduced) && best.as_ref().is_none_or(|(length, ..)| reduced.len() > *length) {
+                    let recipe = Recipe {
+                        method: method_of(source.method),
+                        address: source.address.clone(),
+                        tag: tag.clone(),
+                        leaf: leaf.clone(),
+                        mode: if series.count >= PIECES { mode } else { Mode::Snapshot },
+                    };
+                    best = Some((reduced.len(), recipe, text.clone()));
+                }
+            }
+        }
+        best.map(|(_, recipe, text)| (recipe, text))
+    }
+}
+
+fn method_of(name: &str) -> StreamMethod {
+    use StreamMethod::{Dom, FetchStream, Polling, Response, Sse, Websocket};
+    [Sse, FetchStream, Websocket, Polling, Response].into_iter().find(|method| method.as_str() == name).unwrap_or(Dom)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+    use super::*;
+
+    fn take(assembler: &mut Assembler, exchange: u64, tag: &str, path: &str, value: &str) {
+        let source = Source { method: "sse", address: "/chat".to_owned(), exchange };
+        assembler.take(&source, Leaf { tag: tag.to_owned(), path: path.to_owned(), value: value.to_owned() });
+    }
+
+    #[test]
+    fn pieces_are_joined_and_the_closing_copy_told_from_them() {
+        let mut assembler = Assembler::default();
+        for piece in ["Hel", "lo", " **wor", "ld**"] {
+            take(&mut assembler, 1, "/token", "text", piece);
+        }
+        take(&mut assembler, 1, "/done", "text", "Hello **world**");
+        let (recipe, text) = assembler.matching("Helloworld").unwrap();
+        assert_eq!((recipe.mode, recipe.tag.as_str(), text.as_str()), (Mode::Delta, "/token", "Hello **world**"));
+        assert_eq!(assembler.assembled(&recipe), Some("Hello **world**"));
+        assert_eq!(assembler.exact("Helloworld").as_deref(), Some("Hello **world**"));
+    }
+
+    #[test]
+    fn texts_that_grow_are_cumulative() {
+        let mut assembler = Assembler::default();
+        for text in ["A", "A b", "A b ", "A b c"] {
+            take(&mut assembler, 2, "", "out.*", text);
+        }
+        assert_eq!(assembler.matching("Abc").unwrap().0.mode, Mode::Cumulative);
+        assert!(assembler.matching("Abcd").is_none());
+        assert_eq!(assembler.carrying("Abc").get(&2), Some(&3));
+        assert!(assembler.carrying("xyz").is_empty());
+    }
+
+    #[test]
+    fn furniture_around_the_answer_is_what_the_traffic_does_not_say() {
+        let mut assembler = Assembler::default();
+        take(&mut assembler, 1, "", "t", "The quick ");
+        take(&mut assembler, 1, "", "t", "brown fox");
+        let (_, text) = assembler.inside("BotThequickbrownfox1203").unwrap();
+        assert_eq!(text, "The quick brown fox");
+    }
+}

@@ -1,0 +1,293 @@
+//! Signing in: finds the form, fills it with real events, submits it once, and watches for the verdict. A password is
+//! submitted at most once per call, whatever happens.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+pub use crate::detect::login::LoginForm;
+use crate::detect::login::{Stage, stage, submit_button};
+use crate::detect::verdict::{Outcome, Since, judge};
+use crate::error::BrowserError;
+use crate::facts::{PageFacts, settled};
+use crate::input::Key;
+use crate::notes::{Notes, Verdict};
+use crate::page::Page;
+
+/// How long a page may take to show what it wants.
+const LOOK_LIMIT: Duration = Duration::from_secs(12);
+/// How long a submitted form may stay undecided.
+const VERDICT_LIMIT: Duration = Duration::from_secs(25);
+const TICK: Duration = Duration::from_millis(120);
+
+/// An account on a web app.
+pub struct Account<'a> {
+    /// User name or e-mail address.
+    pub username: &'a str,
+    /// Password; never logged, never noted.
+    pub password: &'a str,
+}
+
+/// How a sign-in went.
+#[derive(Debug)]
+pub struct SignIn {
+    /// The judgement, with a screenshot.
+    pub verdict: Verdict,
+    /// The form that was used; empty when none was needed.
+    pub form: LoginForm,
+    /// False when the page was signed in already or needs no login.
+    pub needed: bool,
+}
+
+/// Signs in on the page as it stands, if it asks for it.
+///
+/// # Errors
+/// [`BrowserError::InvalidCredentials`], [`BrowserError::SecondFactor`], [`BrowserError::Captcha`],
+/// [`BrowserError::ProviderRateLimited`], [`BrowserError::ElementNotFound`] when a form cannot be filled, and what a
+/// page can fail with at any time.
+pub async fn sign_in(page: &Page, account: &Account<'_>, notes: &Notes) -> Result<SignIn, BrowserError> {
+    let began = Instant::now();
+    let mut opener = None;
+    let mut stepped = false;
+    loop {
+        let (facts, found) = look(page, opener.is_some() || stepped).await?;
+        notes.step("login.looked", json!({"found": name_of(&found), "url": facts.url}), began);
+        match found {
+            Stage::Form(mut form) => {
+                form.opener = opener;
+                form.two_steps |= stepped;
+                return submit_password(page, account, form, notes).await;
+            }
+            Stage::UserStep(form) if !stepped => {
+                submit_user(page, account, &facts, &form, notes).await?;
+                stepped = true;
+            }
+            Stage::Opener(locator) if opener.is_none() && !stepped => {
+                page.click(&locator).await?;
+                notes.step("login.opened", json!({"button": locator}), began);
+                opener = Some(locator);
+            }
+            Stage::Challenge(kind) => return Err(BrowserError::Captcha { kind, evidence: page.evidence().await }),
+            Stage::Code(_) => {
+                let observation = facts.headings.first().cloned().unwrap_or_default();
+                return Err(BrowserError::SecondFactor { observation, evidence: page.evidence().await });
+            }
+            Stage::UserStep(_) => {
+                let observation = "the page asks for the user name again".to_owned();
+                return Err(BrowserError::InvalidCredentials { observation, evidence: page.evidence().await });
+            }
+            Stage::Opener(_) if stepped => {
+                let what = "password field".to_owned();
+                return Err(BrowserError::ElementNotFound { what, evidence: page.evidence().await });
+            }
+            Stage::Inside(_) | Stage::Nothing | Stage::Opener(_) => {
+                let (observation, confidence) = match found {
+                    Stage::Inside(why) => (why, 0.9),
+                    _ => ("the page asks for no login".to_owned(), 0.6),
+                };
+                let verdict = verdict(page, true, confidence, observation).await;
+                notes.validation(verdict.clone());
+                return Ok(SignIn { verdict, form: LoginForm::default(), needed: false });
+            }
+        }
+    }
+}
+
+fn name_of(stage: &Stage) -> &'static str {
+    match stage {
+        Stage::Form(_) => "form",
+        Stage::UserStep(_) => "user step",
+        Stage::Code(_) => "code",
+        Stage::Challenge(_) => "challenge",
+        Stage::Opener(_) => "opener",
+        Stage::Inside(_) => "inside",
+        Stage::Nothing => "nothing",
+    }
+}
+
+/// Looks until two looks agree. What settles a question at once (a form) is believed on agreement; `Nothing` only
+/// after a while, for pages that draw themselves late. `expecting` a form after a click or a first step, the page
+/// is given longer.
+async fn look(page: &Page, expecting: bool) -> Result<(PageFacts, Stage), BrowserError> {
+    let began = Instant::now();
+    let mut last: Option<(PageFacts, Stage)> = None;
+    loop {
+        let facts = match page.facts().await {
+            Ok(facts) => facts,
+            Err(error @ BrowserError::Crashed { .. }) => return Err(error),
+            Err(error) if began.elapsed() > LOOK_LIMIT => return Err(error),
+            // Between two documents there is nothing to look at.
+            Err(_) => {
+                sleep(TICK).await;
+                continue;
+            }
+        };
+        let found = stage(&facts);
+        let patience = match (&found, expecting) {
+            (Stage::Form(_) | Stage::Code(_), _) => Duration::ZERO,
+            (Stage::UserStep(_), false) => Duration::from_millis(300),
+            (Stage::Inside(_), false) => Duration::from_millis(700),
+            (Stage::Opener(_) | Stage::Challenge(_), false) => Duration::from_millis(1200),
+            (Stage::Nothing, false) => Duration::from_millis(if facts.text.is_empty() { 8000 } else { 2500 }),
+            (_, true) => Duration::from_secs(6),
+        };
+        let calm = last.as_ref().is_some_and(|(before, _)| settled(before, &facts));
+        if calm && began.elapsed() >= patience || began.elapsed() > LOOK_LIMIT {
+            return Ok((facts, found));
+        }
+        last = Some((facts, found));
+        sleep(TICK).await;
+    }
+}
+
+async fn fill(page: &Page, locator: &str, value: &str, what: &str) -> Result<(), BrowserError> {
+    if page.fill(locator, value).await? {
+        return Ok(());
+    }
+    Err(BrowserError::ElementNotFound { what: format!("{what} that keeps its value"), evidence: page.evidence().await })
+}
+
+async fn submit_user(
+    page: &Page,
+    account: &Account<'_>,
+    before: &PageFacts,
+    form: &LoginForm,
+    notes: &Notes,
+) -> Result<(), BrowserError> {
+    let began = Instant::now();
+    let Some(user) = &form.user else { return Ok(()) };
+    fill(page, user, account.username, "user field").await?;
+    submit(page, user).await?;
+    notes.step("login.user_submitted", json!({"user": user, "submit": form.submit, "reasons": form.reasons}), began);
+    // Wait for the next step: a password, a code, or a complaint.
+    while began.elapsed() < LOOK_LIMIT {
+        sleep(TICK).await;
+        let Ok(now) = page.facts().await else { continue };
+        match stage(&now) {
+            Stage::UserStep(_) => {
+                let since = Since { waited: began.elapsed().min(Duration::from_millis(3900)), sent: true };
+                match judge(before, &now, since) {
+                    Outcome::Refused { why, .. } => {
+                        return Err(BrowserError::InvalidCredentials {
+                            observation: why,
+                            evidence: page.evidence().await,
+                        });
+                    }
+                    Outcome::Limited(observation) => return Err(limited(page, observation).await),
+                    _ => {}
+                }
+            }
+            Stage::Nothing | Stage::Opener(_) => {}
+            _ => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+async fn limited(page: &Page, observation: String) -> BrowserError {
+    BrowserError::ProviderRateLimited { observation, retry_after: None, evidence: page.evidence().await }
+}
+
+/// Presses what submits the form that `anchor` belongs to, as it is now that it is filled: a button may have come to
+/// life. Enter where there is none.
+async fn submit(page: &Page, anchor: &str) -> Result<Option<String>, BrowserError> {
+    let began = Instant::now();
+    loop {
+        let facts = page.facts().await?;
+        let field = facts.fields.iter().find(|field| field.locator == anchor);
+        let button = field.and_then(|field| submit_button(&facts, field)).map(|choice| &facts.buttons[choice.index]);
+        match button {
+            // A form that checks its fields enables its button a moment after the last one is filled.
+            Some(button) if button.disabled && began.elapsed() < Duration::from_secs(2) => sleep(TICK).await,
+            Some(button) if !button.disabled => {
+                page.click(&button.locator).await?;
+                return Ok(Some(button.locator.clone()));
+            }
+            _ => {
+                page.js::<bool>("focus", (anchor,)).await?;
+                page.key(Key::Enter, false).await?;
+                return Ok(None);
+            }
+        }
+    }
+}
+
+async fn submit_password(
+    page: &Page,
+    account: &Account<'_>,
+    mut form: LoginForm,
+    notes: &Notes,
+) -> Result<SignIn, BrowserError> {
+    let began = Instant::now();
+    if let Some(user) = &form.user {
+        fill(page, user, account.username, "user field").await?;
+    }
+    let password = form.password.clone().unwrap_or_default();
+    fill(page, &password, account.password, "password field").await?;
+    let before = page.facts().await?;
+    notes.step("login.filled", json!({"user": form.user, "password": password, "reasons": form.reasons}), began);
+    let activity = page.activity();
+    let submitted = Instant::now();
+    form.submit = submit(page, &password).await?;
+    notes.step("login.submitted", json!({"button": form.submit, "enter": form.submit.is_none()}), submitted);
+
+    let mut agreeing: Option<Instant> = None;
+    let mut entered = form.submit.is_none();
+    loop {
+        sleep(TICK).await;
+        let now = match page.facts().await {
+            Ok(now) => now,
+            Err(error @ BrowserError::Crashed { .. }) => return Err(error),
+            Err(_) if submitted.elapsed() < VERDICT_LIMIT => continue,
+            Err(error) => return Err(error),
+        };
+        let since = Since { waited: submitted.elapsed(), sent: page.activity() > activity };
+        let outcome = judge(&before, &now, since);
+        let (observation, evidence) = match outcome {
+            Outcome::Accepted { confidence, why } => {
+                let first = *agreeing.get_or_insert_with(Instant::now);
+                if first.elapsed() < Duration::from_millis(if confidence > 0.9 { 200 } else { 900 }) {
+                    continue;
+                }
+                let verdict = verdict(page, true, confidence, why).await;
+                notes.step("login.accepted", json!({"observation": verdict.observation}), submitted);
+                notes.validation(verdict.clone());
+                return Ok(SignIn { verdict, form, needed: true });
+            }
+            Outcome::Pending => {
+                agreeing = None;
+                // The button did nothing at all: nothing has left the page, so the Enter key submits for the first time.
+                if !entered && !since.sent && since.waited > Duration::from_secs(3) && now.url == before.url {
+                    entered = true;
+                    page.js::<bool>("focus", (&password,)).await?;
+                    page.key(Key::Enter, false).await?;
+                    notes.step("login.submitted", json!({"enter": true}), submitted);
+                }
+                if submitted.elapsed() < VERDICT_LIMIT {
+                    continue;
+                }
+                let what = "reaction to the sign-in form".to_owned();
+                return Err(BrowserError::ElementNotFound { what, evidence: page.evidence().await });
+            }
+            Outcome::Limited(observation) => return Err(limited(page, observation).await),
+            Outcome::SecondFactor(observation) => {
+                return Err(BrowserError::SecondFactor { observation, evidence: page.evidence().await });
+            }
+            Outcome::Challenge(kind) => return Err(BrowserError::Captcha { kind, evidence: page.evidence().await }),
+            Outcome::Refused { confidence, why } => {
+                let refused = verdict(page, false, confidence, why.clone()).await;
+                let evidence = crate::error::Evidence(Some(refused.screenshot.clone()).filter(|shot| !shot.is_empty()));
+                notes.validation(refused);
+                (why, evidence)
+            }
+        };
+        notes.step("login.refused", json!({"observation": observation}), submitted);
+        return Err(BrowserError::InvalidCredentials { observation, evidence });
+    }
+}
+
+async fn verdict(page: &Page, passed: bool, confidence: f32, observation: String) -> Verdict {
+    let screenshot = page.evidence().await.0.unwrap_or_default();
+    Verdict { subject: "login", passed, confidence, observation, screenshot, validator: "dom" }
+}

@@ -1,0 +1,176 @@
+//! The browsers of this process: one Chromium, started when first needed and again when it died, and in it one session per account.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use computetower_browser::{BrowserError, Chromium, LaunchConfig, Page, Profile, Session};
+use computetower_jobs::{CredentialId, ProviderId};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// A session that nobody used for so long is closed.
+const IDLE: Duration = Duration::from_secs(900);
+
+/// Where Chromium is and how it is started.
+#[derive(Clone, Debug)]
+pub struct BrowserSettings {
+    /// The executable.
+    pub executable: PathBuf,
+    /// The folder under which each browser keeps its own.
+    pub data_dir: PathBuf,
+    /// More command-line arguments, from the operator.
+    pub extra_args: Vec<String>,
+}
+
+/// Whose session it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SessionOwner {
+    /// An account on a web app.
+    Credential(CredentialId),
+    /// A page without a login.
+    Provider(ProviderId),
+}
+
+/// A live browser context.
+pub struct LiveSession {
+    session: Session,
+    /// Held while somebody looks whether the session is signed in, so that an account never signs in twice at once.
+    pub signing_in: Mutex<()>,
+    last_used: std::sync::Mutex<Instant>,
+}
+
+impl LiveSession {
+    /// Opens a page that closes itself when dropped.
+    ///
+    /// # Errors
+    /// When the page cannot be opened or does not become usable.
+    pub async fn open(&self, url: &str) -> Result<OpenPage, BrowserError> {
+        self.touch();
+        Ok(OpenPage(Some(self.session.open(url).await?)))
+    }
+
+    /// The state to restore this session from.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub async fn export_profile(&self) -> Result<Profile, BrowserError> {
+        self.session.export_profile().await
+    }
+
+    fn touch(&self) {
+        *self.last_used.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Instant::now();
+    }
+
+    fn idle_for(&self) -> Duration {
+        self.last_used.lock().unwrap_or_else(std::sync::PoisonError::into_inner).elapsed()
+    }
+}
+
+/// A page that is closed when it goes out of scope, also when a job is cancelled in the middle.
+pub struct OpenPage(Option<Page>);
+
+impl std::ops::Deref for OpenPage {
+    type Target = Page;
+    fn deref(&self) -> &Page {
+        match &self.0 {
+            Some(page) => page,
+            None => unreachable!("the page is taken out only by drop"),
+        }
+    }
+}
+
+impl Drop for OpenPage {
+    fn drop(&mut self) {
+        if let Some(page) = self.0.take() {
+            tokio::spawn(page.close());
+        }
+    }
+}
+
+#[derive(Default)]
+struct State {
+    chromium: Option<Chromium>,
+    sessions: HashMap<SessionOwner, Arc<LiveSession>>,
+}
+
+/// The process's Chromium and its sessions.
+pub struct Browsers {
+    settings: BrowserSettings,
+    state: Mutex<State>,
+}
+
+impl Browsers {
+    /// Nothing is started yet.
+    #[must_use]
+    pub fn new(settings: BrowserSettings) -> Self {
+        Self { settings, state: Mutex::default() }
+    }
+
+    /// The session of an account, restored by `profile` when it is not live here.
+    ///
+    /// # Errors
+    /// When Chromium does not start.
+    pub async fn session<F>(&self, owner: SessionOwner, profile: F) -> Result<Arc<LiveSession>, BrowserError>
+    where
+        F: Future<Output = Option<Profile>>,
+    {
+        let mut state = self.state.lock().await;
+        let chromium = self.chromium(&mut state).await?;
+        state.sessions.retain(|_, session| Arc::strong_count(session) > 1 || session.idle_for() < IDLE);
+        if let Some(live) = state.sessions.get(&owner) {
+            live.touch();
+            return Ok(live.clone());
+        }
+        let profile = profile.await;
+        let session = chromium.new_session(profile.as_ref()).await?;
+        let live = Arc::new(LiveSession { session, signing_in: Mutex::default(), last_used: std::sync::Mutex::new(Instant::now()) });
+        state.sessions.insert(owner, live.clone());
+        Ok(live)
+    }
+
+    /// Gives a session up: the next one starts afresh.
+    pub async fn forget(&self, owner: SessionOwner) {
+        self.state.lock().await.sessions.remove(&owner);
+    }
+
+    /// The process group of Chromium, while it runs.
+    pub async fn pid(&self) -> Option<u32> {
+        self.state.lock().await.chromium.as_ref().map(Chromium::pid)
+    }
+
+    async fn chromium(&self, state: &mut State) -> Result<Chromium, BrowserError> {
+        if let Some(chromium) = &state.chromium
+            && chromium.is_alive()
+        {
+            return Ok(chromium.clone());
+        }
+        state.sessions.clear();
+        if let Some(dead) = state.chromium.take() {
+            tracing::warn!("Chromium is gone; starting another");
+            dead.shutdown().await;
+        }
+        let config = LaunchConfig {
+            executable: self.settings.executable.clone(),
+            data_dir: self.settings.data_dir.clone(),
+            extra_args: self.settings.extra_args.clone(),
+            window: (1280, 900),
+        };
+        let swept = config.data_dir.clone();
+        let _ = tokio::task::spawn_blocking(move || computetower_browser::sweep(&swept)).await;
+        let chromium = Chromium::launch(&config).await?;
+        state.chromium = Some(chromium.clone());
+        Ok(chromium)
+    }
+
+    /// Ends Chromium.
+    pub async fn shutdown(&self) {
+        let mut state = self.state.lock().await;
+        state.sessions.clear();
+        if let Some(chromium) = state.chromium.take() {
+            let _ = tokio::time::timeout(Duration::from_secs(4), chromium.shutdown()).await;
+        }
+    }
+}

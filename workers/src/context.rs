@@ -1,0 +1,35 @@
+//! What a handler may touch.
+
+use std::sync::Arc;
+
+use computetower_jobs::EventBody;
+use computetower_store::Store;
+use computetower_store::jobs::ClaimedJob;
+
+use crate::browsers::Browsers;
+use crate::feed::Feed;
+
+/// One attempt, as its handler sees it.
+#[derive(Clone)]
+pub struct JobContext {
+    /// Everything durable.
+    pub store: Store,
+    /// The process's browsers.
+    pub browsers: Arc<Browsers>,
+    /// The job under lease.
+    pub job: ClaimedJob,
+    /// Its events.
+    pub feed: Feed,
+}
+
+impl JobContext {
+    /// Tells how far it is.
+    pub fn progress(&self, percent: f32, phase: &str, message: impl Into<String>) {
+        self.feed.emit(EventBody::Progress {
+            percent,
+            phase: phase.to_owned(),
+            message: message.into(),
+            t: chrono::Utc::now().timestamp_millis(),
+        });
+    }
+}

@@ -1,0 +1,76 @@
+//! The events of one attempt: numbered here, by the holder of the lease, so that a wiped Redis cannot start again at 1.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::Utc;
+use computetower_jobs::{Event, EventBody, JobId};
+use computetower_store::events::EventPublisher;
+
+/// Numbers and publishes events, and keeps those that are not in Postgres yet. Cheap to clone.
+#[derive(Clone)]
+pub struct Feed {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    job: JobId,
+    attempt: i32,
+    publisher: EventPublisher,
+    state: Mutex<State>,
+}
+
+struct State {
+    seq: i64,
+    unsaved: Vec<Event>,
+}
+
+impl Feed {
+    /// Goes on after `seq`.
+    pub fn new(job: JobId, attempt: i32, seq: i64, publisher: EventPublisher) -> Self {
+        Self { inner: Arc::new(Inner { job, attempt, publisher, state: Mutex::new(State { seq, unsaved: Vec::new() }) }) }
+    }
+
+    /// Numbers an event and publishes it.
+    pub fn emit(&self, body: EventBody) {
+        let mut state = self.lock();
+        let event = Self::number(&mut state, body);
+        state.unsaved.push(event.clone());
+        // Published under the lock, so that numbers go out in order.
+        self.inner.publisher.publish(self.inner.job, self.inner.attempt, event);
+    }
+
+    /// Numbers the last events of the attempt without publishing them: nobody may hear of an end before it is recorded.
+    pub fn prepare(&self, bodies: Vec<EventBody>) -> Vec<Event> {
+        let mut state = self.lock();
+        bodies.into_iter().map(|body| Self::number(&mut state, body)).collect()
+    }
+
+    /// Publishes events that were prepared and recorded.
+    pub fn publish_prepared(&self, events: Vec<Event>) {
+        for event in events {
+            self.inner.publisher.publish(self.inner.job, self.inner.attempt, event);
+        }
+    }
+
+    /// Takes what is not in Postgres yet.
+    pub fn take_unsaved(&self) -> Vec<Event> {
+        std::mem::take(&mut self.lock().unsaved)
+    }
+
+    /// Puts back what could not be saved.
+    pub fn put_back(&self, mut events: Vec<Event>) {
+        let mut state = self.lock();
+        events.append(&mut state.unsaved);
+        state.unsaved = events;
+    }
+
+    fn number(state: &mut State, body: EventBody) -> Event {
+        state.seq += 1;
+        Event { seq: state.seq, body, at: Utc::now() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing can panic between two changes of the state.
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

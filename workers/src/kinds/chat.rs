@@ -1,0 +1,189 @@
+//! `chat`: asks a page one question in a conversation of its own and passes the answer on as it comes.
+//!
+//! The question is typed once: the intent is recorded before the send, and a later attempt first looks whether the question stands in the
+//! conversation already. Only when it provably does not is it asked again.
+
+use std::time::Duration;
+
+use computetower_browser::{Answer, BrowserError, ChatMap, Conversation, Notes, Page};
+use computetower_jobs::kinds::chat::Chat;
+use computetower_jobs::{EventBody, Failure, FailureCode, JobKind, Outcome};
+use computetower_store::StoreError;
+use computetower_store::jobs::NewJob;
+use computetower_store::providers::{MISSES_BEFORE_DISCOVERY, Provider};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::account::open_signed_in;
+use crate::classify;
+use crate::context::JobContext;
+use crate::notes::{About, NotePump, failure_of};
+use crate::run::chain;
+
+/// The name under which the sent question is recorded.
+const PROMPT: &str = "prompt";
+
+/// Why an attempt ends without an answer.
+enum Halt {
+    Failed(Failure),
+    NotYet(String),
+}
+
+impl From<Failure> for Halt {
+    fn from(failure: Failure) -> Self {
+        Halt::Failed(failure)
+    }
+}
+
+pub(super) async fn run(context: &JobContext, chat: &Chat) -> Outcome {
+    let (provider, map) = match provider_of(context, &chat.model).await {
+        Ok(found) => found,
+        Err(Halt::Failed(failure)) => return Outcome::Failed(failure),
+        Err(Halt::NotYet(reason)) => return Outcome::Snoozed { wait: Duration::from_millis(500), reason },
+    };
+    let pump = NotePump::start(context, About { credential: provider.credential, provider: Some(provider.id) });
+    let done = attempt(context, chat, &provider, &map, pump.notes()).await;
+    let validation = pump.finish().await;
+    match done {
+        Ok(answer) => {
+            if let Err(error) = context.store.provider_hit(provider.id).await {
+                tracing::warn!(error = %chain(&error), "the provider's health could not be noted");
+            }
+            Outcome::Completed(result(chat, &answer, validation))
+        }
+        Err(failure) => {
+            if failure.code == FailureCode::ElementNotFound {
+                note_miss(context, &provider).await;
+            }
+            Outcome::Failed(failure)
+        }
+    }
+}
+
+async fn provider_of(context: &JobContext, model: &str) -> Result<(Provider, ChatMap), Halt> {
+    let provider = match context.store.provider_named(context.job.tenant, model).await {
+        Ok(provider) => provider,
+        Err(StoreError::NotFound(_)) => {
+            return Err(Failure::new(FailureCode::InvalidInput, format!("model: there is no provider named {model:?}.")).into());
+        }
+        Err(error) => return Err(classify::store(&error).into()),
+    };
+    match provider.chat_map.clone() {
+        Some(map) => match serde_json::from_value(map) {
+            Ok(map) => Ok((provider, map)),
+            Err(error) => Err(Failure::new(FailureCode::Unknown, "What is stored about the provider cannot be read; discover it again.")
+                .with_internal(error.to_string())
+                .into()),
+        },
+        None if provider.status == "failed" => {
+            let why = provider.failure.map_or_else(|| "unknown".to_owned(), |failure| failure.message);
+            Err(Failure::new(FailureCode::InvalidInput, format!("model: the discovery of {model:?} failed: {why}")).into())
+        }
+        None => Err(Halt::NotYet(format!("The provider {model:?} is still being discovered."))),
+    }
+}
+
+async fn attempt(context: &JobContext, chat: &Chat, provider: &Provider, map: &ChatMap, notes: &Notes) -> Result<Answer, Failure> {
+    let signed_in = open_signed_in(context, &provider.url, provider.credential, Some(provider.id), notes).await?;
+    let question = chat.prompt();
+    let mut conversation = Conversation::new(&signed_in.page, map, notes);
+    if !was_asked(context, &signed_in.page, &mut conversation, &question, &provider.url).await? {
+        ask(context, &signed_in.page, &mut conversation, &question).await?;
+    }
+    match read(context, &mut conversation).await {
+        Ok(answer) => Ok(answer),
+        Err(error) => Err(failure_of(context, &error).await),
+    }
+}
+
+/// Looks whether an earlier attempt sent the question: where that attempt left it, the question stands in the conversation.
+async fn was_asked(
+    context: &JobContext,
+    page: &Page,
+    conversation: &mut Conversation<'_>,
+    question: &str,
+    start: &str,
+) -> Result<bool, Failure> {
+    let effect = context.store.effect(context.job.id, PROMPT).await.map_err(|error| classify::store(&error))?;
+    let Some(effect) = effect else { return Ok(false) };
+    let left_at = effect.detail.get("url").and_then(Value::as_str).unwrap_or(start);
+    let looked = async {
+        page.goto(left_at).await?;
+        if conversation.shows(question).await? {
+            return Ok::<bool, BrowserError>(true);
+        }
+        page.goto(start).await?;
+        Ok(false)
+    };
+    match looked.await {
+        Ok(shown) => {
+            let kind = if shown { "prompt.found" } else { "prompt.gone" };
+            context.feed.emit(EventBody::Step { kind: kind.to_owned(), detail: json!({ "attempt": effect.attempt }), duration_ms: 0 });
+            Ok(shown)
+        }
+        Err(error) => Err(failure_of(context, &error).await),
+    }
+}
+
+async fn ask(context: &JobContext, page: &Page, conversation: &mut Conversation<'_>, question: &str) -> Result<(), Failure> {
+    if let Err(error) = conversation.type_question(question).await {
+        return Err(failure_of(context, &error).await);
+    }
+    let (job, lease) = (context.job.id, context.job.lease);
+    let before = page.url().await.unwrap_or_default();
+    context
+        .store
+        .intend_effect(job, lease, PROMPT, &json!({ "url": before }))
+        .await
+        .map_err(|error| classify::store(&error))?;
+    if let Err(error) = conversation.send().await {
+        return Err(failure_of(context, &error).await);
+    }
+    let after = page.url().await.unwrap_or(before);
+    // The question is out: that this could not be noted must not stop the answer from being read.
+    if let Err(error) = context.store.effect_done(job, lease, PROMPT, &json!({ "url": after })).await {
+        tracing::warn!(job.id = %job, error = %chain(&error), "the sent question could not be noted");
+    }
+    Ok(())
+}
+
+async fn read(context: &JobContext, conversation: &mut Conversation<'_>) -> Result<Answer, BrowserError> {
+    let (sender, mut chunks) = mpsc::channel::<String>(256);
+    let pass_on = async {
+        let mut index = 0;
+        while let Some(text) = chunks.recv().await {
+            context.feed.emit(EventBody::Chunk { index, text });
+            index += 1;
+        }
+    };
+    let reading = async {
+        let answer = conversation.read_answer(&sender).await;
+        drop(sender);
+        answer
+    };
+    let (answer, ()) = tokio::join!(reading, pass_on);
+    answer
+}
+
+fn result(chat: &Chat, answer: &Answer, validation: Option<Value>) -> Value {
+    json!({
+        "model": chat.model,
+        "content": answer.text,
+        "finish_reason": "stop",
+        "closing_signal": answer.closing_signal,
+        "stream_method": answer.method,
+        "validation": validation,
+    })
+}
+
+/// Counts a page that was not as it was found, and has it discovered anew after a few.
+async fn note_miss(context: &JobContext, provider: &Provider) {
+    let counted = context.store.provider_miss(provider.id).await;
+    let Ok(misses) = counted else { return };
+    if misses == MISSES_BEFORE_DISCOVERY {
+        let again = NewJob::now(JobKind::Discovery, json!({ "provider_id": provider.id }));
+        if let Err(error) = context.store.submit(context.job.tenant, &again).await {
+            tracing::warn!(error = %chain(&error), "the discovery could not be queued");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! `login`: opens the page, signs in if it asks for it, judges by what it shows, keeps the profile.
+
+use computetower_jobs::kinds::login::Login;
+use computetower_jobs::{Failure, Outcome};
+use serde_json::{Value, json};
+
+use crate::account::open_signed_in;
+use crate::classify;
+use crate::context::JobContext;
+use crate::notes::{About, NotePump};
+
+pub(super) async fn run(context: &JobContext, login: &Login) -> Outcome {
+    let about = About { credential: Some(login.credential_id), provider: None };
+    let pump = NotePump::start(context, about);
+    let done = attempt(context, login, &pump).await;
+    let validation = pump.finish().await;
+    match done {
+        Ok(mut result) => {
+            result["validation"] = validation.unwrap_or(Value::Null);
+            Outcome::Completed(result)
+        }
+        Err(failure) => Outcome::Failed(failure),
+    }
+}
+
+async fn attempt(context: &JobContext, login: &Login, pump: &NotePump) -> Result<Value, Failure> {
+    let credential = context
+        .store
+        .credential(context.job.tenant, login.credential_id)
+        .await
+        .map_err(|error| classify::store(&error))?;
+    context.progress(10.0, "opening", format!("Opening {}", credential.url));
+    let signed_in = open_signed_in(context, &credential.url, Some(credential.id), None, pump.notes()).await?;
+    context.progress(100.0, "signed_in", "Signed in");
+    let url = signed_in.page.url().await.unwrap_or_else(|_| credential.url.clone());
+    Ok(json!({
+        "credential_id": credential.id,
+        "url": url,
+        "was_signed_in": signed_in.sign_in.as_ref().is_some_and(|done| !done.needed),
+    }))
+}

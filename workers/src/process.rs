@@ -1,0 +1,151 @@
+//! A worker process: its presence, its leases, its ear for orders, its lanes, and its end.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use computetower_jobs::{Queue, WorkerId};
+use computetower_store::jobs::RENEW;
+use computetower_store::lane::Control;
+use computetower_store::workers::{BEAT, Presence};
+use computetower_store::{Store, StoreError};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::browsers::{BrowserSettings, Browsers};
+use crate::lanes;
+use crate::run::chain;
+use crate::running::Running;
+
+/// How a worker process runs.
+#[derive(Clone, Debug)]
+pub struct WorkerOptions {
+    /// The queues it takes jobs from.
+    pub queues: Vec<Queue>,
+    /// Jobs at once per queue; the queue's own number when left out.
+    pub concurrency: HashMap<Queue, usize>,
+    /// How long running jobs may go on after the order to end.
+    pub grace: Duration,
+    /// The name of the machine, for people.
+    pub host: String,
+    /// Where Chromium is.
+    pub browser: BrowserSettings,
+}
+
+/// What all tasks of the process share.
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) worker: WorkerId,
+    pub(crate) name: String,
+    pub(crate) running: Arc<Running>,
+    pub(crate) browsers: Arc<Browsers>,
+    pub(crate) tasks: TaskTracker,
+    /// Set when no more jobs are to be taken.
+    pub(crate) closing: CancellationToken,
+    concurrency: HashMap<Queue, usize>,
+}
+
+impl Shared {
+    pub(crate) fn concurrency(&self, queue: Queue) -> usize {
+        self.concurrency.get(&queue).copied().unwrap_or_else(|| queue.default_concurrency()).max(1)
+    }
+}
+
+/// Takes jobs until `shutdown` is cancelled, then lets running ones end within the grace period and hands the rest back.
+///
+/// # Errors
+/// When Postgres does not answer at the start.
+pub async fn run_worker(store: Store, options: WorkerOptions, shutdown: CancellationToken) -> Result<(), StoreError> {
+    let worker = WorkerId::generate();
+    let short: String = worker.0.simple().to_string().chars().rev().take(6).collect();
+    let name = format!("{}-{}-{short}", options.host, std::process::id());
+    let presence = store.register_worker(worker, &name, &options.queues, &options.host).await?;
+    let browsers = Arc::new(Browsers::new(options.browser.clone()));
+    let shared = Arc::new(Shared {
+        store: store.clone(),
+        worker,
+        name: name.clone(),
+        running: Arc::default(),
+        browsers,
+        tasks: TaskTracker::new(),
+        closing: CancellationToken::new(),
+        concurrency: options.concurrency.clone(),
+    });
+    let (doorbell, control) = store.doorbell();
+    let doorbell = Arc::new(doorbell);
+    let ended = CancellationToken::new();
+    let beating = tokio::spawn(beat(presence, ended.clone()));
+    let leases = tokio::spawn(keep_leases(shared.clone(), control, ended.clone()));
+    for queue in &options.queues {
+        lanes::start(&shared, *queue, doorbell.clone());
+    }
+    let queues: Vec<&str> = options.queues.iter().map(|queue| queue.name()).collect();
+    tracing::info!(worker = %name, queues = queues.join(","), "worker ready");
+
+    shutdown.cancelled().await;
+    tracing::info!(worker = %name, running = shared.running.count(), "ending: no more jobs are taken");
+    shared.closing.cancel();
+    if !shared.running.drained(options.grace).await {
+        tracing::info!(worker = %name, running = shared.running.count(), "handing back what still runs");
+        shared.running.shut_down();
+    }
+    shared.tasks.close();
+    let _ = tokio::time::timeout(Duration::from_secs(3), shared.tasks.wait()).await;
+    shared.browsers.shutdown().await;
+    store.publisher.flush().await;
+    ended.cancel();
+    let _ = leases.await;
+    if let Ok(presence) = beating.await {
+        let _ = tokio::time::timeout(Duration::from_secs(1), presence.leave()).await;
+    }
+    Ok(())
+}
+
+/// Shows that the process lives, on the connection that holds its lock.
+async fn beat(mut presence: Presence, ended: CancellationToken) -> Presence {
+    let mut failing = false;
+    loop {
+        tokio::select! {
+            () = ended.cancelled() => return presence,
+            () = tokio::time::sleep(BEAT) => {}
+        }
+        // An answer that does not come is as good as none: the next beat takes a new connection.
+        match tokio::time::timeout(Duration::from_secs(5), presence.beat()).await {
+            Ok(Ok(())) => failing = false,
+            Ok(Err(error)) if !failing => {
+                failing = true;
+                tracing::warn!(error = %chain(&error), "Postgres does not hear this worker's heartbeat");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Renews leases on time and obeys orders to stop.
+async fn keep_leases(shared: Arc<Shared>, mut control: UnboundedReceiver<Control>, ended: CancellationToken) {
+    let mut renewal = tokio::time::interval(RENEW);
+    renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = ended.cancelled() => return,
+            _ = renewal.tick() => renew(&shared).await,
+            order = control.recv() => match order {
+                Some(Control::Cancel(job)) => shared.running.cancel(job),
+                Some(Control::Missed) => renew(&shared).await,
+                None => return,
+            }
+        }
+    }
+}
+
+async fn renew(shared: &Shared) {
+    let before = shared.running.leases();
+    if before.is_empty() {
+        return;
+    }
+    match shared.store.renew_leases(shared.worker).await {
+        Ok(held) => shared.running.compare(&before, &held),
+        Err(error) => tracing::warn!(error = %chain(&error), "leases could not be renewed; trying again in a moment"),
+    }
+}

@@ -1,0 +1,203 @@
+//! One attempt as named steps: claim → start → execute → decide → finish → tell.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use chrono::Utc;
+use computetower_jobs::{
+    Event, EventBody, Failure, FailureClass, FailureCode, History, JobId, Outcome, Verdict, decide,
+};
+use computetower_store::jobs::{ClaimedJob, Ending};
+use computetower_store::lane::End;
+use computetower_store::{Store, StoreError};
+use futures::FutureExt;
+
+use crate::context::JobContext;
+use crate::feed::Feed;
+use crate::kinds;
+use crate::process::Shared;
+use crate::running::{Stop, StopReason};
+
+/// How often events of a running attempt are written to Postgres.
+const SAVE_EVENTS: Duration = Duration::from_millis(500);
+/// How long a result is held while Postgres is away.
+const HOLD_RESULT: Duration = Duration::from_secs(600);
+
+/// Runs one attempt of a job, if this worker gets it.
+pub async fn run_attempt(shared: Arc<Shared>, job: JobId, dispatch: i32) {
+    let Some(claimed) = claim(&shared, job, dispatch).await else { return };
+    let (stop, _guard) = shared.running.enter(claimed.id, claimed.lease);
+    let seq = shared.store.last_event_seq(claimed.id, claimed.event_seq, claimed.attempt == 1).await;
+    let feed = Feed::new(claimed.id, claimed.attempt, seq, shared.store.publisher.clone());
+    feed.emit(EventBody::Started { attempt: claimed.attempt, worker: shared.name.clone() });
+    let context = JobContext { store: shared.store.clone(), browsers: shared.browsers.clone(), job: claimed, feed };
+    let Some(outcome) = execute(&context, &stop).await else {
+        tracing::warn!(job.id = %context.job.id, job.attempt = context.job.attempt, "lost the lease; what this attempt did is dropped");
+        return;
+    };
+    let (ending, told) = conclude(&context.job, outcome);
+    finish(&context, &ending, told).await;
+}
+
+async fn claim(shared: &Shared, job: JobId, dispatch: i32) -> Option<ClaimedJob> {
+    match shared.store.claim(job, dispatch, shared.worker, &shared.name).await {
+        Ok(claimed) => claimed,
+        Err(error) => {
+            // The job stays queued; the dispatcher hands it over again.
+            tracing::warn!(job.id = %job, error = %chain(&error), "could not claim");
+            None
+        }
+    }
+}
+
+/// Runs the handler until it ends, the time is over, or it has to stop. `None` when the lease is gone.
+async fn execute(context: &JobContext, stop: &Stop) -> Option<Outcome> {
+    let job = &context.job;
+    let left = job.deadline.map(|deadline| (deadline - Utc::now()).to_std().unwrap_or_default());
+    if left.is_some_and(|left| left.is_zero()) {
+        return Some(Outcome::Failed(deadline_exceeded()));
+    }
+    let limit = left.map_or(job.timeout, |left| left.min(job.timeout));
+    let handler = AssertUnwindSafe(kinds::handle(context)).catch_unwind();
+    tokio::select! {
+        outcome = handler => Some(outcome.unwrap_or_else(|_| {
+            Outcome::Failed(Failure::new(FailureCode::Unknown, "The worker met a defect of its own; the log has the details.").with_internal("the handler panicked"))
+        })),
+        () = tokio::time::sleep(limit) => Some(Outcome::Failed(match left {
+            Some(left) if left <= job.timeout => deadline_exceeded(),
+            _ => Failure::new(FailureCode::AttemptTimeout, format!("The attempt took longer than the {} s it may.", job.timeout.as_secs())),
+        })),
+        reason = stop.stopped() => match reason {
+            StopReason::Cancelled => Some(Outcome::Cancelled),
+            StopReason::Shutdown => Some(Outcome::Interrupted),
+            StopReason::LeaseLost => None,
+        },
+        () = save_events(context, stop) => None,
+    }
+}
+
+fn deadline_exceeded() -> Failure {
+    Failure::new(FailureCode::DeadlineExceeded, "The job's deadline passed.")
+}
+
+/// Writes events to Postgres while the handler works. Returns only when the lease is gone.
+async fn save_events(context: &JobContext, stop: &Stop) {
+    loop {
+        tokio::time::sleep(SAVE_EVENTS).await;
+        let events = context.feed.take_unsaved();
+        if events.is_empty() {
+            continue;
+        }
+        match context.store.save_events(context.job.id, context.job.lease, &events).await {
+            Ok(()) => {}
+            Err(StoreError::LeaseLost) => {
+                stop.stop(StopReason::LeaseLost);
+                return;
+            }
+            Err(error) => {
+                tracing::warn!(job.id = %context.job.id, error = %chain(&error), "events could not be saved; trying again");
+                context.feed.put_back(events);
+            }
+        }
+    }
+}
+
+/// True when this failure would end the job: no attempt would follow.
+pub(crate) fn would_end(job: &ClaimedJob, failure: &Failure) -> bool {
+    matches!(verdict_on(job, failure, 0), Verdict::Fail | Verdict::Park | Verdict::Cancel)
+}
+
+fn verdict_on(job: &ClaimedJob, failure: &Failure, interrupted: u32) -> Verdict {
+    let snoozed = u32::from(failure.code.class() == FailureClass::Throttled);
+    let history = History {
+        attempts: job.counted,
+        interruptions: job.interruptions + interrupted,
+        snoozes: job.snoozes + snoozed,
+        deadline: job.deadline,
+    };
+    // The token is random enough to spread retries, and the same for both who ask.
+    decide(&job.retry, &history, failure, Utc::now(), job.lease.0.as_u64_pair().1)
+}
+
+/// Turns an outcome into an ending and the events that tell it.
+fn conclude(job: &ClaimedJob, outcome: Outcome) -> (Ending, Vec<EventBody>) {
+    let (failure, interrupted) = match outcome {
+        Outcome::Completed(result) => {
+            let told = vec![EventBody::Completed { result: result.clone() }];
+            return (Ending::Completed(result), told);
+        }
+        Outcome::Cancelled => return (Ending::Cancelled, vec![EventBody::Cancelled {}]),
+        Outcome::Interrupted => (Failure::new(FailureCode::WorkerLost, "The worker shut down; the job goes on elsewhere."), 1),
+        Outcome::Snoozed { wait, reason } => {
+            let mut failure = Failure::new(FailureCode::NotReady, reason);
+            failure.retry_after = Some(wait);
+            (failure, 0)
+        }
+        Outcome::Failed(failure) => (failure, 0),
+    };
+    let public = failure.to_public();
+    let retrying = |at| EventBody::Retrying { attempt: job.attempt, at, failure: public.clone() };
+    match verdict_on(job, &failure, interrupted) {
+        Verdict::Retry { at } => (Ending::Retry(at, failure), vec![retrying(at)]),
+        Verdict::Snooze { until } => (Ending::Snoozed(until, failure), vec![retrying(until)]),
+        Verdict::Requeue => (Ending::Requeued(failure), vec![retrying(Utc::now())]),
+        Verdict::Park => (Ending::Parked(failure), vec![EventBody::InterventionNeeded { failure: public }]),
+        Verdict::Fail => (Ending::Failed(failure), vec![EventBody::Failed { failure: public }]),
+        Verdict::Cancel => (Ending::Cancelled, vec![EventBody::Cancelled {}]),
+    }
+}
+
+/// Records the ending, then tells it. While Postgres is away the ending is held; when the lease is gone it is dropped.
+async fn finish(context: &JobContext, ending: &Ending, told: Vec<EventBody>) {
+    let unsaved = context.feed.take_unsaved();
+    let last = context.feed.prepare(told);
+    let events: Vec<Event> = unsaved.into_iter().chain(last.iter().cloned()).collect();
+    let finished = (|| context.store.finish(context.job.id, context.job.lease, ending, &events))
+        .retry(
+            ExponentialBuilder::new()
+                .with_min_delay(Duration::from_millis(50))
+                .with_max_delay(Duration::from_secs(2))
+                .with_total_delay(Some(HOLD_RESULT))
+                .without_max_times()
+                .with_jitter(),
+        )
+        .when(StoreError::is_outage)
+        .notify(|error, wait| tracing::warn!(job.id = %context.job.id, error = %chain(error), ?wait, "the ending is held until Postgres answers"))
+        .await;
+    match finished {
+        Ok(dispatch) => {
+            context.feed.publish_prepared(last);
+            if matches!(ending, Ending::Requeued(_)) {
+                hand_back(&context.store, &context.job, dispatch).await;
+            }
+            let state = ending.state();
+            tracing::debug!(job.id = %context.job.id, job.kind = %context.job.kind, job.attempt = context.job.attempt, %state, "attempt ended");
+        }
+        Err(StoreError::LeaseLost) => {
+            tracing::warn!(job.id = %context.job.id, job.attempt = context.job.attempt, "lost the lease before the ending was recorded; it is dropped");
+        }
+        Err(error) => {
+            tracing::error!(job.id = %context.job.id, error = %chain(&error), "the ending could not be recorded; the job will be rescued");
+        }
+    }
+}
+
+async fn hand_back(store: &Store, job: &ClaimedJob, dispatch: i32) {
+    if let Err(error) = store.lane.push(job.kind.queue(), End::Front, &[(job.id, dispatch)]).await {
+        tracing::warn!(job.id = %job.id, error = %chain(&error), "the job could not be put back on its lane; the dispatcher will");
+    }
+}
+
+/// An error and its sources on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
+}

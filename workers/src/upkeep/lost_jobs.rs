@@ -1,0 +1,53 @@
+//! Jobs whose worker is gone run elsewhere, or fail when they have lost too many workers.
+
+use chrono::Utc;
+use computetower_jobs::{Event, EventBody, Failure, FailureCode, History, Verdict, decide};
+use computetower_store::jobs::{Ending, LostJob};
+use computetower_store::lane::End;
+use computetower_store::{Store, StoreError};
+
+pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
+    let lost = store.lost_jobs().await?;
+    let mut rescued = 0;
+    for job in &lost {
+        match rescue(store, job).await {
+            Ok(()) => rescued += 1,
+            // Its worker came back, or finished it, at this very moment.
+            Err(StoreError::LeaseLost) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(rescued)
+}
+
+async fn rescue(store: &Store, job: &LostJob) -> Result<(), StoreError> {
+    let failure = Failure::new(FailureCode::WorkerLost, "The worker that ran the job is gone.");
+    let history = History {
+        attempts: job.counted,
+        interruptions: job.interruptions + 1,
+        snoozes: job.snoozes,
+        deadline: job.deadline,
+    };
+    let verdict = decide(&job.retry, &history, &failure, Utc::now(), 0);
+    let seq = store.last_event_seq(job.id, job.event_seq, false).await + 1;
+    let public = failure.to_public();
+    let (ending, body) = if job.cancel_requested {
+        (Ending::Cancelled, EventBody::Cancelled {})
+    } else if verdict == Verdict::Requeue {
+        let told = EventBody::Retrying { attempt: job.attempt, at: Utc::now(), failure: public };
+        (Ending::Requeued(failure), told)
+    } else {
+        let failure = Failure::new(FailureCode::WorkerLost, "The job has lost too many workers; it may be what ends them.");
+        let told = EventBody::Failed { failure: failure.to_public() };
+        (Ending::Failed(failure), told)
+    };
+    let event = Event { seq, body, at: Utc::now() };
+    let dispatch = store.finish(job.id, job.lease, &ending, std::slice::from_ref(&event)).await?;
+    store.publisher.publish_between(job.id, job.attempt, event);
+    tracing::warn!(job.id = %job.id, job.attempt = job.attempt, state = %ending.state(), "rescued a job whose worker is gone");
+    if matches!(ending, Ending::Requeued(_)) {
+        // What was running goes before what was waiting. A push that fails is made up for by the watch over lost messages.
+        let _ = store.lane.push(job.queue, End::Front, &[(job.id, dispatch)]).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! What the dispatcher does: small duties, each idempotent and without input, run in turn by whichever dispatcher leads.
+
+mod due;
+mod expired;
+mod lost_jobs;
+mod lost_messages;
+mod retention;
+
+use std::time::Duration;
+
+use computetower_store::{Store, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use crate::run::chain;
+
+/// How often due and lost jobs are looked for.
+const TICK: Duration = Duration::from_millis(250);
+/// How often old things are removed.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// Runs the duties until `shutdown` is cancelled. Several dispatchers may run; one leads, another takes over when it is gone.
+pub async fn run_dispatcher(store: Store, shutdown: CancellationToken) {
+    let mut leadership = store.leadership("dispatcher");
+    let mut messages = lost_messages::Watch::default();
+    let mut leads = false;
+    let mut last_sweep = tokio::time::Instant::now();
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(TICK) => {}
+        }
+        match leadership.hold().await {
+            Ok(now) => {
+                if now != leads {
+                    tracing::info!(leads = now, "dispatcher");
+                }
+                leads = now;
+            }
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "the dispatcher cannot reach Postgres; trying again");
+                leads = false;
+            }
+        }
+        if !leads {
+            continue;
+        }
+        report("due jobs", due::run(&store).await);
+        report("expired jobs", expired::run(&store).await);
+        report("lost jobs", lost_jobs::run(&store).await);
+        report("lost messages", messages.run(&store).await);
+        if last_sweep.elapsed() >= SWEEP {
+            last_sweep = tokio::time::Instant::now();
+            report("retention", retention::run(&store).await);
+        }
+    }
+}
+
+fn report(duty: &'static str, done: Result<usize, StoreError>) {
+    match done {
+        Ok(0) => {}
+        Ok(count) => tracing::debug!(duty, count, "upkeep"),
+        Err(error) => tracing::warn!(duty, error = %chain(&error), "upkeep failed; trying again"),
+    }
+}
