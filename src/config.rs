@@ -130,6 +130,8 @@ pub fn log_settings(environment: &Environment<'_>) -> (LogFormat, Option<String>
 pub struct UpConfig {
     /// The data folder, when one is named.
     pub data_dir: Option<PathBuf>,
+    /// Whether this is root, whose home others cannot enter.
+    pub is_root: bool,
     /// `XDG_DATA_HOME`.
     pub xdg_data_home: Option<PathBuf>,
     /// `HOME`.
@@ -270,6 +272,7 @@ pub fn read_up(mut environment: Environment<'_>) -> Result<UpConfig, Problems> {
     }
     let config = UpConfig {
         data_dir: env.get("COMPUTETOWER_DATA_DIR").map(PathBuf::from),
+        is_root: std::fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0),
         xdg_data_home: env.get("XDG_DATA_HOME").map(PathBuf::from),
         home: env.get("HOME").map(PathBuf::from),
         bind,

@@ -34,7 +34,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let config = config::read_up(Environment::new(&config::variable))?;
     let data_dir = match args.data_dir.or(config.data_dir) {
         Some(folder) => folder,
-        None => up::default_data_dir(config.xdg_data_home.as_deref(), config.home.as_deref())?,
+        None => up::default_data_dir(config.is_root, config.xdg_data_home.as_deref(), config.home.as_deref()),
     };
     let options = UpOptions {
         data_dir,

@@ -280,6 +280,7 @@ where
         options,
         &plan.formation,
         &urls,
+        &keys,
         console,
         &mut everything.processes,
     );
@@ -414,6 +415,7 @@ fn start_processes(
     options: &UpOptions,
     formation: &[(ProcessType, u32)],
     urls: &ServiceUrls,
+    keys: &Keys,
     console: &Console,
     fleet: &mut Fleet,
 ) {
@@ -431,6 +433,7 @@ fn start_processes(
             .arg("-c")
             .arg(procfile::shell_line(&process.command, &program))
             .envs(urls.environment())
+            .env("COMPUTETOWER_ADMIN_KEY", &keys.admin_key)
             .env("COMPUTETOWER_PROCESS", &name)
             .env("COMPUTETOWER_UNTIL_STDIN_CLOSES", "1")
             .envs(options.extra_env.iter().map(|(name, value)| (name, value)));

@@ -13,20 +13,20 @@ use crate::notes::failure_of;
 use crate::run::chain;
 
 /// A page of a session, signed in where there is an account.
-pub struct SignedIn {
-    /// Keeps the session alive while the page is used.
-    pub session: Arc<LiveSession>,
+pub(crate) struct SignedIn {
+    /// Keeps the session from being recycled while the page is used.
+    _session: Arc<LiveSession>,
     /// The page.
-    pub page: OpenPage,
+    pub(crate) page: OpenPage,
     /// How the sign-in went, when there is an account.
-    pub sign_in: Option<SignIn>,
+    pub(crate) sign_in: Option<SignIn>,
 }
 
 /// Opens a page and signs in if it asks for it.
 ///
 /// # Errors
 /// As a failure of the job. A refused account is marked, so that nothing tries it again.
-pub async fn open_signed_in(
+pub(crate) async fn open_signed_in(
     context: &JobContext,
     url: &str,
     credential: Option<CredentialId>,
@@ -48,7 +48,7 @@ pub async fn open_signed_in(
         Err(error) => return Err(failure_of(context, &error).await),
     };
     let Some(credential) = credential else {
-        return Ok(SignedIn { session, page, sign_in: None });
+        return Ok(SignedIn { _session: session, page, sign_in: None });
     };
     let done = {
         let _alone = session.signing_in.lock().await;
@@ -60,7 +60,7 @@ pub async fn open_signed_in(
             return Err(failure_of(context, &error).await);
         }
     }
-    Ok(SignedIn { session, page, sign_in: Some(done) })
+    Ok(SignedIn { _session: session, page, sign_in: Some(done) })
 }
 
 async fn usable(context: &JobContext, id: CredentialId) -> Result<Credential, Failure> {

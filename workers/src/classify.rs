@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::run::chain;
 
 /// What a browser's error means for the job.
-pub fn browser(error: &BrowserError) -> Failure {
+pub(crate) fn browser(error: &BrowserError) -> Failure {
     let (code, public) = match error {
         BrowserError::ElementNotFound { what, .. } => (FailureCode::ElementNotFound, format!("The page has no {what} that could be recognised.")),
         BrowserError::NavigationTimeout { url, .. } => (FailureCode::NavigationTimeout, format!("{url} did not become usable in time.")),
@@ -46,7 +46,7 @@ pub fn browser(error: &BrowserError) -> Failure {
 }
 
 /// What an error of storage means for the job.
-pub fn store(error: &StoreError) -> Failure {
+pub(crate) fn store(error: &StoreError) -> Failure {
     let (code, public) = match error {
         StoreError::NotFound(what) => (FailureCode::InvalidInput, format!("There is no such {what} any more.")),
         StoreError::Vault(_) => (FailureCode::Unknown, "A stored secret could not be opened; the worker's log says why.".to_owned()),

@@ -11,20 +11,20 @@ use crate::feed::Feed;
 
 /// One attempt, as its handler sees it.
 #[derive(Clone)]
-pub struct JobContext {
+pub(crate) struct JobContext {
     /// Everything durable.
-    pub store: Store,
+    pub(crate) store: Store,
     /// The process's browsers.
-    pub browsers: Arc<Browsers>,
+    pub(crate) browsers: Arc<Browsers>,
     /// The job under lease.
-    pub job: ClaimedJob,
+    pub(crate) job: ClaimedJob,
     /// Its events.
-    pub feed: Feed,
+    pub(crate) feed: Feed,
 }
 
 impl JobContext {
     /// Tells how far it is.
-    pub fn progress(&self, percent: f32, phase: &str, message: impl Into<String>) {
+    pub(crate) fn progress(&self, percent: f32, phase: &str, message: impl Into<String>) {
         self.feed.emit(EventBody::Progress {
             percent,
             phase: phase.to_owned(),

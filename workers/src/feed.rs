@@ -8,7 +8,7 @@ use computetower_store::events::EventPublisher;
 
 /// Numbers and publishes events, and keeps those that are not in Postgres yet. Cheap to clone.
 #[derive(Clone)]
-pub struct Feed {
+pub(crate) struct Feed {
     inner: Arc<Inner>,
 }
 
@@ -26,12 +26,12 @@ struct State {
 
 impl Feed {
     /// Goes on after `seq`.
-    pub fn new(job: JobId, attempt: i32, seq: i64, publisher: EventPublisher) -> Self {
+    pub(crate) fn new(job: JobId, attempt: i32, seq: i64, publisher: EventPublisher) -> Self {
         Self { inner: Arc::new(Inner { job, attempt, publisher, state: Mutex::new(State { seq, unsaved: Vec::new() }) }) }
     }
 
     /// Numbers an event and publishes it.
-    pub fn emit(&self, body: EventBody) {
+    pub(crate) fn emit(&self, body: EventBody) {
         let mut state = self.lock();
         let event = Self::number(&mut state, body);
         state.unsaved.push(event.clone());
@@ -40,25 +40,25 @@ impl Feed {
     }
 
     /// Numbers the last events of the attempt without publishing them: nobody may hear of an end before it is recorded.
-    pub fn prepare(&self, bodies: Vec<EventBody>) -> Vec<Event> {
+    pub(crate) fn prepare(&self, bodies: Vec<EventBody>) -> Vec<Event> {
         let mut state = self.lock();
         bodies.into_iter().map(|body| Self::number(&mut state, body)).collect()
     }
 
     /// Publishes events that were prepared and recorded.
-    pub fn publish_prepared(&self, events: Vec<Event>) {
+    pub(crate) fn publish_prepared(&self, events: Vec<Event>) {
         for event in events {
             self.inner.publisher.publish(self.inner.job, self.inner.attempt, event);
         }
     }
 
     /// Takes what is not in Postgres yet.
-    pub fn take_unsaved(&self) -> Vec<Event> {
+    pub(crate) fn take_unsaved(&self) -> Vec<Event> {
         std::mem::take(&mut self.lock().unsaved)
     }
 
     /// Puts back what could not be saved.
-    pub fn put_back(&self, mut events: Vec<Event>) {
+    pub(crate) fn put_back(&self, mut events: Vec<Event>) {
         let mut state = self.lock();
         events.append(&mut state.unsaved);
         state.unsaved = events;

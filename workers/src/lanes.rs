@@ -28,7 +28,7 @@ struct Lane {
 }
 
 /// Starts the apalis workers of a queue. They end with the process's token.
-pub fn start(shared: &Arc<Shared>, queue: Queue, doorbell: Arc<Doorbell>) {
+pub(crate) fn start(shared: &Arc<Shared>, queue: Queue, doorbell: Arc<Doorbell>) {
     let concurrency = shared.concurrency(queue);
     let slots = Arc::new(Semaphore::new(concurrency));
     // Fetch, claim and acknowledge are strictly in turn within an apalis worker; short jobs need several to keep the slots full.

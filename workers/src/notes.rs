@@ -13,22 +13,22 @@ use crate::run::{chain, would_end};
 
 /// Which account and page the notes are about.
 #[derive(Clone, Copy, Default)]
-pub struct About {
+pub(crate) struct About {
     /// The account.
-    pub credential: Option<CredentialId>,
+    pub(crate) credential: Option<CredentialId>,
     /// The provider.
-    pub provider: Option<ProviderId>,
+    pub(crate) provider: Option<ProviderId>,
 }
 
 /// Turns notes into events until it is told that there are no more.
-pub struct NotePump {
+pub(crate) struct NotePump {
     notes: Notes,
     task: JoinHandle<Option<Value>>,
 }
 
 impl NotePump {
     /// Starts listening.
-    pub fn start(context: &JobContext, about: About) -> Self {
+    pub(crate) fn start(context: &JobContext, about: About) -> Self {
         let (notes, mut received) = Notes::channel(256);
         let context = context.clone();
         let task = tokio::spawn(async move {
@@ -53,12 +53,12 @@ impl NotePump {
     }
 
     /// Where the browser puts its notes.
-    pub fn notes(&self) -> &Notes {
+    pub(crate) fn notes(&self) -> &Notes {
         &self.notes
     }
 
     /// Waits until all is stored. Returns the last judgement as JSON.
-    pub async fn finish(self) -> Option<Value> {
+    pub(crate) async fn finish(self) -> Option<Value> {
         drop(self.notes);
         self.task.await.ok().flatten()
     }
@@ -117,7 +117,7 @@ async fn keep_screenshot(context: &JobContext, name: &str, jpeg: Vec<u8>) -> Opt
 }
 
 /// A browser's error as a failure of the job, with its screenshot stored as evidence.
-pub async fn failure_of(context: &JobContext, error: &BrowserError) -> Failure {
+pub(crate) async fn failure_of(context: &JobContext, error: &BrowserError) -> Failure {
     let mut failure = classify::browser(error);
     if let Some(jpeg) = error.evidence()
         && let Some(key) = keep_screenshot(context, "failure", jpeg.to_vec()).await

@@ -26,7 +26,7 @@ const SAVE_EVENTS: Duration = Duration::from_millis(500);
 const HOLD_RESULT: Duration = Duration::from_secs(600);
 
 /// Runs one attempt of a job, if this worker gets it.
-pub async fn run_attempt(shared: Arc<Shared>, job: JobId, dispatch: i32) {
+pub(crate) async fn run_attempt(shared: Arc<Shared>, job: JobId, dispatch: i32) {
     let Some(claimed) = claim(&shared, job, dispatch).await else { return };
     let (stop, _guard) = shared.running.enter(claimed.id, claimed.lease);
     let seq = shared.store.last_event_seq(claimed.id, claimed.event_seq, claimed.attempt == 1).await;

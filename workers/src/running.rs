@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Why an attempt has to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StopReason {
+pub(crate) enum StopReason {
     /// Somebody cancelled the job.
     Cancelled,
     /// Another attempt owns the job now.
@@ -21,20 +21,20 @@ pub enum StopReason {
 
 /// Tells one attempt to stop. The first reason stays.
 #[derive(Clone, Default)]
-pub struct Stop {
+pub(crate) struct Stop {
     token: CancellationToken,
     reason: Arc<OnceLock<StopReason>>,
 }
 
 impl Stop {
     /// Stops the attempt.
-    pub fn stop(&self, reason: StopReason) {
+    pub(crate) fn stop(&self, reason: StopReason) {
         let _ = self.reason.set(reason);
         self.token.cancel();
     }
 
     /// Resolves once the attempt has to stop.
-    pub async fn stopped(&self) -> StopReason {
+    pub(crate) async fn stopped(&self) -> StopReason {
         self.token.cancelled().await;
         *self.reason.get_or_init(|| StopReason::Shutdown)
     }
@@ -42,44 +42,44 @@ impl Stop {
 
 /// All attempts of the process.
 #[derive(Default)]
-pub struct Running {
+pub(crate) struct Running {
     attempts: Mutex<HashMap<JobId, (LeaseToken, Stop)>>,
 }
 
 impl Running {
     /// Notes an attempt until the guard is dropped.
-    pub fn enter(self: &Arc<Self>, job: JobId, lease: LeaseToken) -> (Stop, RunningGuard) {
+    pub(crate) fn enter(self: &Arc<Self>, job: JobId, lease: LeaseToken) -> (Stop, RunningGuard) {
         let stop = Stop::default();
         self.lock().insert(job, (lease, stop.clone()));
         (stop, RunningGuard { running: self.clone(), job, lease })
     }
 
     /// Stops a job if it runs here.
-    pub fn cancel(&self, job: JobId) {
+    pub(crate) fn cancel(&self, job: JobId) {
         if let Some((_, stop)) = self.lock().get(&job) {
             stop.stop(StopReason::Cancelled);
         }
     }
 
     /// Stops everything.
-    pub fn shut_down(&self) {
+    pub(crate) fn shut_down(&self) {
         for (_, stop) in self.lock().values() {
             stop.stop(StopReason::Shutdown);
         }
     }
 
     /// How many attempts run.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.lock().len()
     }
 
     /// The attempts that run right now.
-    pub fn leases(&self) -> Vec<(JobId, LeaseToken)> {
+    pub(crate) fn leases(&self) -> Vec<(JobId, LeaseToken)> {
         self.lock().iter().map(|(job, (lease, _))| (*job, *lease)).collect()
     }
 
     /// Compares with what Postgres says: `before` is what ran before Postgres was asked, so that an attempt that began meanwhile is left alone.
-    pub fn compare(&self, before: &[(JobId, LeaseToken)], held: &[LeaseState]) {
+    pub(crate) fn compare(&self, before: &[(JobId, LeaseToken)], held: &[LeaseState]) {
         let held: HashMap<JobId, &LeaseState> = held.iter().map(|state| (state.job, state)).collect();
         let attempts = self.lock();
         for (job, lease) in before {
@@ -99,7 +99,7 @@ impl Running {
     }
 
     /// Resolves when nothing runs any more, or the time is over.
-    pub async fn drained(&self, limit: Duration) -> bool {
+    pub(crate) async fn drained(&self, limit: Duration) -> bool {
         let deadline = tokio::time::Instant::now() + limit;
         while self.count() > 0 {
             if tokio::time::Instant::now() >= deadline {
@@ -117,7 +117,7 @@ impl Running {
 }
 
 /// Takes an attempt off the list when dropped.
-pub struct RunningGuard {
+pub(crate) struct RunningGuard {
     running: Arc<Running>,
     job: JobId,
     lease: LeaseToken,

@@ -10,7 +10,7 @@ use computetower_jobs::{Failure, FailureCode, Outcome, Payload};
 use crate::context::JobContext;
 
 /// Does one attempt.
-pub async fn handle(context: &JobContext) -> Outcome {
+pub(crate) async fn handle(context: &JobContext) -> Outcome {
     let payload = match context.job.kind.parse(context.job.payload.clone()) {
         Ok(payload) => payload,
         Err(invalid) => {
