@@ -90,7 +90,7 @@ fn story(record: &mut tokio::sync::mpsc::Receiver<Note>) -> String {
 }
 
 async fn ask(page: &Page, map: &ChatMap, notes: &Notes, question: &str) -> Result<(String, String, String), BrowserError> {
-    let (chunks, mut incoming) = tokio::sync::mpsc::channel(64);
+    let (chunks, mut incoming) = tokio::sync::mpsc::channel::<String>(64);
     let mut conversation = Conversation::new(page, map, notes);
     conversation.type_question(question).await?;
     conversation.send().await?;
