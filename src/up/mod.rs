@@ -37,7 +37,7 @@ pub use programs::{MissingProgram, MissingPrograms};
 pub use secrets::SecretError;
 pub use services::postgres::PostgresError;
 pub use services::redis::RedisError;
-pub use services::s3::S3Error;
+pub use services::s3::{S3Error, S3Server, serve_folder};
 
 use console::Console;
 use data_dir::DataDir;
@@ -46,7 +46,6 @@ use process::{Ending, Fleet, ProcessOutput, Spec};
 use procfile::ProcessType;
 use programs::PostgresPrograms;
 use services::Site;
-use services::s3::S3Server;
 use stop::{Stop, StopSignal};
 
 /// The Procfile that runs when there is no other.

@@ -18,9 +18,7 @@ use computetower_store::objects::ObjectSettings;
 use computetower_store::vault::MasterKey;
 use computetower_store::{Store, StoreConfig};
 
-use harness::{
-    EXTERNAL, FOLDER, PROCFILE, Run, get, kill, processes, redis, run_in, sql, until, we_are_root,
-};
+use harness::{EXTERNAL, FOLDER, PROCFILE, Run, get, kill, redis, run_in, sql, until, we_are_root};
 
 const KEY: &str = "tenant/kept";
 

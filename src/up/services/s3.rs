@@ -54,8 +54,9 @@ pub enum S3Error {
 
 /// A running server; it ends when this is dropped.
 #[derive(Debug)]
-pub(in super::super) struct S3Server {
-    pub(in super::super) settings: S3Settings,
+pub struct S3Server {
+    /// How to reach it.
+    pub settings: S3Settings,
     _tasks: JoinSet<()>,
 }
 
@@ -67,9 +68,25 @@ pub(in super::super) async fn start(data: &DataDir) -> Result<S3Server, S3Error>
         source,
     };
     let folder = data.service_folder("s3", None).map_err(serve)?;
-    std::fs::create_dir_all(folder.join(BUCKET)).map_err(serve)?;
     let access_key_id = kept(&data.secret("s3.access_key_id"), random_word)?;
     let secret_access_key = kept(&data.secret("s3.secret_access_key"), random_word)?;
+    serve_folder(folder, access_key_id, secret_access_key).await
+}
+
+/// Serves a folder that holds the bucket's folder, to requests signed with these keys.
+///
+/// # Errors
+/// When the folder cannot be read or no port is free.
+pub async fn serve_folder(
+    folder: PathBuf,
+    access_key_id: String,
+    secret_access_key: String,
+) -> Result<S3Server, S3Error> {
+    let serve = |source| S3Error::Serve {
+        path: folder.clone(),
+        source,
+    };
+    std::fs::create_dir_all(folder.join(BUCKET)).map_err(serve)?;
     let files = FileSystem::new(&folder).map_err(|error| S3Error::Folder {
         path: folder.clone(),
         said: format!("{error:?}"),

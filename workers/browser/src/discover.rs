@@ -124,7 +124,9 @@ async fn find_input(page: &Page, known: Option<&ChatMap>, notes: &Notes) -> Resu
         if asks_password && choices.is_empty() && calm && began.elapsed() > Duration::from_secs(2) {
             return Err(BrowserError::SessionExpired { evidence: page.evidence().await });
         }
-        if began.elapsed() > INPUT_LIMIT {
+        // A page that has been complete and calm for a while has nothing more to show.
+        let idle = calm && choices.is_empty() && facts.ready == "complete" && !facts.busy && !facts.text.is_empty();
+        if began.elapsed() > INPUT_LIMIT || idle && began.elapsed() > INPUT_LIMIT / 2 {
             return Err(BrowserError::ElementNotFound {
                 what: "chat input".to_owned(),
                 evidence: page.evidence().await,

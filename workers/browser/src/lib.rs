@@ -34,4 +34,4 @@ pub use network::recipe::{Mode, Recipe};
 pub use notes::{Note, Notes, Verdict};
 pub use page::Page;
 pub use session::{Profile, Session};
-pub use sign_in::{Account, LoginForm, SignIn, sign_in};
+pub use sign_in::{Account, LoginForm, SignIn, sign_in, submit_code};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use computetower_browser::{
     Account, BrowserError, ChatMap, Chromium, Conversation, LaunchConfig, Note, Notes, Page, Profile, Session, discover_chat,
-    sign_in,
+    sign_in, submit_code,
 };
 use computetower_test_site::{Site, echo};
 
@@ -159,4 +159,206 @@ conversation! {
     overlay_ws: "overlay-ws", [PLAIN, MARKDOWN, STALL];
     framed_cumulative: "framed-cumulative", [PLAIN, MARKDOWN];
     shadow_fields_poll: "shadow-fields-poll", [PLAIN, MARKDOWN];
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_password_is_refused_and_submitted_once() {
+    let stage = Stage::set().await;
+    for shape in ["classic-sse", "two-step-ws", "unfold-poll", "bare-dom", "code-ndjson", "tabs-cumulative", "eye-binary",
+        "dialog-whole", "asked-dialog-ndjson", "token-sse", "framed-cumulative", "shadow-fields-poll"] {
+        let (session, page) = stage.open(shape, None).await;
+        let wrong = Account { username: Site::user(), password: "not-the-password" };
+        let outcome = sign_in(&page, &wrong, &Notes::none()).await;
+        assert!(matches!(outcome, Err(BrowserError::InvalidCredentials { .. })), "{shape}: {outcome:?}");
+        let attempts = stage.site.logins(shape);
+        assert!(attempts.len() == 1 && !attempts[0].1, "{shape}: {attempts:?}");
+        session.close().await;
+    }
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_without_a_chat_or_a_login_say_so() {
+    let stage = Stage::set().await;
+    let base = stage.site.base.clone();
+    for path in ["/static", "/search-only", "/contact", "/alert", "/slow"] {
+        let session = stage.chromium.new_session(None).await.unwrap();
+        let page = session.open(&format!("{base}{path}")).await.unwrap_or_else(|error| panic!("{path}: {error:?}"));
+        let signed = sign_in(&page, &account(), &Notes::none()).await.unwrap_or_else(|error| panic!("{path}: {error:?}"));
+        assert!(!signed.needed, "{path}");
+        if path != "/slow" {
+            let found = discover_chat(&page, None, &Notes::none()).await;
+            assert!(matches!(&found, Err(BrowserError::ElementNotFound { what, .. }) if what == "chat input"), "{path}: {found:?}");
+        }
+        session.close().await;
+    }
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_that_do_not_come_are_errors_in_time() {
+    let stage = Stage::set().await;
+    let base = stage.site.base.clone();
+    let session = stage.chromium.new_session(None).await.unwrap();
+    let hang = session.open(&format!("{base}/hang")).await;
+    assert!(matches!(hang, Err(BrowserError::NavigationTimeout { .. })));
+    let refused = session.open("http://127.0.0.1:9/").await;
+    assert!(matches!(refused, Err(BrowserError::Network { .. })));
+    let looping = session.open(&format!("{base}/loop")).await;
+    assert!(matches!(looping, Err(BrowserError::Network { .. })));
+    session.close().await;
+    let session = stage.chromium.new_session(None).await.unwrap();
+    let page = session.open(&format!("{base}/captcha")).await.unwrap();
+    let outcome = sign_in(&page, &account(), &Notes::none()).await;
+    assert!(matches!(outcome, Err(BrowserError::Captcha { .. })), "{outcome:?}");
+    session.close().await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_from_elsewhere_is_asked_for_and_given() {
+    let stage = Stage::set().await;
+    let (session, page) = stage.open("mail-code-sse", None).await;
+    let outcome = sign_in(&page, &account(), &Notes::none()).await;
+    assert!(matches!(outcome, Err(BrowserError::SecondFactor { .. })), "{outcome:?}");
+    let signed = submit_code(&page, Site::code(), &Notes::none()).await.unwrap();
+    assert!(signed.verdict.passed);
+    session.close().await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn errors_on_the_page_are_errors_and_not_answers() {
+    let stage = Stage::set().await;
+    let notes = Notes::none();
+    for shape in ["classic-sse", "two-step-ws"] {
+        let (session, page) = stage.signed_in(shape, &notes).await;
+        let map = discover_chat(&page, None, &notes).await.unwrap();
+        let error = ask(&page, &map, &notes, "please error out").await;
+        assert!(matches!(error, Err(BrowserError::PageError { .. })), "{shape}: {error:?}");
+        let limit = ask(&page, &map, &notes, "show me the ratelimit").await;
+        assert!(matches!(limit, Err(BrowserError::ProviderRateLimited { retry_after: Some(30), .. })), "{shape}: {limit:?}");
+        let (text, ..) = ask(&page, &map, &notes, PLAIN).await.unwrap();
+        assert_eq!(letters(&text), letters(&echo::answer(PLAIN)), "{shape}: the conversation goes on");
+        session.close().await;
+    }
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_profile_restores_the_session_and_its_end_is_noticed() {
+    let stage = Stage::set().await;
+    let notes = Notes::none();
+    for shape in ["classic-sse", "token-sse"] {
+        let (session, page) = stage.signed_in(shape, &notes).await;
+        let map = discover_chat(&page, None, &notes).await.unwrap();
+        let profile = session.export_profile().await.unwrap();
+        session.close().await;
+        let stored = serde_json::to_string(&profile).unwrap();
+        let profile: Profile = serde_json::from_str(&stored).unwrap();
+        let (session, page) = stage.open(shape, Some(&profile)).await;
+        let signed = sign_in(&page, &account(), &notes).await.unwrap();
+        assert!(!signed.needed, "{shape}: restored");
+        let (text, ..) = ask(&page, &map, &notes, PLAIN).await.unwrap();
+        assert_eq!(letters(&text), letters(&echo::answer(PLAIN)));
+        assert_eq!(stage.site.logins(shape).len(), 1);
+        stage.site.sign_everyone_out(shape);
+        let outcome = ask(&page, &map, &notes, "are you still there?").await;
+        assert!(matches!(outcome, Err(BrowserError::SessionExpired { .. })), "{shape}: {outcome:?}");
+        session.close().await;
+    }
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_that_is_there_already_is_read_and_not_asked_again() {
+    let stage = Stage::set().await;
+    let notes = Notes::none();
+    let (session, page) = stage.signed_in("kept-sse", &notes).await;
+    let map = discover_chat(&page, None, &notes).await.unwrap();
+    let question = "Which stall sells plums?";
+    let mut conversation = Conversation::new(&page, &map, &notes);
+    assert!(!conversation.shows(question).await.unwrap());
+    conversation.type_question(question).await.unwrap();
+    assert!(!conversation.shows(question).await.unwrap(), "what stands in the box is not asked yet");
+    conversation.send().await.unwrap();
+    // Someone else takes over, in mid-answer, on a page loaded anew.
+    let address = stage.site.base.clone() + stage.site.conversations("kept-sse").last().unwrap().trim_start_matches(&stage.site.base);
+    page.goto(&address).await.unwrap();
+    let (session2, page2) = (session, page);
+    let mut conversation = Conversation::new(&page2, &map, &notes);
+    assert!(conversation.resume(question).await.unwrap());
+    let (chunks, mut unread) = tokio::sync::mpsc::channel::<String>(64);
+    tokio::spawn(async move { while unread.recv().await.is_some() {} });
+    let answer = conversation.read_answer(&chunks).await.unwrap();
+    assert_eq!(letters(&answer.text), letters(&echo::answer(question)));
+    assert_eq!(stage.site.asked("kept-sse").iter().filter(|asked| *asked == question).count(), 1);
+    session2.close().await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_can_be_stopped() {
+    let stage = Stage::set().await;
+    let notes = Notes::none();
+    let (session, page) = stage.open("open-sse", None).await;
+    let map = discover_chat(&page, None, &notes).await.unwrap();
+    let (chunks, mut incoming) = tokio::sync::mpsc::channel::<String>(64);
+    let mut conversation = Conversation::new(&page, &map, &notes);
+    conversation.type_question("a slow and long answer, please").await.unwrap();
+    conversation.send().await.unwrap();
+    let mut reader = Conversation::new(&page, &map, &notes);
+    let first = async {
+        let first = incoming.recv().await;
+        assert!(first.is_some() && reader.stop().await.unwrap());
+        while incoming.recv().await.is_some() {}
+    };
+    let read = async {
+        let answer = conversation.read_answer(&chunks).await.unwrap();
+        drop(chunks);
+        answer
+    };
+    let (answer, ()) = tokio::join!(read, first);
+    assert!(answer.text.len() < echo::answer("a slow and long answer, please").len());
+    assert_eq!(stage.site.stopped("open-sse"), 1);
+    session.close().await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_at_once_and_many_in_a_row_do_not_mix() {
+    let stage = Stage::set().await;
+    let notes = Notes::none();
+    let (session, page) = stage.open("furnished-sse", None).await;
+    let map = discover_chat(&page, None, &notes).await.unwrap();
+    for turn in 0..6 {
+        // The same question again is a question of its own.
+        let question = format!("same question {}", turn % 2);
+        let (text, ..) = ask(&page, &map, &notes, &question).await.unwrap();
+        assert_eq!(letters(&text), letters(&echo::answer(&question)), "turn {turn}");
+    }
+    let conversations = (0..5).map(|number| {
+        let (stage, map, notes) = (&stage, &map, &notes);
+        async move {
+            let (session, page) = stage.open("furnished-sse", None).await;
+            for turn in 0..2 {
+                let question = format!("page {number} turn {turn} long");
+                let (text, joined, _) = ask(&page, map, notes, &question).await.unwrap();
+                assert_eq!(letters(&text), letters(&echo::answer(&question)));
+                assert_eq!(joined, text);
+            }
+            session.close().await;
+        }
+    });
+    futures::future::join_all(conversations).await;
+    session.close().await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_huge_answer_is_whole() {
+    let stage = Stage::set().await;
+    stage.converse("classic-sse", &["huge, please"]).await;
+    stage.converse("bare-dom", &["huge, please"]).await;
+    stage.end().await;
 }

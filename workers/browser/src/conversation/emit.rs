@@ -162,7 +162,8 @@ mod tests {
     fn text_is_given_out_before_the_end() {
         let mut emitter = Emitter::default();
         assert_eq!(emitter.from_page("one two thr", &paragraph("one two thr")), None);
-        assert_eq!(emitter.from_page("one two three f", &paragraph("one two three f")).as_deref(), Some("one two"));
+        assert_eq!(emitter.from_page("one two three f", &paragraph("one two three f")).as_deref(), Some("one two thr"));
+        assert_eq!(emitter.from_page("one two three f", &paragraph("one two three f")).as_deref(), Some("ee"));
     }
 
     #[test]

@@ -80,7 +80,10 @@ impl Conversation<'_> {
     /// Waits until an answer that is still being written by the page has ended, so that this one can be told from it.
     async fn wait_idle(&self) -> Result<(), BrowserError> {
         let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(20) {
+        // Where a stop control is known to come and go, it is worth a wait; elsewhere it may stand there for good.
+        let known = self.map.closing.iter().any(|mark| mark.starts_with("stop:"));
+        let limit = Duration::from_millis(if known { 20_000 } else { 1_000 });
+        while began.elapsed() < limit {
             if self.page.js::<Option<String>>("stopButton", ()).await?.is_none() {
                 return Ok(());
             }

@@ -79,6 +79,8 @@ pub(crate) const WRONG: &[&str] = &[
 pub(crate) const LOCKED: &[&str] = &[
     "too many", "rate limit", "rate-limit", "ratelimit", "locked", "temporarily", "try again later", "zu viele", "gesperrt", "trop de", "demasiad", "muitas tentativas",
     "troppi", "te veel", "过于频繁", "次数过多", "多すぎ", "too fast", "slow down", "quota", "limit reached", "usage limit", "overloaded", "capacity",
+    "message limit", "reached your", "reached the limit", "limit exceeded", "exceeded", "limit erreicht", "limite atteinte", "límite alcanzado",
+    "limite atingido", "limite raggiunto", "limiet bereikt", "上限", "한도",
 ];
 pub(crate) const LOGGED_IN: &[&str] = &[
     "log out", "logout", "log-out", "sign out", "signout", "sign-out", "log off", "abmelden", "ausloggen", "déconnexion", "se déconnecter",

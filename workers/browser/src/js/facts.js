@@ -100,7 +100,7 @@ const facts = () => {
     viewport: [innerWidth, innerHeight], fields, buttons, alerts, frames,
     headings: all('h1,h2,h3,[role=heading],legend').filter(shown).map(el => textOf(el, 100)).filter(Boolean).slice(0, 20),
     text: body ? squash(body.innerText).slice(0, 6000) : '', elements: document.getElementsByTagName('*').length,
-    challenges: challenges(frames), cookies: document.cookie.length,
+    challenges: challenges(frames), cookies: cookieLength(),
     busy: all('[aria-busy=true],[role=progressbar]').some(shown),
   };
 };
@@ -118,6 +118,7 @@ const challenges = frames => {
   if (all('input[name*=captcha i],input[id*=captcha i]').some(shown) && all('img[src*=captcha i],img[alt*=captcha i],canvas[id*=captcha i]').some(shown)) out.push('image');
   return [...new Set(out)];
 };
+const cookieLength = () => { try { return document.cookie.length; } catch { return 0; } };
 const ready = () => [document.readyState, !!document.body && document.body.childElementCount > 0];
 const address = () => location.href;
 const storage = () => {

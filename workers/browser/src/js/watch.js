@@ -203,5 +203,10 @@ const poll = full => {
   }
   return out;
 };
-const stopButton = () => { const now = stops().filter(el => !el.disabled); const el = now[now.length - 1]; return el ? locate(el) : null; };
+const stopButton = () => {
+  const seen = new Map();
+  const now = stops().filter(el => { const k = 'stop:' + sig(el), n = (seen.get(k) || 0) + 1; seen.set(k, n); return !el.disabled && n > (base ? base.marks.get(k) || 0 : 0); });
+  const el = now[now.length - 1];
+  return el ? locate(el) : null;
+};
 globalThis.__ct = { facts, ready, address, storage, point, overlay, focus, press, fieldText, holds, state, veil, baseline, restore, resume, sent, asks, poll, stopButton };

@@ -1,0 +1,5 @@
+//! Each kind of work, on real pages in real Chromium. `noop` is what `api/jobs.rs` and `recovery/` run.
+
+mod chat;
+mod discovery;
+mod login;

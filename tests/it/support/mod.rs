@@ -1,0 +1,28 @@
+//! What tests share: a platform of their own each, a client, and ways to wait for conditions.
+
+mod app;
+mod client;
+mod process;
+
+pub(crate) use app::TestApp;
+pub(crate) use client::{Client, Reply, SseEvent};
+pub(crate) use process::WorkerProcess;
+
+use std::future::Future;
+use std::time::Duration;
+
+/// How long a condition may take before the test gives up.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Waits until a condition holds.
+pub(crate) async fn until<F, Fut>(what: &str, mut condition: F)
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = bool>,
+{
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !condition().await {
+        assert!(tokio::time::Instant::now() < deadline, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

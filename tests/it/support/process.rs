@@ -1,0 +1,48 @@
+//! Workers as processes of their own, to be killed.
+
+use std::process::{Child, Command, Stdio};
+
+use super::{TestApp, until};
+
+/// A worker process. Killed when dropped.
+pub(crate) struct WorkerProcess {
+    child: Child,
+}
+
+impl WorkerProcess {
+    /// Starts one and waits until it has announced itself.
+    pub(crate) async fn start(app: &TestApp, queues: &str) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_computetower"))
+            .args(["worker", "--queues", queues])
+            .env_clear()
+            .env("PATH", std::env::var("PATH").unwrap())
+            .envs(app.environment())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let worker = Self { child };
+        let pid = i32::try_from(worker.child.id()).unwrap();
+        until("the worker has announced itself", || async {
+            app.store.live_workers().await.unwrap().iter().any(|row| row.pid == pid)
+        })
+        .await;
+        worker
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
