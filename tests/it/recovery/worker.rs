@@ -110,7 +110,8 @@ fn chromium_children(pid: u32) -> Vec<u32> {
     let mut found = vec![pid];
     let mut at = 0;
     while at < found.len() {
-        found.extend(rows.iter().filter(|(_, parent, _)| *parent == found[at]).map(|(child, ..)| *child));
+        let parent = found[at];
+        found.extend(rows.iter().filter(|row| row.1 == parent).map(|row| row.0));
         at += 1;
     }
     found.retain(|child| rows.iter().any(|(id, _, line)| id == child && line.contains("--user-data-dir")));

@@ -1,11 +1,17 @@
 //! Asks a chat page questions: `ask URL USER PASSWORD QUESTION…` (empty user for a page without a login). Prints steps,
 //! chunks, the answer and what closed it.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for people")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for people"
+)]
 
 use std::path::PathBuf;
 use std::time::Instant;
 
-use computetower_browser::{Account, Chromium, Conversation, LaunchConfig, Note, Notes, discover_chat, sign_in};
+use computetower_browser::{
+    Account, Chromium, Conversation, LaunchConfig, Note, Notes, discover_chat, sign_in,
+};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,27 +21,37 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         std::process::exit(2);
     };
     let config = LaunchConfig {
-        executable: std::env::var_os("CHROMIUM").map_or_else(|| "/usr/bin/chromium".into(), PathBuf::from),
+        executable: std::env::var_os("CHROMIUM")
+            .map_or_else(|| "/usr/bin/chromium".into(), PathBuf::from),
         data_dir: std::env::temp_dir().join("computetower-ask"),
         extra_args: Vec::new(),
         window: (1280, 900),
     };
     let began = Instant::now();
     let chromium = Chromium::launch(&config).await?;
-    println!("[{:6.2}] launched {}", began.elapsed().as_secs_f32(), chromium.version());
+    println!(
+        "[{:6.2}] launched {}",
+        began.elapsed().as_secs_f32(),
+        chromium.version()
+    );
     let (notes, mut stream) = Notes::channel(1000);
     let printer = tokio::spawn(async move {
         while let Some(note) = stream.recv().await {
             let at = began.elapsed().as_secs_f32();
             match note {
-                Note::Step { kind, detail, took } => println!("[{at:6.2}] {kind} {detail} ({} ms)", took.as_millis()),
+                Note::Step { kind, detail, took } => {
+                    println!("[{at:6.2}] {kind} {detail} ({} ms)", took.as_millis())
+                }
                 Note::Validation(verdict) => println!("[{at:6.2}] {verdict:?}"),
             }
         }
     });
     let outcome = run(&chromium, &url, &user, &password, words.collect(), &notes).await;
     if let Err(error) = &outcome {
-        println!("[{:6.2}] ERROR {error} {error:?}", began.elapsed().as_secs_f32());
+        println!(
+            "[{:6.2}] ERROR {error} {error:?}",
+            began.elapsed().as_secs_f32()
+        );
         if let Some(shot) = error.evidence() {
             std::fs::write("/tmp/ask-evidence.jpg", shot)?;
         }
@@ -60,9 +76,15 @@ async fn run(
     let session = chromium.new_session(None).await?;
     let page = session.open(url).await?;
     if !user.is_empty() || !password.is_empty() {
-        let account = Account { username: user, password };
+        let account = Account {
+            username: user,
+            password,
+        };
         let signed = sign_in(&page, &account, notes).await?;
-        println!("signed in: {} needed {}", signed.verdict.observation, signed.needed);
+        println!(
+            "signed in: {} needed {}",
+            signed.verdict.observation, signed.needed
+        );
     }
     if questions.is_empty() {
         return Ok(());

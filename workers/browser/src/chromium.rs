@@ -36,13 +36,24 @@ impl Chromium {
     /// [`BrowserError::ChromiumMissing`], [`BrowserError::Launch`] with what it wrote, [`BrowserError::Files`].
     pub async fn launch(config: &LaunchConfig) -> Result<Self, BrowserError> {
         let process = Process::start(config).await?;
-        let link = tokio::time::timeout(BROWSER_LIMIT, Link::connect(&process.socket)).await.map_err(|_elapsed| {
-            BrowserError::Launch { reason: "its debugging socket did not answer".to_owned(), stderr: String::new() }
-        })??;
-        let version = link.call(None, GetVersionParams::default(), BROWSER_LIMIT).await?.product;
-        link.call(None, SetDiscoverTargetsParams::new(true), BROWSER_LIMIT).await?;
+        let link = tokio::time::timeout(BROWSER_LIMIT, Link::connect(&process.socket))
+            .await
+            .map_err(|_elapsed| BrowserError::Launch {
+                reason: "its debugging socket did not answer".to_owned(),
+                stderr: String::new(),
+            })??;
+        let version = link
+            .call(None, GetVersionParams::default(), BROWSER_LIMIT)
+            .await?
+            .product;
+        link.call(None, SetDiscoverTargetsParams::new(true), BROWSER_LIMIT)
+            .await?;
         tracing::info!(%version, group = process.leader(), "browser started");
-        let inner = Arc::new(Inner { link, process, version });
+        let inner = Arc::new(Inner {
+            link,
+            process,
+            version,
+        });
         tokio::spawn(watch(Arc::downgrade(&inner)));
         Ok(Self { inner })
     }
@@ -83,7 +94,11 @@ impl Chromium {
     pub async fn shutdown(&self) {
         if self.is_alive() {
             // Best effort: the kill below is what counts.
-            let _ = self.inner.link.call(None, CloseParams::default(), Duration::from_secs(2)).await;
+            let _ = self
+                .inner
+                .link
+                .call(None, CloseParams::default(), Duration::from_secs(2))
+                .await;
             let _ = tokio::time::timeout(Duration::from_secs(2), self.died()).await;
         }
         self.inner.link.dead().cancel();
@@ -99,7 +114,9 @@ impl Chromium {
 async fn watch(browser: std::sync::Weak<Inner>) {
     let mut missed = 0;
     loop {
-        let Some(inner) = browser.upgrade() else { return };
+        let Some(inner) = browser.upgrade() else {
+            return;
+        };
         let link = inner.link.clone();
         drop(inner);
         tokio::select! {
@@ -111,7 +128,9 @@ async fn watch(browser: std::sync::Weak<Inner>) {
                 };
             }
         }
-        let Some(inner) = browser.upgrade() else { return };
+        let Some(inner) = browser.upgrade() else {
+            return;
+        };
         if missed >= 2 || link.dead().is_cancelled() {
             tracing::warn!(group = inner.process.leader(), "the browser is gone");
             link.dead().cancel();

@@ -24,7 +24,11 @@ const INPUT_LIMIT: Duration = Duration::from_secs(15);
 /// # Errors
 /// [`BrowserError::ElementNotFound`] with `chat input` for a page without one, [`BrowserError::SessionExpired`] for a
 /// sign-in form, and what a conversation can fail with.
-pub async fn discover_chat(page: &Page, known: Option<&ChatMap>, notes: &Notes) -> Result<ChatMap, BrowserError> {
+pub async fn discover_chat(
+    page: &Page,
+    known: Option<&ChatMap>,
+    notes: &Notes,
+) -> Result<ChatMap, BrowserError> {
     let began = Instant::now();
     let mut map = find_input(page, known, notes).await?;
     let mut conversation = Conversation::new(page, &map, notes).learning();
@@ -58,8 +62,12 @@ pub async fn discover_chat(page: &Page, known: Option<&ChatMap>, notes: &Notes) 
         learn_marks(&mut map, &second);
         readings.push(second);
     }
-    map.recipes.retain(|recipe: &Recipe| recipe.mode != Mode::Snapshot || recipe.method != StreamMethod::Dom);
-    let closed_well = readings.iter().all(|reading| reading.answer.closing_signal != "quiet");
+    map.recipes.retain(|recipe: &Recipe| {
+        recipe.mode != Mode::Snapshot || recipe.method != StreamMethod::Dom
+    });
+    let closed_well = readings
+        .iter()
+        .all(|reading| reading.answer.closing_signal != "quiet");
     map.confidence = if closed_well { 0.95 } else { 0.8 };
     for reading in &readings {
         notes.validation(reading.answer.verdict.clone());
@@ -88,7 +96,11 @@ fn learn_marks(map: &mut ChatMap, reading: &Reading) {
     map.closing.retain(|mark| !map.ignored.contains(mark));
 }
 
-async fn find_input(page: &Page, known: Option<&ChatMap>, notes: &Notes) -> Result<ChatMap, BrowserError> {
+async fn find_input(
+    page: &Page,
+    known: Option<&ChatMap>,
+    notes: &Notes,
+) -> Result<ChatMap, BrowserError> {
     let began = Instant::now();
     let mut last: Option<PageFacts> = None;
     loop {
@@ -104,7 +116,11 @@ async fn find_input(page: &Page, known: Option<&ChatMap>, notes: &Notes) -> Resu
         let calm = last.as_ref().is_some_and(|before| settled(before, &facts));
         let choices = chat::inputs(&facts);
         let best = known
-            .and_then(|map| choices.iter().find(|choice| facts.fields[choice.index].locator == map.input))
+            .and_then(|map| {
+                choices
+                    .iter()
+                    .find(|choice| facts.fields[choice.index].locator == map.input)
+            })
             .or(choices.first());
         if let Some(best) = best.filter(|_| calm || began.elapsed() > INPUT_LIMIT / 2) {
             let field = &facts.fields[best.index];
@@ -113,19 +129,33 @@ async fn find_input(page: &Page, known: Option<&ChatMap>, notes: &Notes) -> Resu
                     url: facts.url.clone(),
                     input: field.locator.clone(),
                     input_kind: field.r#type.clone(),
-                    reasons: best.reasons.iter().map(|reason| format!("input: {reason}")).collect(),
+                    reasons: best
+                        .reasons
+                        .iter()
+                        .map(|reason| format!("input: {reason}"))
+                        .collect(),
                     ..ChatMap::default()
                 };
-                notes.step("discover.input", json!({"locator": map.input, "score": best.score, "reasons": best.reasons}), began);
+                notes.step(
+                    "discover.input",
+                    json!({"locator": map.input, "score": best.score, "reasons": best.reasons}),
+                    began,
+                );
                 return Ok(map);
             }
         }
         let asks_password = facts.fields.iter().any(|field| field.r#type == "password");
         if asks_password && choices.is_empty() && calm && began.elapsed() > Duration::from_secs(2) {
-            return Err(BrowserError::SessionExpired { evidence: page.evidence().await });
+            return Err(BrowserError::SessionExpired {
+                evidence: page.evidence().await,
+            });
         }
         // A page that has been complete and calm for a while has nothing more to show.
-        let idle = calm && choices.is_empty() && facts.ready == "complete" && !facts.busy && !facts.text.is_empty();
+        let idle = calm
+            && choices.is_empty()
+            && facts.ready == "complete"
+            && !facts.busy
+            && !facts.text.is_empty();
         if began.elapsed() > INPUT_LIMIT || idle && began.elapsed() > INPUT_LIMIT / 2 {
             return Err(BrowserError::ElementNotFound {
                 what: "chat input".to_owned(),
@@ -156,13 +186,17 @@ async fn trial(conversation: &mut Conversation<'_>, number: u32) -> Result<Readi
 
 /// A word that stands nowhere else on the page.
 fn word() -> String {
-    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(7, |time| time.subsec_nanos());
+    let nanos = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(7, |time| time.subsec_nanos());
     let consonants = b"bdfgklmnprst";
     let vowels = b"aeiou";
     let mut seed = u64::from(nanos) ^ (u64::from(std::process::id()) << 20);
     let mut word = String::new();
     for i in 0..8_u64 {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407 + i);
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407 + i);
         let set: &[u8] = if i % 2 == 0 { consonants } else { vowels };
         let at = usize::try_from(seed >> 33).unwrap_or(0) % set.len();
         word.push(char::from(set[at]));

@@ -182,10 +182,18 @@ impl Field {
     /// All that it says about itself, in lower case.
     #[must_use]
     pub fn words(&self) -> String {
-        [&self.name, &self.id, &self.autocomplete, &self.placeholder, &self.label, &self.aria, &self.near]
-            .map(String::as_str)
-            .join(" ")
-            .to_lowercase()
+        [
+            &self.name,
+            &self.id,
+            &self.autocomplete,
+            &self.placeholder,
+            &self.label,
+            &self.aria,
+            &self.near,
+        ]
+        .map(String::as_str)
+        .join(" ")
+        .to_lowercase()
     }
 
     /// Whether it stands in a `place` of [`Field::context`].
@@ -205,7 +213,10 @@ impl Button {
     /// All that it says about itself, in lower case, without its classes.
     #[must_use]
     pub fn words(&self) -> String {
-        [&self.text, &self.aria, &self.name, &self.id, &self.testid].map(String::as_str).join(" ").to_lowercase()
+        [&self.text, &self.aria, &self.name, &self.id, &self.testid]
+            .map(String::as_str)
+            .join(" ")
+            .to_lowercase()
     }
 
     /// Whether it stands in a `place` of [`Button::context`].
@@ -227,7 +238,13 @@ fn centre(area: Box4) -> (f64, f64) {
 
 /// Two looks at a page agree when it has settled: same address, same fields and buttons, about as much text.
 pub(crate) fn settled(before: &PageFacts, after: &PageFacts) -> bool {
-    let locators = |facts: &PageFacts| facts.fields.iter().map(|f| (f.locator.clone(), f.disabled)).collect::<Vec<_>>();
+    let locators = |facts: &PageFacts| {
+        facts
+            .fields
+            .iter()
+            .map(|f| (f.locator.clone(), f.disabled))
+            .collect::<Vec<_>>()
+    };
     before.url == after.url
         && after.ready != "loading"
         && before.elements.abs_diff(after.elements) <= 2

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::input::{
-    DispatchKeyEventParams, DispatchKeyEventType, DispatchMouseEventParams, DispatchMouseEventType, InsertTextParams,
-    MouseButton,
+    DispatchKeyEventParams, DispatchKeyEventType, DispatchMouseEventParams, DispatchMouseEventType,
+    InsertTextParams, MouseButton,
 };
 use serde::Deserialize;
 
@@ -57,18 +57,33 @@ impl Page {
             click_count: Some(clicks),
             ..DispatchMouseEventParams::new(kind, point.x, point.y)
         };
-        self.call(event(DispatchMouseEventType::MouseMoved, None, 0, 0)).await?;
-        self.call(event(DispatchMouseEventType::MousePressed, Some(MouseButton::Left), 1, 1)).await?;
-        self.call(event(DispatchMouseEventType::MouseReleased, Some(MouseButton::Left), 0, 1)).await?;
+        self.call(event(DispatchMouseEventType::MouseMoved, None, 0, 0))
+            .await?;
+        self.call(event(
+            DispatchMouseEventType::MousePressed,
+            Some(MouseButton::Left),
+            1,
+            1,
+        ))
+        .await?;
+        self.call(event(
+            DispatchMouseEventType::MouseReleased,
+            Some(MouseButton::Left),
+            0,
+            1,
+        ))
+        .await?;
         Ok(())
     }
 
     /// Scrolls an element into view and says where it is.
     pub(crate) async fn point(&self, locator: &str) -> Result<Point, BrowserError> {
-        self.js::<Option<Point>>("point", (locator,)).await?.ok_or_else(|| BrowserError::ElementNotFound {
-            what: format!("element {locator}"),
-            evidence: Evidence::default(),
-        })
+        self.js::<Option<Point>>("point", (locator,))
+            .await?
+            .ok_or_else(|| BrowserError::ElementNotFound {
+                what: format!("element {locator}"),
+                evidence: Evidence::default(),
+            })
     }
 
     /// Presses and releases a key. `control` holds the control key down meanwhile.
@@ -83,7 +98,11 @@ impl Page {
             unmodified_text: text.map(str::to_owned),
             ..DispatchKeyEventParams::new(kind)
         };
-        let down = if text.is_some() { DispatchKeyEventType::KeyDown } else { DispatchKeyEventType::RawKeyDown };
+        let down = if text.is_some() {
+            DispatchKeyEventType::KeyDown
+        } else {
+            DispatchKeyEventType::RawKeyDown
+        };
         self.call(event(down, text)).await?;
         self.call(event(DispatchKeyEventType::KeyUp, None)).await?;
         Ok(())
@@ -102,7 +121,8 @@ impl Page {
             code: Some("KeyA".to_owned()),
             windows_virtual_key_code: Some(65),
             modifiers: Some(2),
-            commands: matches!(kind, DispatchKeyEventType::RawKeyDown).then(|| vec!["selectAll".to_owned()]),
+            commands: matches!(kind, DispatchKeyEventType::RawKeyDown)
+                .then(|| vec!["selectAll".to_owned()]),
             ..DispatchKeyEventParams::new(kind)
         };
         self.call(select(DispatchKeyEventType::RawKeyDown)).await?;
@@ -125,7 +145,8 @@ impl Page {
                 unmodified_text: with_text.then(|| letter.clone()),
                 ..DispatchKeyEventParams::new(kind)
             };
-            self.call(event(DispatchKeyEventType::KeyDown, true)).await?;
+            self.call(event(DispatchKeyEventType::KeyDown, true))
+                .await?;
             self.call(event(DispatchKeyEventType::KeyUp, false)).await?;
         }
         Ok(())
@@ -138,7 +159,11 @@ impl Page {
                 continue;
             }
             self.empty_focused().await?;
-            if attempt < 2 { self.insert(value).await? } else { self.type_keys(value).await? }
+            if attempt < 2 {
+                self.insert(value).await?
+            } else {
+                self.type_keys(value).await?
+            }
             // A framework may write the field back once it has heard the event.
             tokio::time::sleep(Duration::from_millis(30)).await;
             if self.js::<bool>("holds", (locator, value)).await? {

@@ -63,7 +63,12 @@ impl Notes {
     #[must_use]
     pub fn channel(capacity: usize) -> (Self, mpsc::Receiver<Note>) {
         let (sender, receiver) = mpsc::channel(capacity.max(1));
-        (Self { sender: Some(sender) }, receiver)
+        (
+            Self {
+                sender: Some(sender),
+            },
+            receiver,
+        )
     }
 
     /// Notes that nobody reads.
@@ -75,7 +80,11 @@ impl Notes {
     /// Records a step that began at `since`.
     pub fn step(&self, kind: &'static str, detail: Value, since: Instant) {
         tracing::debug!(kind, %detail, "step");
-        self.put(Note::Step { kind, detail, took: since.elapsed() });
+        self.put(Note::Step {
+            kind,
+            detail,
+            took: since.elapsed(),
+        });
     }
 
     /// Records a judgement.

@@ -11,9 +11,10 @@ use chromiumoxide::cdp::browser_protocol::emulation::SetFocusEmulationEnabledPar
 use chromiumoxide::cdp::browser_protocol::inspector;
 use chromiumoxide::cdp::browser_protocol::network;
 use chromiumoxide::cdp::browser_protocol::page::{
-    self as cdp_page, AddScriptToEvaluateOnNewDocumentParams, CaptureScreenshotFormat, CaptureScreenshotParams,
-    CreateIsolatedWorldParams, GetFrameTreeParams, HandleJavaScriptDialogParams, NavigateParams,
-    RemoveScriptToEvaluateOnNewDocumentParams, StopLoadingParams,
+    self as cdp_page, AddScriptToEvaluateOnNewDocumentParams, CaptureScreenshotFormat,
+    CaptureScreenshotParams, CreateIsolatedWorldParams, GetFrameTreeParams,
+    HandleJavaScriptDialogParams, NavigateParams, RemoveScriptToEvaluateOnNewDocumentParams,
+    StopLoadingParams,
 };
 use chromiumoxide::cdp::browser_protocol::target::{
     AttachToTargetParams, CloseTargetParams, CreateTargetParams, TargetId,
@@ -67,15 +68,25 @@ impl From<Arc<PageInner>> for Page {
 }
 
 impl Page {
-    pub(crate) async fn create(chromium: &Chromium, context: &BrowserContextId) -> Result<Self, BrowserError> {
+    pub(crate) async fn create(
+        chromium: &Chromium,
+        context: &BrowserContextId,
+    ) -> Result<Self, BrowserError> {
         let link = chromium.link().clone();
         let create = CreateTargetParams {
             browser_context_id: Some(context.clone()),
             ..CreateTargetParams::new("about:blank")
         };
         let target = link.call(None, create, BROWSER_LIMIT).await?.target_id;
-        let attach = AttachToTargetParams { target_id: target.clone(), flatten: Some(true) };
-        let session: String = link.call(None, attach, BROWSER_LIMIT).await?.session_id.into();
+        let attach = AttachToTargetParams {
+            target_id: target.clone(),
+            flatten: Some(true),
+        };
+        let session: String = link
+            .call(None, attach, BROWSER_LIMIT)
+            .await?
+            .session_id
+            .into();
         let inner = PageInner {
             link: link.clone(),
             session: session.clone(),
@@ -84,7 +95,9 @@ impl Page {
             dialogs: Mutex::new(Vec::new()),
             activity: AtomicU64::new(0),
         };
-        let page = Self { inner: Arc::new(inner) };
+        let page = Self {
+            inner: Arc::new(inner),
+        };
         let events = link.listen(Some(&session), "Page.javascriptDialogOpening");
         let traffic = link.listen(Some(&session), "Network.");
         tokio::spawn(attend(Arc::downgrade(&page.inner), events, traffic));
@@ -99,8 +112,14 @@ impl Page {
         Arc::downgrade(&self.inner)
     }
 
-    pub(crate) async fn call<C: chromiumoxide::Command>(&self, command: C) -> Result<C::Response, BrowserError> {
-        self.inner.link.call(Some(&self.inner.session), command, PAGE_LIMIT).await
+    pub(crate) async fn call<C: chromiumoxide::Command>(
+        &self,
+        command: C,
+    ) -> Result<C::Response, BrowserError> {
+        self.inner
+            .link
+            .call(Some(&self.inner.session), command, PAGE_LIMIT)
+            .await
     }
 
     pub(crate) fn link(&self) -> (&Link, &str) {
@@ -113,34 +132,52 @@ impl Page {
     /// [`BrowserError::NavigationTimeout`], [`BrowserError::Network`], [`BrowserError::Crashed`].
     pub async fn goto(&self, url: &str) -> Result<(), BrowserError> {
         let (link, session) = self.link();
-        let answer = link.call(Some(session), NavigateParams::new(url), NAVIGATION_LIMIT).await;
+        let answer = link
+            .call(Some(session), NavigateParams::new(url), NAVIGATION_LIMIT)
+            .await;
         match answer {
             Ok(answer) => match answer.error_text {
                 Some(reason) if !reason.is_empty() => {
-                    return Err(BrowserError::Network { url: url.to_owned(), reason });
+                    return Err(BrowserError::Network {
+                        url: url.to_owned(),
+                        reason,
+                    });
                 }
                 _ => {}
             },
             Err(BrowserError::Protocol { reason, .. }) if reason.starts_with("no answer") => {
                 link.fire(Some(session), StopLoadingParams::default());
-                return Err(BrowserError::NavigationTimeout { url: url.to_owned(), evidence: self.evidence().await });
+                return Err(BrowserError::NavigationTimeout {
+                    url: url.to_owned(),
+                    evidence: self.evidence().await,
+                });
             }
             Err(BrowserError::Protocol { reason, .. }) => {
-                return Err(BrowserError::Network { url: url.to_owned(), reason });
+                return Err(BrowserError::Network {
+                    url: url.to_owned(),
+                    reason,
+                });
             }
             Err(other) => return Err(other),
         }
         self.wait_usable(url).await
     }
 
-    pub(crate) async fn goto_with_script(&self, url: &str, script: &str) -> Result<(), BrowserError> {
+    pub(crate) async fn goto_with_script(
+        &self,
+        url: &str,
+        script: &str,
+    ) -> Result<(), BrowserError> {
         let add = AddScriptToEvaluateOnNewDocumentParams {
             world_name: Some(WORLD.to_owned()),
             ..AddScriptToEvaluateOnNewDocumentParams::new(script)
         };
         let added = self.call(add).await?;
         let outcome = self.goto(url).await;
-        self.call(RemoveScriptToEvaluateOnNewDocumentParams::new(added.identifier)).await?;
+        self.call(RemoveScriptToEvaluateOnNewDocumentParams::new(
+            added.identifier,
+        ))
+        .await?;
         outcome
     }
 
@@ -150,12 +187,17 @@ impl Page {
             match self.js::<(String, bool)>("ready", ()).await {
                 Ok((state, _)) if state != "loading" => return Ok(()),
                 // A slow script in the head holds the parser up: what is there may do.
-                Ok((_, has_content)) if has_content && started.elapsed() > USABLE_LIMIT / 2 => return Ok(()),
+                Ok((_, has_content)) if has_content && started.elapsed() > USABLE_LIMIT / 2 => {
+                    return Ok(());
+                }
                 Err(error @ BrowserError::Crashed { .. }) => return Err(error),
                 Ok(_) | Err(_) => {}
             }
             if started.elapsed() > USABLE_LIMIT {
-                return Err(BrowserError::NavigationTimeout { url: url.to_owned(), evidence: self.evidence().await });
+                return Err(BrowserError::NavigationTimeout {
+                    url: url.to_owned(),
+                    evidence: self.evidence().await,
+                });
             }
             tokio::time::sleep(Duration::from_millis(40)).await;
         }
@@ -187,10 +229,12 @@ impl Page {
             let _ = self.js::<bool>("veil", (false,)).await;
         }
         let data: String = taken?.data.into();
-        base64::engine::general_purpose::STANDARD.decode(data).map_err(|error| BrowserError::Protocol {
-            command: "Page.captureScreenshot".to_owned(),
-            reason: error.to_string(),
-        })
+        base64::engine::general_purpose::STANDARD
+            .decode(data)
+            .map_err(|error| BrowserError::Protocol {
+                command: "Page.captureScreenshot".to_owned(),
+                reason: error.to_string(),
+            })
     }
 
     /// A screenshot for an error or a verdict, taken if it can be taken quickly.
@@ -205,7 +249,12 @@ impl Page {
     /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
     pub async fn facts(&self) -> Result<PageFacts, BrowserError> {
         let mut facts: PageFacts = self.js("facts", ()).await?;
-        facts.dialogs = self.inner.dialogs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        facts.dialogs = self
+            .inner
+            .dialogs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         Ok(facts)
     }
 
@@ -227,11 +276,15 @@ impl Page {
         function: &str,
         arguments: impl Serialize + Send,
     ) -> Result<T, BrowserError> {
-        let protocol = |reason: String| BrowserError::Protocol { command: format!("page script {function}"), reason };
-        let arguments = match serde_json::to_string(&arguments).map_err(|error| protocol(error.to_string()))? {
-            unit if unit == "null" => "[]".to_owned(),
-            arguments => arguments,
+        let protocol = |reason: String| BrowserError::Protocol {
+            command: format!("page script {function}"),
+            reason,
         };
+        let arguments =
+            match serde_json::to_string(&arguments).map_err(|error| protocol(error.to_string()))? {
+                unit if unit == "null" => "[]".to_owned(),
+                arguments => arguments,
+            };
         let expression = format!("JSON.stringify(__ct.{function}(...{arguments}) ?? null)");
         let mut last = String::new();
         for attempt in 0..4 {
@@ -255,45 +308,84 @@ impl Page {
             match link.call_value(Some(session), evaluate, PAGE_LIMIT).await {
                 Ok(answer) => {
                     if let Some(details) = answer.get("exceptionDetails") {
-                        let text = details.pointer("/exception/description").or_else(|| details.get("text"));
-                        last = text.and_then(Value::as_str).unwrap_or("exception").chars().take(300).collect();
+                        let text = details
+                            .pointer("/exception/description")
+                            .or_else(|| details.get("text"));
+                        last = text
+                            .and_then(Value::as_str)
+                            .unwrap_or("exception")
+                            .chars()
+                            .take(300)
+                            .collect();
                         if !last.contains("__ct is not defined") {
                             return Err(protocol(last));
                         }
                     } else {
-                        let text = answer.pointer("/result/value").and_then(Value::as_str).unwrap_or("null");
-                        return serde_json::from_str(text).map_err(|error| protocol(error.to_string()));
+                        let text = answer
+                            .pointer("/result/value")
+                            .and_then(Value::as_str)
+                            .unwrap_or("null");
+                        return serde_json::from_str(text)
+                            .map_err(|error| protocol(error.to_string()));
                     }
                 }
-                Err(BrowserError::Protocol { reason, .. }) if !reason.starts_with("no answer") => last = reason,
+                Err(BrowserError::Protocol { reason, .. }) if !reason.starts_with("no answer") => {
+                    last = reason
+                }
                 Err(other) => return Err(other),
             }
             // The document was replaced: its world went with it.
-            *self.inner.world.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            *self
+                .inner
+                .world
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = None;
         }
         Err(protocol(last))
     }
 
     async fn world(&self) -> Result<ExecutionContextId, BrowserError> {
-        let known = *self.inner.world.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = *self
+            .inner
+            .world
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(context) = known {
             return Ok(context);
         }
         let (link, session) = self.link();
-        let tree = link.call_value(Some(session), GetFrameTreeParams::default(), PAGE_LIMIT).await?;
-        let frame = tree.pointer("/frameTree/frame/id").and_then(Value::as_str).unwrap_or_default();
+        let tree = link
+            .call_value(Some(session), GetFrameTreeParams::default(), PAGE_LIMIT)
+            .await?;
+        let frame = tree
+            .pointer("/frameTree/frame/id")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let create = CreateIsolatedWorldParams {
             world_name: Some(WORLD.to_owned()),
             ..CreateIsolatedWorldParams::new(cdp_page::FrameId::new(frame))
         };
         let context = self.call(create).await?.execution_context_id;
-        let install = EvaluateParams { context_id: Some(context), ..EvaluateParams::new(SCRIPT) };
+        let install = EvaluateParams {
+            context_id: Some(context),
+            ..EvaluateParams::new(SCRIPT)
+        };
         let answer = link.call_value(Some(session), install, PAGE_LIMIT).await?;
         if let Some(details) = answer.get("exceptionDetails") {
-            let reason = details.pointer("/exception/description").and_then(Value::as_str).unwrap_or("exception");
-            return Err(BrowserError::Protocol { command: "page script".to_owned(), reason: reason.to_owned() });
+            let reason = details
+                .pointer("/exception/description")
+                .and_then(Value::as_str)
+                .unwrap_or("exception");
+            return Err(BrowserError::Protocol {
+                command: "page script".to_owned(),
+                reason: reason.to_owned(),
+            });
         }
-        *self.inner.world.lock().unwrap_or_else(PoisonError::into_inner) = Some(context);
+        *self
+            .inner
+            .world
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(context);
         Ok(context)
     }
 }

@@ -7,7 +7,9 @@ use std::sync::{Mutex, PoisonError, Weak};
 use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;
 use chromiumoxide::cdp::browser_protocol::network::CookieParam;
 use chromiumoxide::cdp::browser_protocol::storage::{GetCookiesParams, SetCookiesParams};
-use chromiumoxide::cdp::browser_protocol::target::{CreateBrowserContextParams, DisposeBrowserContextParams};
+use chromiumoxide::cdp::browser_protocol::target::{
+    CreateBrowserContextParams, DisposeBrowserContextParams,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -56,10 +58,26 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) async fn start(chromium: Chromium, profile: Option<&Profile>) -> Result<Self, BrowserError> {
-        let create = CreateBrowserContextParams { dispose_on_detach: Some(true), ..Default::default() };
-        let context = chromium.link().call(None, create, BROWSER_LIMIT).await?.browser_context_id;
-        let mut session = Self { chromium, context, pages: Mutex::new(Vec::new()), storage: None, closed: false };
+    pub(crate) async fn start(
+        chromium: Chromium,
+        profile: Option<&Profile>,
+    ) -> Result<Self, BrowserError> {
+        let create = CreateBrowserContextParams {
+            dispose_on_detach: Some(true),
+            ..Default::default()
+        };
+        let context = chromium
+            .link()
+            .call(None, create, BROWSER_LIMIT)
+            .await?
+            .browser_context_id;
+        let mut session = Self {
+            chromium,
+            context,
+            pages: Mutex::new(Vec::new()),
+            storage: None,
+            closed: false,
+        };
         if let Some(profile) = profile {
             session.restore(profile).await?;
         }
@@ -67,10 +85,16 @@ impl Session {
     }
 
     async fn restore(&mut self, profile: &Profile) -> Result<(), BrowserError> {
-        let cookies: Vec<CookieParam> =
-            profile.cookies.iter().filter_map(|cookie| serde_json::from_value(cookie.clone()).ok()).collect();
+        let cookies: Vec<CookieParam> = profile
+            .cookies
+            .iter()
+            .filter_map(|cookie| serde_json::from_value(cookie.clone()).ok())
+            .collect();
         if !cookies.is_empty() {
-            let set = SetCookiesParams { cookies, browser_context_id: Some(self.context.clone()) };
+            let set = SetCookiesParams {
+                cookies,
+                browser_context_id: Some(self.context.clone()),
+            };
             self.chromium.link().call(None, set, BROWSER_LIMIT).await?;
         }
         if !profile.local_storage.is_empty() || !profile.session_storage.is_empty() {
@@ -91,7 +115,10 @@ impl Session {
     /// [`BrowserError::NavigationTimeout`], [`BrowserError::Network`], [`BrowserError::Crashed`].
     pub async fn open(&self, url: &str) -> Result<Page, BrowserError> {
         let page = Page::create(&self.chromium, &self.context).await?;
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner).push(page.downgrade());
+        self.pages
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(page.downgrade());
         match &self.storage {
             Some(script) => page.goto_with_script(url, script).await?,
             None => page.goto(url).await?,
@@ -104,20 +131,50 @@ impl Session {
     /// # Errors
     /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
     pub async fn export_profile(&self) -> Result<Profile, BrowserError> {
-        let get = GetCookiesParams { browser_context_id: Some(self.context.clone()) };
-        let answer = self.chromium.link().call_value(None, get, BROWSER_LIMIT).await?;
-        let cookies = answer.get("cookies").and_then(Value::as_array).cloned().unwrap_or_default();
-        let mut profile = Profile { cookies: cookies.into_iter().map(as_param).collect(), ..Default::default() };
-        let pages: Vec<_> = self.pages.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect();
+        let get = GetCookiesParams {
+            browser_context_id: Some(self.context.clone()),
+        };
+        let answer = self
+            .chromium
+            .link()
+            .call_value(None, get, BROWSER_LIMIT)
+            .await?;
+        let cookies = answer
+            .get("cookies")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
+        let mut profile = Profile {
+            cookies: cookies.into_iter().map(as_param).collect(),
+            ..Default::default()
+        };
+        let pages: Vec<_> = self
+            .pages
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
         for inner in pages {
             type Items = BTreeMap<String, String>;
             // A page that cannot be asked (closed, crashed, an error page) has no storage to keep.
-            if let Ok((origin, local, session)) = Page::from(inner).js::<(String, Items, Items)>("storage", ()).await {
+            if let Ok((origin, local, session)) = Page::from(inner)
+                .js::<(String, Items, Items)>("storage", ())
+                .await
+            {
                 if !local.is_empty() {
-                    profile.local_storage.entry(origin.clone()).or_default().extend(local);
+                    profile
+                        .local_storage
+                        .entry(origin.clone())
+                        .or_default()
+                        .extend(local);
                 }
                 if !session.is_empty() {
-                    profile.session_storage.entry(origin).or_default().extend(session);
+                    profile
+                        .session_storage
+                        .entry(origin)
+                        .or_default()
+                        .extend(session);
                 }
             }
         }
@@ -134,7 +191,12 @@ impl Session {
     pub async fn close(mut self) {
         self.closed = true;
         let dispose = DisposeBrowserContextParams::new(self.context.clone());
-        if let Err(error) = self.chromium.link().call(None, dispose, BROWSER_LIMIT).await {
+        if let Err(error) = self
+            .chromium
+            .link()
+            .call(None, dispose, BROWSER_LIMIT)
+            .await
+        {
             tracing::debug!("a browser context was not closed: {error}");
         }
     }
@@ -143,7 +205,9 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         if !self.closed {
-            self.chromium.link().fire(None, DisposeBrowserContextParams::new(self.context.clone()));
+            self.chromium
+                .link()
+                .fire(None, DisposeBrowserContextParams::new(self.context.clone()));
         }
     }
 }
@@ -151,10 +215,25 @@ impl Drop for Session {
 /// A cookie as reported, as it has to be given to set it: a session cookie has no expiry date.
 fn as_param(cookie: Value) -> Value {
     const KEPT: [&str; 10] = [
-        "name", "value", "domain", "path", "expires", "httpOnly", "secure", "sameSite", "priority", "partitionKey",
+        "name",
+        "value",
+        "domain",
+        "path",
+        "expires",
+        "httpOnly",
+        "secure",
+        "sameSite",
+        "priority",
+        "partitionKey",
     ];
-    let Value::Object(mut fields) = cookie else { return cookie };
-    if fields.get("session").and_then(Value::as_bool).unwrap_or(false) {
+    let Value::Object(mut fields) = cookie else {
+        return cookie;
+    };
+    if fields
+        .get("session")
+        .and_then(Value::as_bool)
+        .unwrap_or(false)
+    {
         fields.remove("expires");
     }
     fields.retain(|name, _| KEPT.contains(&name.as_str()));
@@ -172,7 +251,10 @@ mod tests {
         let param = as_param(cookie);
         assert!(param.get("expires").is_none() && param.get("size").is_none());
         assert!(serde_json::from_value::<CookieParam>(param.clone()).is_ok());
-        let profile = Profile { cookies: vec![param], ..Default::default() };
+        let profile = Profile {
+            cookies: vec![param],
+            ..Default::default()
+        };
         assert!(!format!("{profile:?}").contains("secret"));
     }
 }

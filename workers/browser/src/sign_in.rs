@@ -46,15 +46,35 @@ pub struct SignIn {
 /// [`BrowserError::InvalidCredentials`], [`BrowserError::SecondFactor`], [`BrowserError::Captcha`],
 /// [`BrowserError::ProviderRateLimited`], [`BrowserError::ElementNotFound`] when a form cannot be filled, and what a
 /// page can fail with at any time.
-pub async fn sign_in(page: &Page, account: &Account<'_>, notes: &Notes) -> Result<SignIn, BrowserError> {
+pub async fn sign_in(
+    page: &Page,
+    account: &Account<'_>,
+    notes: &Notes,
+) -> Result<SignIn, BrowserError> {
     let began = Instant::now();
     let mut opener = None;
     let mut stepped = false;
     loop {
         let (facts, found) = look(page, opener.is_some() || stepped).await?;
-        notes.step("login.looked", json!({"found": name_of(&found), "url": facts.url}), began);
+        notes.step(
+            "login.looked",
+            json!({"found": name_of(&found), "url": facts.url}),
+            began,
+        );
         match found {
             Stage::Form(mut form) => {
+                // A box to tick or a picture to read stops the form from being accepted; others solve themselves.
+                if let Some(kind) = facts
+                    .challenges
+                    .iter()
+                    .find(|kind| *kind != "turnstile")
+                    .cloned()
+                {
+                    return Err(BrowserError::Captcha {
+                        kind,
+                        evidence: page.evidence().await,
+                    });
+                }
                 form.opener = opener;
                 form.two_steps |= stepped;
                 return submit_password(page, account, form, notes).await;
@@ -68,18 +88,32 @@ pub async fn sign_in(page: &Page, account: &Account<'_>, notes: &Notes) -> Resul
                 notes.step("login.opened", json!({"button": locator}), began);
                 opener = Some(locator);
             }
-            Stage::Challenge(kind) => return Err(BrowserError::Captcha { kind, evidence: page.evidence().await }),
+            Stage::Challenge(kind) => {
+                return Err(BrowserError::Captcha {
+                    kind,
+                    evidence: page.evidence().await,
+                });
+            }
             Stage::Code(_) => {
                 let observation = facts.headings.first().cloned().unwrap_or_default();
-                return Err(BrowserError::SecondFactor { observation, evidence: page.evidence().await });
+                return Err(BrowserError::SecondFactor {
+                    observation,
+                    evidence: page.evidence().await,
+                });
             }
             Stage::UserStep(_) => {
                 let observation = "the page asks for the user name again".to_owned();
-                return Err(BrowserError::InvalidCredentials { observation, evidence: page.evidence().await });
+                return Err(BrowserError::InvalidCredentials {
+                    observation,
+                    evidence: page.evidence().await,
+                });
             }
             Stage::Opener(_) if stepped => {
                 let what = "password field".to_owned();
-                return Err(BrowserError::ElementNotFound { what, evidence: page.evidence().await });
+                return Err(BrowserError::ElementNotFound {
+                    what,
+                    evidence: page.evidence().await,
+                });
             }
             Stage::Inside(_) | Stage::Nothing | Stage::Opener(_) => {
                 let (observation, confidence) = match found {
@@ -88,7 +122,11 @@ pub async fn sign_in(page: &Page, account: &Account<'_>, notes: &Notes) -> Resul
                 };
                 let verdict = verdict(page, true, confidence, observation).await;
                 notes.validation(verdict.clone());
-                return Ok(SignIn { verdict, form: LoginForm::default(), needed: false });
+                return Ok(SignIn {
+                    verdict,
+                    form: LoginForm::default(),
+                    needed: false,
+                });
             }
         }
     }
@@ -129,10 +167,14 @@ async fn look(page: &Page, expecting: bool) -> Result<(PageFacts, Stage), Browse
             (Stage::UserStep(_), false) => Duration::from_millis(300),
             (Stage::Inside(_), false) => Duration::from_millis(700),
             (Stage::Opener(_) | Stage::Challenge(_), false) => Duration::from_millis(1200),
-            (Stage::Nothing, false) => Duration::from_millis(if facts.text.is_empty() { 8000 } else { 2500 }),
+            (Stage::Nothing, false) => {
+                Duration::from_millis(if facts.text.is_empty() { 8000 } else { 2500 })
+            }
             (_, true) => Duration::from_secs(6),
         };
-        let calm = last.as_ref().is_some_and(|(before, _)| settled(before, &facts));
+        let calm = last
+            .as_ref()
+            .is_some_and(|(before, _)| settled(before, &facts));
         if calm && began.elapsed() >= patience || began.elapsed() > LOOK_LIMIT {
             return Ok((facts, found));
         }
@@ -145,7 +187,10 @@ async fn fill(page: &Page, locator: &str, value: &str, what: &str) -> Result<(),
     if page.fill(locator, value).await? {
         return Ok(());
     }
-    Err(BrowserError::ElementNotFound { what: format!("{what} that keeps its value"), evidence: page.evidence().await })
+    Err(BrowserError::ElementNotFound {
+        what: format!("{what} that keeps its value"),
+        evidence: page.evidence().await,
+    })
 }
 
 async fn submit_user(
@@ -156,17 +201,28 @@ async fn submit_user(
     notes: &Notes,
 ) -> Result<(), BrowserError> {
     let began = Instant::now();
-    let Some(user) = &form.user else { return Ok(()) };
+    let Some(user) = &form.user else {
+        return Ok(());
+    };
     fill(page, user, account.username, "user field").await?;
     submit(page, user).await?;
-    notes.step("login.user_submitted", json!({"user": user, "submit": form.submit, "reasons": form.reasons}), began);
+    notes.step(
+        "login.user_submitted",
+        json!({"user": user, "submit": form.submit, "reasons": form.reasons}),
+        began,
+    );
     // Wait for the next step: a password, a code, or a complaint.
     while began.elapsed() < LOOK_LIMIT {
         sleep(TICK).await;
-        let Ok(now) = page.facts().await else { continue };
+        let Ok(now) = page.facts().await else {
+            continue;
+        };
         match stage(&now) {
             Stage::UserStep(_) => {
-                let since = Since { waited: began.elapsed().min(Duration::from_millis(3900)), sent: true };
+                let since = Since {
+                    waited: began.elapsed().min(Duration::from_millis(3900)),
+                    sent: true,
+                };
                 match judge(before, &now, since) {
                     Outcome::Refused { why, .. } => {
                         return Err(BrowserError::InvalidCredentials {
@@ -186,7 +242,11 @@ async fn submit_user(
 }
 
 async fn limited(page: &Page, observation: String) -> BrowserError {
-    BrowserError::ProviderRateLimited { observation, retry_after: None, evidence: page.evidence().await }
+    BrowserError::ProviderRateLimited {
+        observation,
+        retry_after: None,
+        evidence: page.evidence().await,
+    }
 }
 
 /// Presses what submits the form that `anchor` belongs to, as it is now that it is filled: a button may have come to
@@ -196,10 +256,14 @@ async fn submit(page: &Page, anchor: &str) -> Result<Option<String>, BrowserErro
     loop {
         let facts = page.facts().await?;
         let field = facts.fields.iter().find(|field| field.locator == anchor);
-        let button = field.and_then(|field| submit_button(&facts, field)).map(|choice| &facts.buttons[choice.index]);
+        let button = field
+            .and_then(|field| submit_button(&facts, field))
+            .map(|choice| &facts.buttons[choice.index]);
         match button {
             // A form that checks its fields enables its button a moment after the last one is filled.
-            Some(button) if button.disabled && began.elapsed() < Duration::from_secs(2) => sleep(TICK).await,
+            Some(button) if button.disabled && began.elapsed() < Duration::from_secs(2) => {
+                sleep(TICK).await
+            }
             Some(button) if !button.disabled => {
                 page.click(&button.locator).await?;
                 return Ok(Some(button.locator.clone()));
@@ -226,11 +290,19 @@ async fn submit_password(
     let password = form.password.clone().unwrap_or_default();
     fill(page, &password, account.password, "password field").await?;
     let before = page.facts().await?;
-    notes.step("login.filled", json!({"user": form.user, "password": password, "reasons": form.reasons}), began);
+    notes.step(
+        "login.filled",
+        json!({"user": form.user, "password": password, "reasons": form.reasons}),
+        began,
+    );
     let activity = page.activity();
     let submitted = Instant::now();
     form.submit = submit(page, &password).await?;
-    notes.step("login.submitted", json!({"button": form.submit, "enter": form.submit.is_none()}), submitted);
+    notes.step(
+        "login.submitted",
+        json!({"button": form.submit, "enter": form.submit.is_none()}),
+        submitted,
+    );
 
     let mut agreeing: Option<Instant> = None;
     let mut entered = form.submit.is_none();
@@ -242,23 +314,39 @@ async fn submit_password(
             Err(_) if submitted.elapsed() < VERDICT_LIMIT => continue,
             Err(error) => return Err(error),
         };
-        let since = Since { waited: submitted.elapsed(), sent: page.activity() > activity };
+        let since = Since {
+            waited: submitted.elapsed(),
+            sent: page.activity() > activity,
+        };
         let outcome = judge(&before, &now, since);
         let (observation, evidence) = match outcome {
             Outcome::Accepted { confidence, why } => {
                 let first = *agreeing.get_or_insert_with(Instant::now);
-                if first.elapsed() < Duration::from_millis(if confidence > 0.9 { 200 } else { 900 }) {
+                if first.elapsed() < Duration::from_millis(if confidence > 0.9 { 200 } else { 900 })
+                {
                     continue;
                 }
                 let verdict = verdict(page, true, confidence, why).await;
-                notes.step("login.accepted", json!({"observation": verdict.observation}), submitted);
+                notes.step(
+                    "login.accepted",
+                    json!({"observation": verdict.observation}),
+                    submitted,
+                );
                 notes.validation(verdict.clone());
-                return Ok(SignIn { verdict, form, needed: true });
+                return Ok(SignIn {
+                    verdict,
+                    form,
+                    needed: true,
+                });
             }
             Outcome::Pending => {
                 agreeing = None;
                 // The button did nothing at all: nothing has left the page, so the Enter key submits for the first time.
-                if !entered && !since.sent && since.waited > Duration::from_secs(3) && now.url == before.url {
+                if !entered
+                    && !since.sent
+                    && since.waited > Duration::from_secs(3)
+                    && now.url == before.url
+                {
                     entered = true;
                     page.js::<bool>("focus", (&password,)).await?;
                     page.key(Key::Enter, false).await?;
@@ -268,22 +356,48 @@ async fn submit_password(
                     continue;
                 }
                 let what = "reaction to the sign-in form".to_owned();
-                return Err(BrowserError::ElementNotFound { what, evidence: page.evidence().await });
+                return Err(BrowserError::ElementNotFound {
+                    what,
+                    evidence: page.evidence().await,
+                });
             }
             Outcome::Limited(observation) => return Err(limited(page, observation).await),
-            Outcome::SecondFactor(observation) => {
-                return Err(BrowserError::SecondFactor { observation, evidence: page.evidence().await });
+            Outcome::Broken(text) => {
+                return Err(BrowserError::PageError {
+                    text,
+                    evidence: page.evidence().await,
+                });
             }
-            Outcome::Challenge(kind) => return Err(BrowserError::Captcha { kind, evidence: page.evidence().await }),
+            Outcome::SecondFactor(observation) => {
+                return Err(BrowserError::SecondFactor {
+                    observation,
+                    evidence: page.evidence().await,
+                });
+            }
+            Outcome::Challenge(kind) => {
+                return Err(BrowserError::Captcha {
+                    kind,
+                    evidence: page.evidence().await,
+                });
+            }
             Outcome::Refused { confidence, why } => {
                 let refused = verdict(page, false, confidence, why.clone()).await;
-                let evidence = crate::error::Evidence(Some(refused.screenshot.clone()).filter(|shot| !shot.is_empty()));
+                let evidence = crate::error::Evidence(
+                    Some(refused.screenshot.clone()).filter(|shot| !shot.is_empty()),
+                );
                 notes.validation(refused);
                 (why, evidence)
             }
         };
-        notes.step("login.refused", json!({"observation": observation}), submitted);
-        return Err(BrowserError::InvalidCredentials { observation, evidence });
+        notes.step(
+            "login.refused",
+            json!({"observation": observation}),
+            submitted,
+        );
+        return Err(BrowserError::InvalidCredentials {
+            observation,
+            evidence,
+        });
     }
 }
 
@@ -295,9 +409,15 @@ pub async fn submit_code(page: &Page, code: &str, notes: &Notes) -> Result<SignI
     let (before, found) = look(page, false).await?;
     let Stage::Code(field) = found else {
         let what = "field for a second factor".to_owned();
-        return Err(BrowserError::ElementNotFound { what, evidence: page.evidence().await });
+        return Err(BrowserError::ElementNotFound {
+            what,
+            evidence: page.evidence().await,
+        });
     };
-    let single = before.fields.iter().any(|known| known.locator == field && known.maxlength == 1);
+    let single = before
+        .fields
+        .iter()
+        .any(|known| known.locator == field && known.maxlength == 1);
     if single {
         // One box per digit: each takes a key and hands the focus on.
         page.focus(&field).await?;
@@ -318,7 +438,10 @@ pub async fn submit_code(page: &Page, code: &str, notes: &Notes) -> Result<SignI
         let waited = submitted.elapsed();
         let Ok(now) = page.facts().await else {
             if waited > VERDICT_LIMIT {
-                return Err(BrowserError::NavigationTimeout { url: before.url, evidence: page.evidence().await });
+                return Err(BrowserError::NavigationTimeout {
+                    url: before.url,
+                    evidence: page.evidence().await,
+                });
             }
             continue;
         };
@@ -327,34 +450,69 @@ pub async fn submit_code(page: &Page, code: &str, notes: &Notes) -> Result<SignI
         match outcome {
             Outcome::Accepted { confidence, why } => {
                 let first = *agreeing.get_or_insert_with(Instant::now);
-                if first.elapsed() < Duration::from_millis(if confidence > 0.9 { 200 } else { 900 }) {
+                if first.elapsed() < Duration::from_millis(if confidence > 0.9 { 200 } else { 900 })
+                {
                     continue;
                 }
                 let verdict = verdict(page, true, confidence, why).await;
                 notes.validation(verdict.clone());
-                return Ok(SignIn { verdict, form: LoginForm::default(), needed: true });
+                return Ok(SignIn {
+                    verdict,
+                    form: LoginForm::default(),
+                    needed: true,
+                });
             }
-            Outcome::Refused { why: observation, .. } => {
-                return Err(BrowserError::InvalidCredentials { observation, evidence: page.evidence().await });
+            Outcome::Refused {
+                why: observation, ..
+            } => {
+                return Err(BrowserError::InvalidCredentials {
+                    observation,
+                    evidence: page.evidence().await,
+                });
             }
             Outcome::Limited(observation) => return Err(limited(page, observation).await),
+            Outcome::Broken(text) => {
+                return Err(BrowserError::PageError {
+                    text,
+                    evidence: page.evidence().await,
+                });
+            }
             _ if asks => {
-                let complaint = now.alerts.iter().find(|alert| !before.alerts.contains(alert)).map(|alert| alert.text.clone());
+                let complaint = now
+                    .alerts
+                    .iter()
+                    .find(|alert| !before.alerts.contains(alert))
+                    .map(|alert| alert.text.clone());
                 let stale = waited > Duration::from_secs(12);
-                if let Some(observation) = complaint.or_else(|| stale.then(|| "the page asks for the code again".to_owned())) {
-                    return Err(BrowserError::InvalidCredentials { observation, evidence: page.evidence().await });
+                if let Some(observation) = complaint
+                    .or_else(|| stale.then(|| "the page asks for the code again".to_owned()))
+                {
+                    return Err(BrowserError::InvalidCredentials {
+                        observation,
+                        evidence: page.evidence().await,
+                    });
                 }
             }
             _ => agreeing = None,
         }
         if waited > VERDICT_LIMIT {
             let what = "reaction to the code".to_owned();
-            return Err(BrowserError::ElementNotFound { what, evidence: page.evidence().await });
+            return Err(BrowserError::ElementNotFound {
+                what,
+                evidence: page.evidence().await,
+            });
         }
     }
 }
 
 async fn verdict(page: &Page, passed: bool, confidence: f32, observation: String) -> Verdict {
     let screenshot = page.evidence().await.0.unwrap_or_default();
-    Verdict { subject: "login", passed, confidence, observation, screenshot, validator: "dom" }
+    Verdict {
+        subject: "login",
+        passed,
+        confidence,
+        observation,
+        screenshot,
+        validator: "dom",
+    }
 }

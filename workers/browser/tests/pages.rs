@@ -1,17 +1,23 @@
 //! Whole conversations with real Chromium on fixture pages of many shapes: sign in, discover, ask, read.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed step is a failed test"
+)]
 
 use std::path::PathBuf;
 
 use computetower_browser::{
-    Account, BrowserError, ChatMap, Chromium, Conversation, LaunchConfig, Note, Notes, Page, Profile, Session, discover_chat,
-    sign_in, submit_code,
+    Account, BrowserError, ChatMap, Chromium, Conversation, LaunchConfig, Note, Notes, Page,
+    Profile, Session, discover_chat, sign_in, submit_code,
 };
 use computetower_test_site::{Site, echo};
 
 fn config(data_dir: &std::path::Path) -> LaunchConfig {
     LaunchConfig {
-        executable: std::env::var_os("CHROMIUM").map_or_else(|| "/usr/bin/chromium".into(), PathBuf::from),
+        executable: std::env::var_os("CHROMIUM")
+            .map_or_else(|| "/usr/bin/chromium".into(), PathBuf::from),
         data_dir: data_dir.to_owned(),
         extra_args: Vec::new(),
         window: (1280, 900),
@@ -28,7 +34,11 @@ impl Stage {
     async fn set() -> Self {
         let data = tempfile::tempdir().unwrap();
         let chromium = Chromium::launch(&config(data.path())).await.unwrap();
-        Self { site: Site::start().await, chromium, _data: data }
+        Self {
+            site: Site::start().await,
+            chromium,
+            _data: data,
+        }
     }
 
     async fn open(&self, shape: &str, profile: Option<&Profile>) -> (Session, Page) {
@@ -39,7 +49,9 @@ impl Stage {
 
     async fn signed_in(&self, shape: &str, notes: &Notes) -> (Session, Page) {
         let (session, page) = self.open(shape, None).await;
-        sign_in(&page, &account(), notes).await.unwrap_or_else(|error| panic!("{shape}: {error:?}"));
+        sign_in(&page, &account(), notes)
+            .await
+            .unwrap_or_else(|error| panic!("{shape}: {error:?}"));
         (session, page)
     }
 
@@ -57,15 +69,27 @@ impl Stage {
                 Err(error) => panic!("{shape}: {question}: {error:?}\n{}", story(&mut record)),
             };
             let wanted = echo::answer(question);
-            assert_eq!(letters(&text), letters(&wanted), "{shape}: {question}: closed by {signal}\n{text}\n{}", story(&mut record));
+            assert_eq!(
+                letters(&text),
+                letters(&wanted),
+                "{shape}: {question}: closed by {signal}\n{text}\n{}",
+                story(&mut record)
+            );
             assert_eq!(joined, text, "{shape}: chunks join to the answer");
             if question.contains("markdown") {
                 assert_structure(shape, &text);
             }
         }
         let asked = self.site.asked(shape);
-        let mine: Vec<_> = asked.iter().filter(|asked| questions.contains(&asked.as_str())).collect();
-        assert_eq!(mine.len(), questions.len(), "{shape}: each question was sent once: {asked:?}");
+        let mine: Vec<_> = asked
+            .iter()
+            .filter(|asked| questions.contains(&asked.as_str()))
+            .collect();
+        assert_eq!(
+            mine.len(),
+            questions.len(),
+            "{shape}: each question was sent once: {asked:?}"
+        );
         session.close().await;
         map
     }
@@ -76,7 +100,10 @@ impl Stage {
 }
 
 fn account() -> Account<'static> {
-    Account { username: Site::user(), password: Site::password() }
+    Account {
+        username: Site::user(),
+        password: Site::password(),
+    }
 }
 
 fn story(record: &mut tokio::sync::mpsc::Receiver<Note>) -> String {
@@ -89,7 +116,12 @@ fn story(record: &mut tokio::sync::mpsc::Receiver<Note>) -> String {
     story
 }
 
-async fn ask(page: &Page, map: &ChatMap, notes: &Notes, question: &str) -> Result<(String, String, String), BrowserError> {
+async fn ask(
+    page: &Page,
+    map: &ChatMap,
+    notes: &Notes,
+    question: &str,
+) -> Result<(String, String, String), BrowserError> {
     let (chunks, mut incoming) = tokio::sync::mpsc::channel::<String>(64);
     let mut conversation = Conversation::new(page, map, notes);
     conversation.type_question(question).await?;
@@ -112,17 +144,39 @@ fn letters(text: &str) -> String {
     let lines = text.lines().map(|line| {
         let line = line.trim_start();
         let unnumbered = line.trim_start_matches(|c: char| c.is_ascii_digit());
-        if line.starts_with("```") { "" } else if unnumbered.starts_with(". ") && unnumbered.len() < line.len() { unnumbered } else { line }
+        if line.starts_with("```") {
+            ""
+        } else if unnumbered.starts_with(". ") && unnumbered.len() < line.len() {
+            unnumbered
+        } else {
+            line
+        }
     });
-    lines.flat_map(|line| line.chars().filter(|c| c.is_alphanumeric()).collect::<Vec<_>>()).collect()
+    lines
+        .flat_map(|line| {
+            line.chars()
+                .filter(|c| c.is_alphanumeric())
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 fn assert_structure(shape: &str, text: &str) {
     for part in ["\n```python\n", "\n    ", "| --- |", "\n1. ", "**", "`"] {
-        assert!(text.contains(part), "{shape}: {part:?} is missing in\n{text}");
+        assert!(
+            text.contains(part),
+            "{shape}: {part:?} is missing in\n{text}"
+        );
     }
-    assert!(text.lines().any(|line| line.starts_with("- ") || line.starts_with("* ")), "{shape}: no list in\n{text}");
-    assert!(text.lines().any(|line| line.starts_with("##")), "{shape}: no heading in\n{text}");
+    assert!(
+        text.lines()
+            .any(|line| line.starts_with("- ") || line.starts_with("* ")),
+        "{shape}: no list in\n{text}"
+    );
+    assert!(
+        text.lines().any(|line| line.starts_with("##")),
+        "{shape}: no heading in\n{text}"
+    );
 }
 
 macro_rules! conversation {
@@ -164,14 +218,35 @@ conversation! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_password_is_refused_and_submitted_once() {
     let stage = Stage::set().await;
-    for shape in ["classic-sse", "two-step-ws", "unfold-poll", "bare-dom", "code-ndjson", "tabs-cumulative", "eye-binary",
-        "dialog-whole", "asked-dialog-ndjson", "token-sse", "framed-cumulative", "shadow-fields-poll"] {
+    for shape in [
+        "classic-sse",
+        "two-step-ws",
+        "unfold-poll",
+        "bare-dom",
+        "code-ndjson",
+        "tabs-cumulative",
+        "eye-binary",
+        "dialog-whole",
+        "asked-dialog-ndjson",
+        "token-sse",
+        "framed-cumulative",
+        "shadow-fields-poll",
+    ] {
         let (session, page) = stage.open(shape, None).await;
-        let wrong = Account { username: Site::user(), password: "not-the-password" };
+        let wrong = Account {
+            username: Site::user(),
+            password: "not-the-password",
+        };
         let outcome = sign_in(&page, &wrong, &Notes::none()).await;
-        assert!(matches!(outcome, Err(BrowserError::InvalidCredentials { .. })), "{shape}: {outcome:?}");
+        assert!(
+            matches!(outcome, Err(BrowserError::InvalidCredentials { .. })),
+            "{shape}: {outcome:?}"
+        );
         let attempts = stage.site.logins(shape);
-        assert!(attempts.len() == 1 && !attempts[0].1, "{shape}: {attempts:?}");
+        assert!(
+            attempts.len() == 1 && !attempts[0].1,
+            "{shape}: {attempts:?}"
+        );
         session.close().await;
     }
     stage.end().await;
@@ -180,19 +255,42 @@ async fn a_wrong_password_is_refused_and_submitted_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_without_a_chat_or_a_login_say_so() {
     let stage = Stage::set().await;
-    let base = stage.site.base.clone();
-    for path in ["/static", "/search-only", "/contact", "/alert", "/slow"] {
-        let session = stage.chromium.new_session(None).await.unwrap();
-        let page = session.open(&format!("{base}{path}")).await.unwrap_or_else(|error| panic!("{path}: {error:?}"));
-        let signed = sign_in(&page, &account(), &Notes::none()).await.unwrap_or_else(|error| panic!("{path}: {error:?}"));
-        assert!(!signed.needed, "{path}");
-        if path != "/slow" {
+    let base = &stage.site.base;
+    let visits = ["/static", "/search-only", "/contact", "/alert", "/slow"].map(|path| {
+        let stage = &stage;
+        async move {
+            let session = stage.chromium.new_session(None).await.unwrap();
+            let page = session.open(&format!("{base}{path}")).await.unwrap_or_else(|error| panic!("{path}: {error:?}"));
+            let signed = sign_in(&page, &account(), &Notes::none()).await.unwrap_or_else(|error| panic!("{path}: {error:?}"));
+            assert!(!signed.needed, "{path}");
             let found = discover_chat(&page, None, &Notes::none()).await;
             assert!(matches!(&found, Err(BrowserError::ElementNotFound { what, .. }) if what == "chat input"), "{path}: {found:?}");
+            session.close().await;
         }
-        session.close().await;
-    }
+    });
+    futures::future::join_all(visits).await;
     stage.end().await;
+}
+
+/// Work on a page has to be able to move between threads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_can_run_in_a_task_of_its_own() {
+    let stage = std::sync::Arc::new(Stage::set().await);
+    let shared = stage.clone();
+    let task = tokio::spawn(async move {
+        let notes = Notes::none();
+        let (session, page) = shared.signed_in("open-sse", &notes).await;
+        let map = discover_chat(&page, None, &notes).await.unwrap();
+        let known = discover_chat(&page, Some(&map), &notes).await.unwrap();
+        assert_eq!(known.input, map.input);
+        let shot = page.screenshot().await.unwrap();
+        assert!(shot.starts_with(&[0xff, 0xd8]));
+        session.export_profile().await.unwrap();
+        page.close().await;
+        session.close().await;
+    });
+    task.await.unwrap();
+    stage.chromium.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -210,7 +308,10 @@ async fn pages_that_do_not_come_are_errors_in_time() {
     let session = stage.chromium.new_session(None).await.unwrap();
     let page = session.open(&format!("{base}/captcha")).await.unwrap();
     let outcome = sign_in(&page, &account(), &Notes::none()).await;
-    assert!(matches!(outcome, Err(BrowserError::Captcha { .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(BrowserError::Captcha { .. })),
+        "{outcome:?}"
+    );
     session.close().await;
     stage.end().await;
 }
@@ -220,8 +321,13 @@ async fn a_code_from_elsewhere_is_asked_for_and_given() {
     let stage = Stage::set().await;
     let (session, page) = stage.open("mail-code-sse", None).await;
     let outcome = sign_in(&page, &account(), &Notes::none()).await;
-    assert!(matches!(outcome, Err(BrowserError::SecondFactor { .. })), "{outcome:?}");
-    let signed = submit_code(&page, Site::code(), &Notes::none()).await.unwrap();
+    assert!(
+        matches!(outcome, Err(BrowserError::SecondFactor { .. })),
+        "{outcome:?}"
+    );
+    let signed = submit_code(&page, Site::code(), &Notes::none())
+        .await
+        .unwrap();
     assert!(signed.verdict.passed);
     session.close().await;
     stage.end().await;
@@ -235,11 +341,27 @@ async fn errors_on_the_page_are_errors_and_not_answers() {
         let (session, page) = stage.signed_in(shape, &notes).await;
         let map = discover_chat(&page, None, &notes).await.unwrap();
         let error = ask(&page, &map, &notes, "please error out").await;
-        assert!(matches!(error, Err(BrowserError::PageError { .. })), "{shape}: {error:?}");
+        assert!(
+            matches!(error, Err(BrowserError::PageError { .. })),
+            "{shape}: {error:?}"
+        );
         let limit = ask(&page, &map, &notes, "show me the ratelimit").await;
-        assert!(matches!(limit, Err(BrowserError::ProviderRateLimited { retry_after: Some(30), .. })), "{shape}: {limit:?}");
+        assert!(
+            matches!(
+                limit,
+                Err(BrowserError::ProviderRateLimited {
+                    retry_after: Some(30),
+                    ..
+                })
+            ),
+            "{shape}: {limit:?}"
+        );
         let (text, ..) = ask(&page, &map, &notes, PLAIN).await.unwrap();
-        assert_eq!(letters(&text), letters(&echo::answer(PLAIN)), "{shape}: the conversation goes on");
+        assert_eq!(
+            letters(&text),
+            letters(&echo::answer(PLAIN)),
+            "{shape}: the conversation goes on"
+        );
         session.close().await;
     }
     stage.end().await;
@@ -264,7 +386,10 @@ async fn a_profile_restores_the_session_and_its_end_is_noticed() {
         assert_eq!(stage.site.logins(shape).len(), 1);
         stage.site.sign_everyone_out(shape);
         let outcome = ask(&page, &map, &notes, "are you still there?").await;
-        assert!(matches!(outcome, Err(BrowserError::SessionExpired { .. })), "{shape}: {outcome:?}");
+        assert!(
+            matches!(outcome, Err(BrowserError::SessionExpired { .. })),
+            "{shape}: {outcome:?}"
+        );
         session.close().await;
     }
     stage.end().await;
@@ -280,10 +405,19 @@ async fn a_question_that_is_there_already_is_read_and_not_asked_again() {
     let mut conversation = Conversation::new(&page, &map, &notes);
     assert!(!conversation.shows(question).await.unwrap());
     conversation.type_question(question).await.unwrap();
-    assert!(!conversation.shows(question).await.unwrap(), "what stands in the box is not asked yet");
+    assert!(
+        !conversation.shows(question).await.unwrap(),
+        "what stands in the box is not asked yet"
+    );
     conversation.send().await.unwrap();
     // Someone else takes over, in mid-answer, on a page loaded anew.
-    let address = stage.site.base.clone() + stage.site.conversations("kept-sse").last().unwrap().trim_start_matches(&stage.site.base);
+    let address = stage.site.base.clone()
+        + stage
+            .site
+            .conversations("kept-sse")
+            .last()
+            .unwrap()
+            .trim_start_matches(&stage.site.base);
     page.goto(&address).await.unwrap();
     let (session2, page2) = (session, page);
     let mut conversation = Conversation::new(&page2, &map, &notes);
@@ -292,7 +426,15 @@ async fn a_question_that_is_there_already_is_read_and_not_asked_again() {
     tokio::spawn(async move { while unread.recv().await.is_some() {} });
     let answer = conversation.read_answer(&chunks).await.unwrap();
     assert_eq!(letters(&answer.text), letters(&echo::answer(question)));
-    assert_eq!(stage.site.asked("kept-sse").iter().filter(|asked| *asked == question).count(), 1);
+    assert_eq!(
+        stage
+            .site
+            .asked("kept-sse")
+            .iter()
+            .filter(|asked| *asked == question)
+            .count(),
+        1
+    );
     session2.close().await;
     stage.end().await;
 }
@@ -305,7 +447,10 @@ async fn an_answer_can_be_stopped() {
     let map = discover_chat(&page, None, &notes).await.unwrap();
     let (chunks, mut incoming) = tokio::sync::mpsc::channel::<String>(64);
     let mut conversation = Conversation::new(&page, &map, &notes);
-    conversation.type_question("a slow and long answer, please").await.unwrap();
+    conversation
+        .type_question("a slow and long answer, please")
+        .await
+        .unwrap();
     conversation.send().await.unwrap();
     let mut reader = Conversation::new(&page, &map, &notes);
     let first = async {
@@ -335,7 +480,11 @@ async fn five_at_once_and_many_in_a_row_do_not_mix() {
         // The same question again is a question of its own.
         let question = format!("same question {}", turn % 2);
         let (text, ..) = ask(&page, &map, &notes, &question).await.unwrap();
-        assert_eq!(letters(&text), letters(&echo::answer(&question)), "turn {turn}");
+        assert_eq!(
+            letters(&text),
+            letters(&echo::answer(&question)),
+            "turn {turn}"
+        );
     }
     let conversations = (0..5).map(|number| {
         let (stage, map, notes) = (&stage, &map, &notes);

@@ -60,7 +60,9 @@ pub(crate) fn content(blocks: &[Block], furniture: &Furniture) -> Vec<Block> {
         }
         let mut block = (*block).clone();
         if !block.head.is_empty() && furniture.heads.contains(&block.head) {
-            block.markdown = block.markdown[block.head.len()..].trim_start_matches([':', ' ', '\n']).to_owned();
+            block.markdown = block.markdown[block.head.len()..]
+                .trim_start_matches([':', ' ', '\n'])
+                .to_owned();
         }
         if !block.markdown.is_empty() {
             out.push(block);
@@ -97,7 +99,9 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
 }
 
 fn is_symbol(text: &str) -> bool {
-    !text.chars().any(char::is_alphanumeric) && text.chars().count() <= 4 && !text.chars().any(is_emoji)
+    !text.chars().any(char::is_alphanumeric)
+        && text.chars().count() <= 4
+        && !text.chars().any(is_emoji)
 }
 
 fn is_emoji(c: char) -> bool {
@@ -110,13 +114,31 @@ fn is_time(text: &str) -> bool {
     if lower.chars().count() > 32 {
         return false;
     }
-    let clock = lower.split(|c: char| c.is_whitespace() || c == ',').any(|word| {
-        let mut parts = word.trim_end_matches(|c: char| c.is_alphabetic() || c == '.').split(':');
-        let two = |part: Option<&str>| part.is_some_and(|p| (1..=2).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_digit()));
-        two(parts.next()) && two(parts.next()) && word.contains(':')
-    });
+    let clock = lower
+        .split(|c: char| c.is_whitespace() || c == ',')
+        .any(|word| {
+            let mut parts = word
+                .trim_end_matches(|c: char| c.is_alphabetic() || c == '.')
+                .split(':');
+            let two = |part: Option<&str>| {
+                part.is_some_and(|p| {
+                    (1..=2).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_digit())
+                })
+            };
+            two(parts.next()) && two(parts.next()) && word.contains(':')
+        });
     let letters = lower.chars().filter(|c| c.is_alphabetic()).count();
-    let ago = ["just now", "now", "gerade eben", "jetzt", "a few seconds ago", "刚刚", "たった今", "à l'instant", "ahora"];
+    let ago = [
+        "just now",
+        "now",
+        "gerade eben",
+        "jetzt",
+        "a few seconds ago",
+        "刚刚",
+        "たった今",
+        "à l'instant",
+        "ahora",
+    ];
     let relative = lower.split_whitespace().count() <= 4
         && lower.starts_with(|c: char| c.is_ascii_digit())
         && (lower.ends_with(" ago") || lower.ends_with("前"));
@@ -127,10 +149,18 @@ fn is_time(text: &str) -> bool {
 pub(crate) fn learn_from_two(first: &[Block], second: &[Block]) -> Furniture {
     let mut furniture = Furniture::default();
     let same = |a: &Block, b: &Block| {
-        a.kind == "p" && a.markdown == b.markdown && a.element == b.element && a.markdown.chars().count() <= SHORT
+        a.kind == "p"
+            && a.markdown == b.markdown
+            && a.element == b.element
+            && a.markdown.chars().count() <= SHORT
     };
     let most = first.len().min(second.len()).saturating_sub(1);
-    let leading = first.iter().zip(second).take(most).take_while(|(a, b)| same(a, b)).count();
+    let leading = first
+        .iter()
+        .zip(second)
+        .take(most)
+        .take_while(|(a, b)| same(a, b))
+        .count();
     let trailing = first
         .iter()
         .rev()
@@ -138,10 +168,19 @@ pub(crate) fn learn_from_two(first: &[Block], second: &[Block]) -> Furniture {
         .take(most - leading)
         .take_while(|(a, b)| same(a, b))
         .count();
-    furniture.leading = first[..leading].iter().map(|block| block.markdown.clone()).collect();
-    furniture.trailing = first[first.len() - trailing..].iter().map(|block| block.markdown.clone()).collect();
+    furniture.leading = first[..leading]
+        .iter()
+        .map(|block| block.markdown.clone())
+        .collect();
+    furniture.trailing = first[first.len() - trailing..]
+        .iter()
+        .map(|block| block.markdown.clone())
+        .collect();
     let body = &first[leading..first.len() - trailing];
-    for block in first[..leading].iter().chain(&first[first.len() - trailing..]) {
+    for block in first[..leading]
+        .iter()
+        .chain(&first[first.len() - trailing..])
+    {
         add_element(&mut furniture, block, body);
     }
     if let (Some(a), Some(b)) = (first.get(leading), second.get(leading))
@@ -163,16 +202,30 @@ pub(crate) fn learn_from_source(blocks: &[Block], source: &str) -> Option<Furnit
             let mut furniture = Furniture::default();
             if text != wanted {
                 let head = &blocks[from].head;
-                let without = text.strip_prefix(reduce(head).as_str()).filter(|_| !head.is_empty());
-                let Some(without) = without.filter(|rest| **rest == wanted) else { continue };
+                let without = text
+                    .strip_prefix(reduce(head).as_str())
+                    .filter(|_| !head.is_empty());
+                let Some(without) = without.filter(|rest| **rest == wanted) else {
+                    continue;
+                };
                 text = without.to_owned();
                 furniture.heads.push(head.clone());
             }
             debug_assert_eq!(text, wanted);
             let body = &blocks[from..to];
-            let kept = |block: &&Block| !is_time(&block.markdown) && block.markdown.chars().count() <= SHORT;
-            furniture.leading = blocks[..from].iter().filter(kept).map(|block| block.markdown.clone()).collect();
-            furniture.trailing = blocks[to..].iter().filter(kept).map(|block| block.markdown.clone()).collect();
+            let kept = |block: &&Block| {
+                !is_time(&block.markdown) && block.markdown.chars().count() <= SHORT
+            };
+            furniture.leading = blocks[..from]
+                .iter()
+                .filter(kept)
+                .map(|block| block.markdown.clone())
+                .collect();
+            furniture.trailing = blocks[to..]
+                .iter()
+                .filter(kept)
+                .map(|block| block.markdown.clone())
+                .collect();
             for block in blocks[..from].iter().chain(&blocks[to..]) {
                 add_element(&mut furniture, block, body);
             }
@@ -184,7 +237,8 @@ pub(crate) fn learn_from_source(blocks: &[Block], source: &str) -> Option<Furnit
 
 /// An element is known by its class names only when no block of the answer itself looks like it.
 fn add_element(furniture: &mut Furniture, block: &Block, body: &[Block]) {
-    let telling = block.element.contains('.') && body.iter().all(|other| other.element != block.element);
+    let telling =
+        block.element.contains('.') && body.iter().all(|other| other.element != block.element);
     if telling && !furniture.elements.contains(&block.element) {
         furniture.elements.push(block.element.clone());
     }
@@ -196,12 +250,24 @@ mod tests {
     use super::*;
 
     fn block(markdown: &str, element: &str) -> Block {
-        Block { markdown: markdown.into(), kind: "p".into(), head: String::new(), element: element.into(), root: 0 }
+        Block {
+            markdown: markdown.into(),
+            kind: "p".into(),
+            head: String::new(),
+            element: element.into(),
+            root: 0,
+        }
     }
 
     #[test]
     fn names_and_times_around_answers_are_learned_and_left_out() {
-        let answer = |text: &str| vec![block("Bot", "div.name"), block(text, "p"), block("12:03", "div.time")];
+        let answer = |text: &str| {
+            vec![
+                block("Bot", "div.name"),
+                block(text, "p"),
+                block("12:03", "div.time"),
+            ]
+        };
         let furniture = learn_from_two(&answer("Red is warm."), &answer("Blue is cold."));
         assert_eq!(furniture.leading, ["Bot"]);
         assert_eq!(join(&content(&answer("Green."), &furniture)), "Green.");
@@ -209,9 +275,17 @@ mod tests {
 
     #[test]
     fn the_traffic_tells_what_is_furniture() {
-        let blocks = vec![block("Bot", "span.author"), block("Hello", "p"), block("there", "p"), block("Copy this", "div.tools")];
+        let blocks = vec![
+            block("Bot", "span.author"),
+            block("Hello", "p"),
+            block("there", "p"),
+            block("Copy this", "div.tools"),
+        ];
         let furniture = learn_from_source(&blocks, "Hello\n\nthere").unwrap();
-        assert_eq!((furniture.leading.as_slice(), furniture.trailing.as_slice()), (&["Bot".to_owned()][..], &["Copy this".to_owned()][..]));
+        assert_eq!(
+            (furniture.leading.as_slice(), furniture.trailing.as_slice()),
+            (&["Bot".to_owned()][..], &["Copy this".to_owned()][..])
+        );
         assert!(learn_from_source(&blocks, "Something else").is_none());
     }
 

@@ -87,7 +87,12 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    pub(crate) fn new(limits: Limits, began: Instant, ignored: &[String], closing: &[String]) -> Self {
+    pub(crate) fn new(
+        limits: Limits,
+        began: Instant,
+        ignored: &[String],
+        closing: &[String],
+    ) -> Self {
         Self {
             limits,
             began,
@@ -132,13 +137,25 @@ impl Watcher {
 
     fn judge(&mut self, now: Instant, look: &Look<'_>) -> Progress {
         let still = now - self.last_change;
-        let on: Vec<String> =
-            look.marks.iter().filter(|mark| !self.ignored.contains(*mark)).cloned().collect();
+        let on: Vec<String> = look
+            .marks
+            .iter()
+            .filter(|mark| !self.ignored.contains(*mark))
+            .cloned()
+            .collect();
         let busy = !on.is_empty() || look.stream_open;
         if !self.had_text {
             let waited = now - self.began;
-            let limit = if busy { self.limits.first_busy } else { self.limits.first };
-            return if waited > limit { Progress::Stalled("the first words".to_owned()) } else { Progress::Wait };
+            let limit = if busy {
+                self.limits.first_busy
+            } else {
+                self.limits.first
+            };
+            return if waited > limit {
+                Progress::Stalled("the first words".to_owned())
+            } else {
+                Progress::Wait
+            };
         }
         if now - self.began > self.limits.whole {
             return Progress::Stalled("the end of the answer".to_owned());
@@ -146,7 +163,10 @@ impl Watcher {
         if busy {
             let weak = !look.stream_open && on.iter().all(|mark| is_weak(mark));
             let better = look.stream_ended
-                || self.marks.iter().any(|(name, mark)| mark.telling && mark.cleared.is_some() && !is_weak(name));
+                || self
+                    .marks
+                    .iter()
+                    .any(|(name, mark)| mark.telling && mark.cleared.is_some() && !is_weak(name));
             if weak && better && still > self.limits.leftover {
                 self.ignored.extend(on);
                 return Progress::Wait;
@@ -164,7 +184,8 @@ impl Watcher {
         // The signal that cleared last closes the answer.
         let mut closing: Option<(Instant, String)> = None;
         for (name, mark) in &self.marks {
-            if let (true, Some(cleared), false) = (mark.telling, mark.cleared, self.ignored.contains(name))
+            if let (true, Some(cleared), false) =
+                (mark.telling, mark.cleared, self.ignored.contains(name))
                 && closing.as_ref().is_none_or(|(at, _)| cleared >= *at)
             {
                 closing = Some((cleared, format!("busy_cleared:{name}")));
@@ -180,7 +201,9 @@ impl Watcher {
             closing = Some((self.last_change, "polling_stopped".to_owned()));
         }
         match closing {
-            Some((cleared, signal)) if still >= self.limits.settle && now - cleared >= self.limits.settle / 2 => {
+            Some((cleared, signal))
+                if still >= self.limits.settle && now - cleared >= self.limits.settle / 2 =>
+            {
                 Progress::Done(signal)
             }
             Some(_) => Progress::Wait,
@@ -191,18 +214,28 @@ impl Watcher {
 
     /// Marks that were on while the answer grew and have cleared since.
     pub(crate) fn closing_marks(&self) -> Vec<String> {
-        self.marks.iter().filter(|(_, mark)| mark.telling && mark.cleared.is_some()).map(|(name, _)| name.clone()).collect()
+        self.marks
+            .iter()
+            .filter(|(_, mark)| mark.telling && mark.cleared.is_some())
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     /// Marks that came with the answer and never cleared.
     pub(crate) fn lasting_marks(&self) -> Vec<String> {
-        self.marks.iter().filter(|(_, mark)| mark.cleared.is_none()).map(|(name, _)| name.clone()).collect()
+        self.marks
+            .iter()
+            .filter(|(_, mark)| mark.cleared.is_none())
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 }
 
 /// Animations and class names decorate many things; controls and declared states mean what they say.
 fn is_weak(mark: &str) -> bool {
-    ["anim:", "class:", "smil:"].iter().any(|kind| mark.starts_with(kind))
+    ["anim:", "class:", "smil:"]
+        .iter()
+        .any(|kind| mark.starts_with(kind))
 }
 
 #[cfg(test)]
@@ -217,14 +250,26 @@ mod tests {
     impl Play {
         fn new() -> Self {
             let start = Instant::now();
-            let limits = Limits { stuck: Duration::from_secs(20), ..Limits::default() };
-            Self { watcher: Watcher::new(limits, start, &[], &[]), start }
+            let limits = Limits {
+                stuck: Duration::from_secs(20),
+                ..Limits::default()
+            };
+            Self {
+                watcher: Watcher::new(limits, start, &[], &[]),
+                start,
+            }
         }
 
         fn at(&mut self, ms: u64, changed: bool, has_text: bool, marks: &[&str]) -> Progress {
             let marks: Vec<String> = marks.iter().map(|&mark| mark.to_owned()).collect();
-            let look = Look { has_text, changed, marks: &marks, ..Look::default() };
-            self.watcher.look(self.start + Duration::from_millis(ms), &look)
+            let look = Look {
+                has_text,
+                changed,
+                marks: &marks,
+                ..Look::default()
+            };
+            self.watcher
+                .look(self.start + Duration::from_millis(ms), &look)
         }
     }
 
@@ -237,7 +282,10 @@ mod tests {
         assert_eq!(play.at(4400, false, true, &["stop:button"]), Progress::Wait);
         play.at(4500, true, true, &["stop:button"]);
         assert_eq!(play.at(4600, false, true, &[]), Progress::Wait);
-        assert_eq!(play.at(5000, false, true, &[]), Progress::Done("busy_cleared:stop:button".to_owned()));
+        assert_eq!(
+            play.at(5000, false, true, &[]),
+            Progress::Done("busy_cleared:stop:button".to_owned())
+        );
         assert_eq!(play.watcher.closing_marks(), ["stop:button"]);
     }
 
@@ -248,7 +296,10 @@ mod tests {
         play.at(300, true, true, &[]);
         play.at(400, true, true, &[]);
         assert_eq!(play.at(3000, false, true, &[]), Progress::Wait);
-        assert_eq!(play.at(6500, false, true, &[]), Progress::Done("quiet".to_owned()));
+        assert_eq!(
+            play.at(6500, false, true, &[]),
+            Progress::Done("quiet".to_owned())
+        );
     }
 
     #[test]
@@ -257,7 +308,10 @@ mod tests {
         play.at(100, true, true, &["anim:div"]);
         play.at(200, true, true, &["anim:div"]);
         assert_eq!(play.at(15_000, false, true, &["anim:div"]), Progress::Wait);
-        assert_eq!(play.at(21_000, false, true, &["anim:div"]), Progress::Done("quiet".to_owned()));
+        assert_eq!(
+            play.at(21_000, false, true, &["anim:div"]),
+            Progress::Done("quiet".to_owned())
+        );
         assert_eq!(play.watcher.lasting_marks(), ["anim:div"]);
     }
 
@@ -274,10 +328,16 @@ mod tests {
         let start = play.start;
         let at = |ms| start + Duration::from_millis(ms);
         play.watcher.look(at(100), &look(true, false, true));
-        assert_eq!(play.watcher.look(at(7000), &look(true, false, false)), Progress::Wait);
+        assert_eq!(
+            play.watcher.look(at(7000), &look(true, false, false)),
+            Progress::Wait
+        );
         play.watcher.look(at(7100), &look(true, false, true));
         play.watcher.look(at(7200), &look(false, true, false));
-        assert_eq!(play.watcher.look(at(7600), &look(false, true, false)), Progress::Done("stream_end".to_owned()));
+        assert_eq!(
+            play.watcher.look(at(7600), &look(false, true, false)),
+            Progress::Done("stream_end".to_owned())
+        );
     }
 
     #[test]
@@ -287,7 +347,10 @@ mod tests {
         play.at(200, true, true, &["stop:b", "anim:dot"]);
         assert_eq!(play.at(7900, false, true, &["anim:dot"]), Progress::Wait);
         play.at(8300, false, true, &["anim:dot"]);
-        assert_eq!(play.at(8400, false, true, &["anim:dot"]), Progress::Done("busy_cleared:stop:b".to_owned()));
+        assert_eq!(
+            play.at(8400, false, true, &["anim:dot"]),
+            Progress::Done("busy_cleared:stop:b".to_owned())
+        );
     }
 
     #[test]
@@ -295,6 +358,9 @@ mod tests {
         let mut play = Play::new();
         assert_eq!(play.at(59_000, false, false, &[]), Progress::Wait);
         assert_eq!(play.at(61_000, false, false, &["stop:b"]), Progress::Wait);
-        assert!(matches!(play.at(62_000, false, false, &[]), Progress::Stalled(_)));
+        assert!(matches!(
+            play.at(62_000, false, false, &[]),
+            Progress::Stalled(_)
+        ));
     }
 }

@@ -30,7 +30,10 @@ impl Emitter {
 
     /// The next chunk of a source text, which only ever grows.
     pub(crate) fn from_source(&mut self, text: &str) -> Option<String> {
-        let rest = text.strip_prefix(self.given.as_str()).filter(|rest| !rest.is_empty())?.to_owned();
+        let rest = text
+            .strip_prefix(self.given.as_str())
+            .filter(|rest| !rest.is_empty())?
+            .to_owned();
         self.given.push_str(&rest);
         Some(rest)
     }
@@ -40,7 +43,11 @@ impl Emitter {
         let agreed = common(&self.seen, text);
         text.clone_into(&mut self.seen);
         let safe = safe_end(text, blocks).min(agreed);
-        let rest = text.get(..safe)?.strip_prefix(self.given.as_str()).filter(|rest| !rest.is_empty())?.to_owned();
+        let rest = text
+            .get(..safe)?
+            .strip_prefix(self.given.as_str())
+            .filter(|rest| !rest.is_empty())?
+            .to_owned();
         self.given.push_str(&rest);
         Some(rest)
     }
@@ -61,17 +68,29 @@ impl Emitter {
 
 /// Where to go on in `text` after `given`: behind the same number of letters, as far as the letters agree.
 fn continuation(given: &str, text: &str) -> (usize, Fit) {
-    let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<Vec<_>>();
+    let letters = |text: &str| {
+        text.chars()
+            .filter(|c| c.is_alphanumeric())
+            .collect::<Vec<_>>()
+    };
     let (wanted, have) = (letters(given), letters(text));
     let agreed = wanted.iter().zip(&have).take_while(|(a, b)| a == b).count();
-    let fit = if agreed == wanted.len() { Fit::Letters } else { Fit::Retracted };
+    let fit = if agreed == wanted.len() {
+        Fit::Letters
+    } else {
+        Fit::Retracted
+    };
     let mut left = agreed;
     for (at, letter) in text.char_indices() {
         if left == 0 {
             // What stands between two letters was given out already, after the last one or before this one.
             let between = |c: char| !c.is_alphanumeric();
             let ended = given.chars().next_back().is_some_and(between);
-            let skip = if ended { text[at..].find(|c: char| !between(c)).unwrap_or(0) } else { 0 };
+            let skip = if ended {
+                text[at..].find(|c: char| !between(c)).unwrap_or(0)
+            } else {
+                0
+            };
             return (at + skip, fit);
         }
         if letter.is_alphanumeric() {
@@ -129,7 +148,11 @@ mod tests {
         text.split("\n\n")
             .map(|part| Block {
                 markdown: part.into(),
-                kind: if part.starts_with("```") { "code".into() } else { "p".into() },
+                kind: if part.starts_with("```") {
+                    "code".into()
+                } else {
+                    "p".into()
+                },
                 head: String::new(),
                 element: "p".into(),
                 root: 0,
@@ -152,23 +175,49 @@ mod tests {
 
     #[test]
     fn chunks_join_to_the_final_text() {
-        let looks = ["He", "Hello wo", "Hello world and", "Hello world and all\n\n```\nx =", "Hello world and all\n\n```\nx = 1\ny\n```"];
+        let looks = [
+            "He",
+            "Hello wo",
+            "Hello world and",
+            "Hello world and all\n\n```\nx =",
+            "Hello world and all\n\n```\nx = 1\ny\n```",
+        ];
         let last = "Hello world and all\n\n```\nx = 1\ny = 2\n```\n\nEnd";
         let (chunks, whole, fit) = run(&looks, last);
-        assert_eq!((chunks.as_str(), whole.as_str(), fit), (last, last, Fit::Exact));
+        assert_eq!(
+            (chunks.as_str(), whole.as_str(), fit),
+            (last, last, Fit::Exact)
+        );
     }
 
     #[test]
     fn text_is_given_out_before_the_end() {
         let mut emitter = Emitter::default();
-        assert_eq!(emitter.from_page("one two thr", &paragraph("one two thr")), None);
-        assert_eq!(emitter.from_page("one two three f", &paragraph("one two three f")).as_deref(), Some("one two thr"));
-        assert_eq!(emitter.from_page("one two three f", &paragraph("one two three f")).as_deref(), Some("ee"));
+        assert_eq!(
+            emitter.from_page("one two thr", &paragraph("one two thr")),
+            None
+        );
+        assert_eq!(
+            emitter
+                .from_page("one two three f", &paragraph("one two three f"))
+                .as_deref(),
+            Some("one two thr")
+        );
+        assert_eq!(
+            emitter
+                .from_page("one two three f", &paragraph("one two three f"))
+                .as_deref(),
+            Some("ee")
+        );
     }
 
     #[test]
     fn a_page_that_changes_its_punctuation_is_followed_by_letters() {
-        let looks = ["some **bold text her", "some **bold text here now", "some **bold text here now and"];
+        let looks = [
+            "some **bold text her",
+            "some **bold text here now",
+            "some **bold text here now and",
+        ];
         let (chunks, whole, fit) = run(&looks, "some bold text here now and then");
         assert_eq!(chunks, whole);
         assert_eq!(fit, Fit::Letters);
@@ -180,6 +229,9 @@ mod tests {
         let text = "```\nx = 1\n```";
         let mut emitter = Emitter::default();
         emitter.from_page(text, &paragraph(text));
-        assert_eq!(emitter.from_page(text, &paragraph(text)).as_deref(), Some("```\n"));
+        assert_eq!(
+            emitter.from_page(text, &paragraph(text)).as_deref(),
+            Some("```\n")
+        );
     }
 }

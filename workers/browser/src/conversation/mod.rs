@@ -104,9 +104,12 @@ impl<'p> Conversation<'p> {
     /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
     pub async fn stop(&mut self) -> Result<bool, BrowserError> {
         let began = Instant::now();
-        let Some(button) = self.page.js::<Option<String>>("stopButton", ()).await? else { return Ok(false) };
+        let Some(button) = self.page.js::<Option<String>>("stopButton", ()).await? else {
+            return Ok(false);
+        };
         self.page.click(&button).await?;
-        self.notes.step("chat.stopped", json!({"button": button}), began);
+        self.notes
+            .step("chat.stopped", json!({"button": button}), began);
         Ok(true)
     }
 
@@ -130,7 +133,10 @@ impl<'p> Conversation<'p> {
         let limit = std::time::Duration::from_secs(15);
         loop {
             let facts = self.page.facts().await?;
-            let known = facts.fields.iter().find(|field| field.locator == self.map.input);
+            let known = facts
+                .fields
+                .iter()
+                .find(|field| field.locator == self.map.input);
             if known.is_some_and(|field| !field.disabled && !field.readonly) {
                 return Ok(facts);
             }
@@ -139,16 +145,26 @@ impl<'p> Conversation<'p> {
                 && let Some(best) = chat::inputs(&facts).first()
             {
                 let field = &facts.fields[best.index];
-                self.notes.step("chat.input_moved", json!({"was": self.map.input, "is": field.locator}), began);
+                self.notes.step(
+                    "chat.input_moved",
+                    json!({"was": self.map.input, "is": field.locator}),
+                    began,
+                );
                 self.map.input.clone_from(&field.locator);
                 continue;
             }
             let asks_password = facts.fields.iter().any(|field| field.r#type == "password");
             if asks_password && began.elapsed() > std::time::Duration::from_secs(1) {
-                return Err(BrowserError::SessionExpired { evidence: self.page.evidence().await });
+                return Err(BrowserError::SessionExpired {
+                    evidence: self.page.evidence().await,
+                });
             }
             if began.elapsed() > limit {
-                let what = if known.is_some() { "chat input that takes text" } else { "chat input" };
+                let what = if known.is_some() {
+                    "chat input that takes text"
+                } else {
+                    "chat input"
+                };
                 return Err(BrowserError::ElementNotFound {
                     what: what.to_owned(),
                     evidence: self.page.evidence().await,
@@ -163,16 +179,37 @@ impl<'p> Conversation<'p> {
     pub(crate) async fn clear_overlays(&self) -> Result<(), BrowserError> {
         for attempt in 0..4 {
             let began = Instant::now();
-            let Some(overlay) = self.page.js::<Option<Overlay>>("overlay", (&self.map.input,)).await? else {
+            let Some(overlay) = self
+                .page
+                .js::<Option<Overlay>>("overlay", (&self.map.input,))
+                .await?
+            else {
                 return Ok(());
             };
-            let named = |door: &&Door| words::any(&format!("{} {}", door.text, door.aria).to_lowercase(), words::CLOSE);
+            let named = |door: &&Door| {
+                words::any(
+                    &format!("{} {}", door.text, door.aria).to_lowercase(),
+                    words::CLOSE,
+                )
+            };
             let rank = |door: &Door| {
                 let text = format!("{} {}", door.text, door.aria).to_lowercase();
-                words::CLOSE.iter().position(|word| words::any(&text, &[word])).unwrap_or(usize::MAX)
+                words::CLOSE
+                    .iter()
+                    .position(|word| words::any(&text, &[word]))
+                    .unwrap_or(usize::MAX)
             };
-            let door = overlay.doors.iter().filter(named).min_by_key(|door| rank(door));
-            let door = door.or_else(|| overlay.doors.first().filter(|_| overlay.doors.len() == 1 && attempt > 0));
+            let door = overlay
+                .doors
+                .iter()
+                .filter(named)
+                .min_by_key(|door| rank(door));
+            let door = door.or_else(|| {
+                overlay
+                    .doors
+                    .first()
+                    .filter(|_| overlay.doors.len() == 1 && attempt > 0)
+            });
             match door {
                 Some(door) => self.page.click(&door.locator).await?,
                 None => self.page.key(crate::input::Key::Escape, false).await?,

@@ -87,7 +87,10 @@ impl Conversation<'_> {
     /// # Errors
     /// [`BrowserError::AnswerStalled`], [`BrowserError::PageError`], [`BrowserError::ProviderRateLimited`],
     /// [`BrowserError::SessionExpired`], [`BrowserError::Crashed`].
-    pub async fn read_answer(&mut self, chunks: &mpsc::Sender<String>) -> Result<Answer, BrowserError> {
+    pub async fn read_answer(
+        &mut self,
+        chunks: &mpsc::Sender<String>,
+    ) -> Result<Answer, BrowserError> {
         let reading = self.read(chunks).await?;
         self.notes.validation(reading.answer.verdict.clone());
         Ok(reading.answer)
@@ -101,10 +104,15 @@ impl Conversation<'_> {
         question.clone_into(&mut self.question);
         self.sent_at = None;
         self.tap = Some(Tap::start(self.page));
-        self.page.js("resume", (&self.map.input, self.send_locator(), question)).await
+        self.page
+            .js("resume", (&self.map.input, self.send_locator(), question))
+            .await
     }
 
-    pub(crate) async fn read(&mut self, chunks: &mpsc::Sender<String>) -> Result<Reading, BrowserError> {
+    pub(crate) async fn read(
+        &mut self,
+        chunks: &mpsc::Sender<String>,
+    ) -> Result<Reading, BrowserError> {
         let began = self.sent_at.unwrap_or_else(Instant::now);
         let mut limits = Limits::default();
         if self.map.settle_ms > 0 {
@@ -113,6 +121,7 @@ impl Conversation<'_> {
         if self.learning {
             limits.stuck = Duration::from_secs(20);
             limits.leftover = Duration::from_secs(3);
+            limits.first = Duration::from_secs(40);
         }
         let mut state = State {
             blocks: Vec::new(),
@@ -130,7 +139,8 @@ impl Conversation<'_> {
         };
         let mut first_chunk: Option<Duration> = None;
         let signal = loop {
-            self.pause(state.recipe.is_some() || !self.map.recipes.is_empty()).await;
+            self.pause(state.recipe.is_some() || !self.map.recipes.is_empty())
+                .await;
             let poll = match self.page.js::<Poll>("poll", (false,)).await {
                 Ok(poll) if poll.lost => {
                     self.rewatch().await?;
@@ -140,7 +150,12 @@ impl Conversation<'_> {
                 Err(error @ BrowserError::Crashed { .. }) => return Err(error),
                 Err(error) => {
                     // Between two documents there is nothing to read.
-                    if state.trouble_since.get_or_insert_with(Instant::now).elapsed() > Duration::from_secs(12) {
+                    if state
+                        .trouble_since
+                        .get_or_insert_with(Instant::now)
+                        .elapsed()
+                        > Duration::from_secs(12)
+                    {
                         return Err(error);
                     }
                     continue;
@@ -172,7 +187,11 @@ impl Conversation<'_> {
                 Progress::Stalled(waited_for) => {
                     let received = state.text.chars().count();
                     let evidence = self.page.evidence().await;
-                    return Err(BrowserError::AnswerStalled { received, waited_for, evidence });
+                    return Err(BrowserError::AnswerStalled {
+                        received,
+                        waited_for,
+                        evidence,
+                    });
                 }
             }
         };
@@ -195,9 +214,19 @@ impl Conversation<'_> {
 
     async fn rewatch(&self) -> Result<(), BrowserError> {
         if self.baseline.is_null() {
-            self.page.js::<bool>("resume", (&self.map.input, self.send_locator(), &self.question)).await?;
+            self.page
+                .js::<bool>(
+                    "resume",
+                    (&self.map.input, self.send_locator(), &self.question),
+                )
+                .await?;
         } else {
-            let arguments = (&self.map.input, self.send_locator(), &self.question, &self.baseline);
+            let arguments = (
+                &self.map.input,
+                self.send_locator(),
+                &self.question,
+                &self.baseline,
+            );
             self.page.js::<bool>("restore", arguments).await?;
         }
         Ok(())
@@ -207,7 +236,11 @@ impl Conversation<'_> {
         state.blocks.truncate(poll.from);
         state.blocks.extend(poll.blocks.iter().cloned());
         if state.blocks.len() != poll.n {
-            tracing::debug!(have = state.blocks.len(), told = poll.n, "a look at the page was lost");
+            tracing::debug!(
+                have = state.blocks.len(),
+                told = poll.n,
+                "a look at the page was lost"
+            );
         }
         if let Some(alerts) = &poll.alerts {
             state.alerts.clone_from(alerts);
@@ -225,14 +258,21 @@ impl Conversation<'_> {
     }
 
     fn traffic(&self, state: &mut State) -> Traffic {
-        let Some(tap) = &self.tap else { return Traffic::default() };
+        let Some(tap) = &self.tap else {
+            return Traffic::default();
+        };
         let heard = tap.heard();
         let key = (heard.assembler.version, state.reduced.len());
         if key != state.traffic_key {
             state.traffic_key = key;
             state.carrying = heard.assembler.carrying(&state.reduced);
         }
-        judge_traffic(&heard, &state.carrying, state.reduced.len(), !state.text.is_empty())
+        judge_traffic(
+            &heard,
+            &state.carrying,
+            state.reduced.len(),
+            !state.text.is_empty(),
+        )
     }
 
     /// From the traffic where a recipe holds and the page agrees; else from the page.
@@ -245,7 +285,12 @@ impl Conversation<'_> {
             && state.emitter.given().is_empty()
         {
             let heard = tap.heard();
-            let usable = |recipe: &&Recipe| recipe.mode != Mode::Snapshot && heard.assembler.assembled(recipe).is_some_and(|text| !text.trim().is_empty() && compatible(text, &state.text));
+            let usable = |recipe: &&Recipe| {
+                recipe.mode != Mode::Snapshot
+                    && heard.assembler.assembled(recipe).is_some_and(|text| {
+                        !text.trim().is_empty() && compatible(text, &state.text)
+                    })
+            };
             state.recipe = self.map.recipes.iter().find(usable).cloned();
         }
         if let (Some(recipe), Some(tap)) = (state.recipe.clone(), &self.tap) {
@@ -255,7 +300,11 @@ impl Conversation<'_> {
                 return state.emitter.from_source(text);
             }
             drop(heard);
-            self.notes.step("chat.recipe_dropped", json!({"recipe": recipe}), Instant::now());
+            self.notes.step(
+                "chat.recipe_dropped",
+                json!({"recipe": recipe}),
+                Instant::now(),
+            );
             state.recipe = None;
         }
         if !changed && state.emitter.given().len() >= state.text.len() {
@@ -274,16 +323,27 @@ impl Conversation<'_> {
         poll: &Poll,
     ) -> Result<(), BrowserError> {
         if let Some(login) = poll.login {
-            state.login_since = if login && !poll.q && !has_text { state.login_since.or_else(|| Some(Instant::now())) } else { None };
+            state.login_since = if login && !poll.q && !has_text {
+                state.login_since.or_else(|| Some(Instant::now()))
+            } else {
+                None
+            };
         }
-        if state.login_since.is_some_and(|since| since.elapsed() > Duration::from_millis(1500)) {
-            return Err(BrowserError::SessionExpired { evidence: self.page.evidence().await });
+        if state
+            .login_since
+            .is_some_and(|since| since.elapsed() > Duration::from_millis(1500))
+        {
+            return Err(BrowserError::SessionExpired {
+                evidence: self.page.evidence().await,
+            });
         }
         let complaint = state.alerts.iter().find(|text| {
             let lower = text.to_lowercase();
             words::any(&lower, words::FAILED) || words::any(&lower, words::LOCKED)
         });
-        let failed = traffic.failed.filter(|status| *status == 429 || *status >= 500);
+        let failed = traffic
+            .failed
+            .filter(|status| *status == 429 || *status >= 500);
         if has_text && complaint.is_none() || complaint.is_none() && failed.is_none() {
             state.alert_since = None;
             return Ok(());
@@ -291,13 +351,22 @@ impl Conversation<'_> {
         let since = *state.alert_since.get_or_insert_with(Instant::now);
         // With an answer under way, an error has to outlast it.
         let busy = !poll.marks.is_empty() || traffic.stream_open;
-        if since.elapsed() < ERROR_PATIENCE || has_text || busy && since.elapsed() < ERROR_PATIENCE * 4 {
+        if since.elapsed() < ERROR_PATIENCE
+            || has_text
+            || busy && since.elapsed() < ERROR_PATIENCE * 4
+        {
             return Ok(());
         }
-        let text = complaint.cloned().unwrap_or_else(|| format!("a request failed with status {}", failed.unwrap_or(0)));
+        let text = complaint
+            .cloned()
+            .unwrap_or_else(|| format!("a request failed with status {}", failed.unwrap_or(0)));
         let evidence = self.page.evidence().await;
         if failed == Some(429) || words::any(&text.to_lowercase(), words::LOCKED) {
-            return Err(BrowserError::ProviderRateLimited { retry_after: seconds_in(&text), observation: text, evidence });
+            return Err(BrowserError::ProviderRateLimited {
+                retry_after: seconds_in(&text),
+                observation: text,
+                evidence,
+            });
         }
         Err(BrowserError::PageError { text, evidence })
     }
@@ -324,7 +393,10 @@ impl Conversation<'_> {
             } else {
                 exact = heard.assembler.exact(&state.reduced);
                 if self.learning && exact.is_none() {
-                    inside = heard.assembler.inside(&state.reduced).map(|(found, text)| (polled(found, &heard), text));
+                    inside = heard
+                        .assembler
+                        .inside(&state.reduced)
+                        .map(|(found, text)| (polled(found, &heard), text));
                 }
             }
             // A closing copy of the answer may be more exact than the pieces, but pieces were given out already.
@@ -335,14 +407,28 @@ impl Conversation<'_> {
                 exact = Some(text.to_owned());
             }
         }
-        let text = exact.as_deref().map(str::trim_end).filter(|text| !text.is_empty()).unwrap_or(&state.text).to_owned();
-        let method = recipe.as_ref().or(state.recipe.as_ref()).or(self.map.recipes.first()).map_or(StreamMethod::Dom, |recipe| recipe.method);
-        let (rest, text, fit) = std::mem::take(&mut state.emitter).finish(text.trim_start_matches('\n'));
+        let text = exact
+            .as_deref()
+            .map(str::trim_end)
+            .filter(|text| !text.is_empty())
+            .unwrap_or(&state.text)
+            .to_owned();
+        let method = recipe
+            .as_ref()
+            .or(state.recipe.as_ref())
+            .or(self.map.recipes.first())
+            .map_or(StreamMethod::Dom, |recipe| recipe.method);
+        let (rest, text, fit) =
+            std::mem::take(&mut state.emitter).finish(text.trim_start_matches('\n'));
         if let Some(rest) = rest {
             let _ = chunks.send(rest).await;
         }
         if fit != Fit::Exact {
-            self.notes.step("chat.answer_changed", json!({"how": format!("{fit:?}")}), began);
+            self.notes.step(
+                "chat.answer_changed",
+                json!({"how": format!("{fit:?}")}),
+                began,
+            );
         }
         self.notes.step(
             "chat.answered",
@@ -352,40 +438,82 @@ impl Conversation<'_> {
             began,
         );
         let confidence = if signal == "quiet" { 0.75 } else { 0.95 };
-        let observation = format!("an answer of {} characters, closed by {signal}", text.chars().count());
+        let observation = format!(
+            "an answer of {} characters, closed by {signal}",
+            text.chars().count()
+        );
         let screenshot = self.page.evidence().await.0.unwrap_or_default();
         let passed = !text.trim().is_empty();
-        let verdict = Verdict { subject: "receive", passed, confidence, observation, screenshot, validator: "dom" };
-        let answer = Answer { text, closing_signal: signal, method, verdict };
+        let verdict = Verdict {
+            subject: "receive",
+            passed,
+            confidence,
+            observation,
+            screenshot,
+            validator: "dom",
+        };
+        let answer = Answer {
+            text,
+            closing_signal: signal,
+            method,
+            verdict,
+        };
         let (closing, lasting) = (state.watcher.closing_marks(), state.watcher.lasting_marks());
         self.tap = None;
-        Ok(Reading { answer, raw: state.blocks, recipe, inside, closing, lasting })
+        Ok(Reading {
+            answer,
+            raw: state.blocks,
+            recipe,
+            inside,
+            closing,
+            lasting,
+        })
     }
 }
 
 /// Several whole responses from one address are polling.
 fn polled(mut recipe: Recipe, heard: &Heard) -> Recipe {
-    let same = |method| heard.exchanges.iter().filter(|e| e.address == recipe.address && e.method == method).count();
+    let same = |method| {
+        heard
+            .exchanges
+            .iter()
+            .filter(|e| e.address == recipe.address && e.method == method)
+            .count()
+    };
     if recipe.method == StreamMethod::Response && same(StreamMethod::Response) > 2 {
         recipe.method = StreamMethod::Polling;
     }
     recipe
 }
 
-fn judge_traffic(heard: &Heard, carrying: &std::collections::HashMap<u64, usize>, shown: usize, any_text: bool) -> Traffic {
+fn judge_traffic(
+    heard: &Heard,
+    carrying: &std::collections::HashMap<u64, usize>,
+    shown: usize,
+    any_text: bool,
+) -> Traffic {
     let mut traffic = Traffic::default();
     for exchange in &heard.exchanges {
         if exchange.status.is_some() {
             traffic.failed = exchange.status;
         }
-        let streams = matches!(exchange.method, StreamMethod::Sse | StreamMethod::FetchStream);
+        let streams = matches!(
+            exchange.method,
+            StreamMethod::Sse | StreamMethod::FetchStream
+        );
         // Before there is text to compare, any body that streams may be the answer's.
         if !any_text && exchange.ends && streams && exchange.open {
             traffic.stream_open = true;
         }
     }
     for (number, length) in carrying {
-        let Some(first) = heard.exchanges.iter().find(|exchange| exchange.number == *number) else { continue };
+        let Some(first) = heard
+            .exchanges
+            .iter()
+            .find(|exchange| exchange.number == *number)
+        else {
+            continue;
+        };
         if *length > shown {
             traffic.page_behind = true;
         }
@@ -393,15 +521,22 @@ fn judge_traffic(heard: &Heard, carrying: &std::collections::HashMap<u64, usize>
             continue;
         }
         if first.method == StreamMethod::Response {
-            let alike: Vec<_> = heard.exchanges.iter().filter(|e| e.address == first.address && e.ends).collect();
+            let alike: Vec<_> = heard
+                .exchanges
+                .iter()
+                .filter(|e| e.address == first.address && e.ends)
+                .collect();
             let open = alike.iter().any(|exchange| exchange.open);
             let ends: Vec<Instant> = alike.iter().filter_map(|exchange| exchange.ended).collect();
-            let (Some(oldest), Some(newest)) = (ends.iter().min(), ends.iter().max()) else { continue };
+            let (Some(oldest), Some(newest)) = (ends.iter().min(), ends.iter().max()) else {
+                continue;
+            };
             if alike.len() <= 2 {
                 traffic.stream_ended |= !open && *length == shown;
             } else if !open && *length == shown {
                 let rhythm = (*newest - *oldest) / u32::try_from(alike.len() - 1).unwrap_or(1);
-                traffic.polling_stopped |= newest.elapsed() > (rhythm * 3).max(Duration::from_millis(900));
+                traffic.polling_stopped |=
+                    newest.elapsed() > (rhythm * 3).max(Duration::from_millis(900));
             }
             continue;
         }
@@ -417,7 +552,10 @@ fn judge_traffic(heard: &Heard, carrying: &std::collections::HashMap<u64, usize>
 /// A number of seconds or minutes named in a text.
 fn seconds_in(text: &str) -> Option<u64> {
     let lower = text.to_lowercase();
-    let mut words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).peekable();
+    let mut words = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .peekable();
     while let Some(word) = words.next() {
         if let (Ok(number), Some(unit)) = (word.parse::<u64>(), words.peek()) {
             let factor = match unit.chars().next() {
@@ -436,7 +574,10 @@ fn seconds_in(text: &str) -> Option<u64> {
 mod tests {
     #[test]
     fn waits_named_by_a_page_are_understood() {
-        assert_eq!(super::seconds_in("Too many requests. Try again in 30 seconds."), Some(30));
+        assert_eq!(
+            super::seconds_in("Too many requests. Try again in 30 seconds."),
+            Some(30)
+        );
         assert_eq!(super::seconds_in("Please wait 2 minutes"), Some(120));
         assert_eq!(super::seconds_in("Too many requests"), None);
     }

@@ -43,7 +43,10 @@ impl Conversation<'_> {
             self.page.focus(&self.map.input).await?;
             self.page.empty_focused().await?;
         }
-        self.baseline = self.page.js::<Value>("baseline", (&self.map.input, self.send_locator(), question)).await?;
+        self.baseline = self
+            .page
+            .js::<Value>("baseline", (&self.map.input, self.send_locator(), question))
+            .await?;
         self.before = Some(facts);
         self.tap = Some(Tap::start(self.page));
         for attempt in 0..3 {
@@ -61,30 +64,55 @@ impl Conversation<'_> {
             }
             for _ in 0..4 {
                 if self.holds_question().await? {
-                    self.notes.step("chat.typed", json!({"characters": question.chars().count(), "attempt": attempt}), began);
+                    self.notes.step(
+                        "chat.typed",
+                        json!({"characters": question.chars().count(), "attempt": attempt}),
+                        began,
+                    );
                     return Ok(());
                 }
                 sleep(Duration::from_millis(40)).await;
             }
         }
         let reason = "the box does not hold what was typed into it".to_owned();
-        Err(BrowserError::NotSent { reason, evidence: self.page.evidence().await })
+        Err(BrowserError::NotSent {
+            reason,
+            evidence: self.page.evidence().await,
+        })
     }
 
     async fn holds_question(&self) -> Result<bool, BrowserError> {
-        let held = self.page.js::<Option<String>>("fieldText", (&self.map.input,)).await?.unwrap_or_default();
-        let bare = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
-        Ok(bare(&held) == bare(&self.question) || !reduce(&held).is_empty() && reduce(&held) == reduce(&self.question))
+        let held = self
+            .page
+            .js::<Option<String>>("fieldText", (&self.map.input,))
+            .await?
+            .unwrap_or_default();
+        let bare = |text: &str| {
+            text.chars()
+                .filter(|c| !c.is_whitespace())
+                .collect::<String>()
+        };
+        Ok(bare(&held) == bare(&self.question)
+            || !reduce(&held).is_empty() && reduce(&held) == reduce(&self.question))
     }
 
     /// Waits until an answer that is still being written by the page has ended, so that this one can be told from it.
     async fn wait_idle(&self) -> Result<(), BrowserError> {
         let began = Instant::now();
         // Where a stop control is known to come and go, it is worth a wait; elsewhere it may stand there for good.
-        let known = self.map.closing.iter().any(|mark| mark.starts_with("stop:"));
+        let known = self
+            .map
+            .closing
+            .iter()
+            .any(|mark| mark.starts_with("stop:"));
         let limit = Duration::from_millis(if known { 20_000 } else { 1_000 });
         while began.elapsed() < limit {
-            if self.page.js::<Option<String>>("stopButton", ()).await?.is_none() {
+            if self
+                .page
+                .js::<Option<String>>("stopButton", ())
+                .await?
+                .is_none()
+            {
                 return Ok(());
             }
             sleep(Duration::from_millis(150)).await;
@@ -121,11 +149,14 @@ impl Conversation<'_> {
                 SendBy::Enter | SendBy::ControlEnter => {
                     self.page.js::<bool>("focus", (&self.map.input,)).await?;
                     self.sent_at = Some(Instant::now());
-                    self.page.key(Key::Enter, way == SendBy::ControlEnter).await?;
+                    self.page
+                        .key(Key::Enter, way == SendBy::ControlEnter)
+                        .await?;
                 }
             }
             if let Some(proof) = self.proof(activity).await? {
-                self.notes.step("chat.sent", json!({"by": way, "proof": proof}), began);
+                self.notes
+                    .step("chat.sent", json!({"by": way, "proof": proof}), began);
                 self.validate_later(proof);
                 self.map.send = Some(way);
                 return Ok(());
@@ -133,14 +164,19 @@ impl Conversation<'_> {
             tried.push(way);
         }
         let reason = format!("it still stands in the box after {}", json!(tried));
-        Err(BrowserError::NotSent { reason, evidence: self.page.evidence().await })
+        Err(BrowserError::NotSent {
+            reason,
+            evidence: self.page.evidence().await,
+        })
     }
 
     /// The known way first; then, by what the page looks like with the question typed, the button or the Enter key.
     async fn ways(&mut self) -> Result<Vec<SendBy>, BrowserError> {
         let mut ways: Vec<SendBy> = self.map.send.iter().cloned().collect();
         let known = match &self.map.send {
-            Some(SendBy::Button(locator)) => self.page.js::<Value>("state", (locator,)).await?["disabled"] == Value::Bool(false),
+            Some(SendBy::Button(locator)) => {
+                self.page.js::<Value>("state", (locator,)).await?["disabled"] == Value::Bool(false)
+            }
             Some(_) => true,
             None => false,
         };
@@ -152,16 +188,27 @@ impl Conversation<'_> {
                 let facts = self.page.facts().await?;
                 choices = send_buttons(self.before.as_ref(), &facts, &self.map.input)
                     .into_iter()
-                    .map(|choice| (choice.score, facts.buttons[choice.index].locator.clone(), choice.reasons))
+                    .map(|choice| {
+                        (
+                            choice.score,
+                            facts.buttons[choice.index].locator.clone(),
+                            choice.reasons,
+                        )
+                    })
                     .collect::<Vec<_>>();
-                if choices.first().is_some_and(|(score, ..)| *score >= SEND_THRESHOLD) {
+                if choices
+                    .first()
+                    .is_some_and(|(score, ..)| *score >= SEND_THRESHOLD)
+                {
                     break;
                 }
                 sleep(Duration::from_millis(80)).await;
             }
             let mut button = None;
             if let Some((score, locator, reasons)) = choices.into_iter().next() {
-                self.map.reasons.extend(reasons.iter().map(|reason| format!("send: {reason}")));
+                self.map
+                    .reasons
+                    .extend(reasons.iter().map(|reason| format!("send: {reason}")));
                 if score >= SEND_THRESHOLD {
                     self.map.send_button = Some(locator.clone());
                     ways.push(SendBy::Button(locator));
@@ -215,7 +262,14 @@ impl Conversation<'_> {
             let Some(inner) = page.upgrade() else { return };
             let screenshot = Page::from(inner).evidence().await.0.unwrap_or_default();
             let observation = proof.to_owned();
-            notes.validation(Verdict { subject: "send", passed: true, confidence: 0.9, observation, screenshot, validator: "dom" });
+            notes.validation(Verdict {
+                subject: "send",
+                passed: true,
+                confidence: 0.9,
+                observation,
+                screenshot,
+                validator: "dom",
+            });
         });
     }
 }

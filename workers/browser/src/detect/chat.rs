@@ -11,7 +11,11 @@ pub const SEND_THRESHOLD: i32 = 20;
 /// Fields that may be the chat box, best first, all above the threshold.
 #[must_use]
 pub fn inputs(facts: &PageFacts) -> Vec<Scored> {
-    let candidates = facts.fields.iter().filter(|field| field.r#type != "password").count();
+    let candidates = facts
+        .fields
+        .iter()
+        .filter(|field| field.r#type != "password")
+        .count();
     let mut choices: Vec<Scored> = facts
         .fields
         .iter()
@@ -27,6 +31,19 @@ pub fn inputs(facts: &PageFacts) -> Vec<Scored> {
             }
             judge_words(field, &mut choice);
             judge_place(field, facts, &mut choice);
+            let others = facts.fields.iter().filter(|other| {
+                field.form.is_some()
+                    && other.form == field.form
+                    && other.locator != field.locator
+                    && matches!(
+                        other.r#type.as_str(),
+                        "text" | "email" | "tel" | "url" | "date" | "textarea"
+                    )
+            });
+            let others = i32::try_from(others.count()).unwrap_or(i32::MAX);
+            if others > 0 {
+                choice.add(-30 - 15 * others.min(4), "one of several fields of a form");
+            }
             if candidates == 1 {
                 choice.add(10, "the only field");
             }
@@ -40,23 +57,47 @@ pub fn inputs(facts: &PageFacts) -> Vec<Scored> {
 
 fn judge_words(field: &Field, choice: &mut Scored) {
     // What stands nearby is too weak a ground to call something a search box.
-    let own = [&field.name, &field.id, &field.placeholder, &field.label, &field.aria].map(String::as_str).join(" ").to_lowercase();
+    let own = [
+        &field.name,
+        &field.id,
+        &field.placeholder,
+        &field.label,
+        &field.aria,
+    ]
+    .map(String::as_str)
+    .join(" ")
+    .to_lowercase();
     if field.role == "textbox" {
         choice.add(5, "role textbox");
     }
     if words::any(&own, words::MESSAGE) {
         choice.add(20, "worded as a message box");
     }
-    if words::any(&own, words::SEARCH) || field.is_in("search") || field.role == "searchbox" || field.role == "combobox" {
+    if words::any(&own, words::SEARCH)
+        || field.is_in("search")
+        || field.role == "searchbox"
+        || field.role == "combobox"
+    {
         choice.add(-40, "worded as a search box");
     }
     if words::any(&own, words::NEWSLETTER) {
         choice.add(-40, "worded as a newsletter");
     }
-    if words::any(&field.autocomplete, &["username", "email", "name", "given", "family", "street", "postal", "cc", "tel", "one-time"]) {
+    if words::any(
+        &field.autocomplete,
+        &[
+            "username", "email", "name", "given", "family", "street", "postal", "cc", "tel",
+            "one-time",
+        ],
+    ) {
         choice.add(-40, "declared as personal data");
     }
-    if words::any(&own, &["email", "e-mail", "username", "password", "title", "subject", "rename"]) {
+    if words::any(
+        &own,
+        &[
+            "email", "e-mail", "username", "password", "title", "subject", "rename",
+        ],
+    ) {
         choice.add(-20, "worded as another field");
     }
     if (1..100).contains(&field.maxlength) {
@@ -67,7 +108,13 @@ fn judge_words(field: &Field, choice: &mut Scored) {
 fn judge_place(field: &Field, facts: &PageFacts, choice: &mut Scored) {
     let [width, height] = facts.viewport;
     let (_, y) = field.centre();
-    for (place, points) in [("nav", -25), ("header", -20), ("aside", -15), ("article", -30), ("log", -10)] {
+    for (place, points) in [
+        ("nav", -25),
+        ("header", -20),
+        ("aside", -15),
+        ("article", -30),
+        ("log", -10),
+    ] {
         if field.is_in(place) {
             choice.add(points, place);
         }
@@ -94,15 +141,21 @@ fn judge_place(field: &Field, facts: &PageFacts, choice: &mut Scored) {
     if field.disabled {
         choice.add(-5, "disabled");
     }
-    if facts.buttons.iter().any(|button| words::any(&button.words(), words::SEND) && near(field, button.centre()) < 200.0) {
+    if facts.buttons.iter().any(|button| {
+        words::any(&button.words(), words::SEND) && near(field, button.centre()) < 200.0
+    }) {
         choice.add(8, "a send button nearby");
     }
 }
 
 /// Distance of a point from a field's edge, in pixels.
 fn near(field: &Field, (x, y): (f64, f64)) -> f64 {
-    let dx = (field.area[0] - x).max(x - field.area[0] - field.area[2]).max(0.0);
-    let dy = (field.area[1] - y).max(y - field.area[1] - field.area[3]).max(0.0);
+    let dx = (field.area[0] - x)
+        .max(x - field.area[0] - field.area[2])
+        .max(0.0);
+    let dy = (field.area[1] - y)
+        .max(y - field.area[1] - field.area[3])
+        .max(0.0);
     dx.hypot(dy)
 }
 
@@ -110,7 +163,9 @@ fn near(field: &Field, (x, y): (f64, f64)) -> f64 {
 /// came to life by the typing is very likely the one.
 #[must_use]
 pub fn send_buttons(before: Option<&PageFacts>, facts: &PageFacts, input: &str) -> Vec<Scored> {
-    let Some(field) = facts.fields.iter().find(|field| field.locator == input) else { return Vec::new() };
+    let Some(field) = facts.fields.iter().find(|field| field.locator == input) else {
+        return Vec::new();
+    };
     let mut choices: Vec<Scored> = facts
         .buttons
         .iter()
@@ -126,7 +181,8 @@ pub fn send_buttons(before: Option<&PageFacts>, facts: &PageFacts, input: &str) 
                     choice.add(8, "submits the form");
                 }
             }
-            let said = words::any(&words, words::SEND) || words::any(&button.classes.to_lowercase(), &["send", "submit"]);
+            let said = words::any(&words, words::SEND)
+                || words::any(&button.classes.to_lowercase(), &["send", "submit"]);
             let other = words::any(&words, words::NOT_SEND);
             if said && !other {
                 choice.add(25, "worded as send");
@@ -141,15 +197,28 @@ pub fn send_buttons(before: Option<&PageFacts>, facts: &PageFacts, input: &str) 
                 choice.add(-25, "a link");
             }
             let distance = near(field, (x, y));
-            choice.add(if distance < 60.0 { 8 } else if distance < 140.0 { 4 } else { -6 }, "distance");
+            choice.add(
+                if distance < 60.0 {
+                    8
+                } else if distance < 140.0 {
+                    4
+                } else {
+                    -6
+                },
+                "distance",
+            );
             if x > field.area[0] + field.area[2] * 0.7 && y > field.area[1] - 10.0 {
                 choice.add(8, "at the end of the box");
             }
             if y < field.area[1] - 30.0 {
                 choice.add(-15, "above the box");
             }
-            match before.and_then(|before| before.buttons.iter().find(|b| b.locator == button.locator)) {
-                Some(was) if was.disabled && !button.disabled => choice.add(25, "enabled by typing"),
+            match before
+                .and_then(|before| before.buttons.iter().find(|b| b.locator == button.locator))
+            {
+                Some(was) if was.disabled && !button.disabled => {
+                    choice.add(25, "enabled by typing")
+                }
                 None if before.is_some() => choice.add(12, "appeared with the typing"),
                 _ => {}
             }
@@ -178,11 +247,22 @@ mod tests {
     use crate::facts::Button;
 
     fn field(kind: &str, words: &str, area: [f64; 4]) -> Field {
-        Field { locator: words.to_owned(), r#type: kind.to_owned(), placeholder: words.to_owned(), area, ..Default::default() }
+        Field {
+            locator: words.to_owned(),
+            r#type: kind.to_owned(),
+            placeholder: words.to_owned(),
+            area,
+            ..Default::default()
+        }
     }
 
     fn page(fields: Vec<Field>, buttons: Vec<Button>) -> PageFacts {
-        PageFacts { viewport: [1280.0, 800.0], fields, buttons, ..Default::default() }
+        PageFacts {
+            viewport: [1280.0, 800.0],
+            fields,
+            buttons,
+            ..Default::default()
+        }
     }
 
     #[test]
@@ -201,8 +281,31 @@ mod tests {
     }
 
     #[test]
+    fn the_text_of_a_contact_form_is_no_chat_box() {
+        let mut fields = vec![
+            field("email", "Your e-mail", [300.0, 200.0, 400.0, 40.0]),
+            field("textarea", "Your message", [300.0, 500.0, 400.0, 160.0]),
+        ];
+        for field in &mut fields {
+            field.form = Some(0);
+        }
+        let mut send = Button {
+            locator: "b".into(),
+            text: "Send".into(),
+            form: Some(0),
+            submit: true,
+            ..Default::default()
+        };
+        send.area = [300.0, 680.0, 100.0, 40.0];
+        assert!(inputs(&page(fields, vec![send])).is_empty());
+    }
+
+    #[test]
     fn a_lone_search_box_is_no_chat_box() {
-        let facts = page(vec![field("search", "Search", [300.0, 10.0, 400.0, 30.0])], Vec::new());
+        let facts = page(
+            vec![field("search", "Search", [300.0, 10.0, 400.0, 30.0])],
+            Vec::new(),
+        );
         assert!(inputs(&facts).is_empty());
     }
 
@@ -217,10 +320,18 @@ mod tests {
             area: [x, 710.0, 36.0, 36.0],
             ..Default::default()
         };
-        let before = page(vec![input.clone()], vec![icon("Attach file", 260.0, false), icon("", 1010.0, true)]);
-        let after = page(vec![input], vec![icon("Attach file", 260.0, false), icon("", 1010.0, false)]);
+        let before = page(
+            vec![input.clone()],
+            vec![icon("Attach file", 260.0, false), icon("", 1010.0, true)],
+        );
+        let after = page(
+            vec![input],
+            vec![icon("Attach file", 260.0, false), icon("", 1010.0, false)],
+        );
         let choices = send_buttons(Some(&before), &after, "Message");
         assert_eq!(choices.first().map(|choice| choice.index), Some(1));
-        assert!(choices[0].score >= SEND_THRESHOLD && choices.iter().all(|choice| choice.index != 0));
+        assert!(
+            choices[0].score >= SEND_THRESHOLD && choices.iter().all(|choice| choice.index != 0)
+        );
     }
 }

@@ -66,7 +66,9 @@ pub fn stage(facts: &PageFacts) -> Stage {
     let chat = chat::inputs(facts).into_iter().next();
     match (opener, chat) {
         (Some(opener), _) => Stage::Opener(opener),
-        (None, Some(best)) => Stage::Inside(format!("there is a chat box ({})", best.reasons.join(", "))),
+        (None, Some(best)) => {
+            Stage::Inside(format!("there is a chat box ({})", best.reasons.join(", ")))
+        }
         (None, None) => match facts.challenges.first() {
             Some(kind) => Stage::Challenge(kind.clone()),
             None => Stage::Nothing,
@@ -77,11 +79,17 @@ pub fn stage(facts: &PageFacts) -> Stage {
 fn is_exit(button: &Button) -> bool {
     let words = button.words();
     words.len() < 60 && words::any(&words, words::LOGGED_IN) && !words::any(&words, words::SIGN_IN)
-        || words::any(&button.href.to_lowercase(), &["logout", "signout", "log-out", "sign-out"])
+        || words::any(
+            &button.href.to_lowercase(),
+            &["logout", "signout", "log-out", "sign-out"],
+        )
 }
 
 fn shorten(text: &str) -> String {
-    text.split_whitespace().take(6).collect::<Vec<_>>().join(" ")
+    text.split_whitespace()
+        .take(6)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn password_form(facts: &PageFacts) -> Option<LoginForm> {
@@ -91,7 +99,12 @@ fn password_form(facts: &PageFacts) -> Option<LoginForm> {
             field.r#type == "password" && !field.disabled && field.autocomplete != "one-time-code"
         })
         .collect();
-    let same_form = |i: usize| passwords.iter().filter(|&&j| facts.fields[j].form == facts.fields[i].form).count();
+    let same_form = |i: usize| {
+        passwords
+            .iter()
+            .filter(|&&j| facts.fields[j].form == facts.fields[i].form)
+            .count()
+    };
     let in_dialog = passwords.iter().any(|&i| facts.fields[i].is_in("dialog"));
     let mut choices: Vec<Scored> = passwords
         .iter()
@@ -147,7 +160,11 @@ fn password_form(facts: &PageFacts) -> Option<LoginForm> {
 }
 
 fn takes_a_name(field: &Field) -> bool {
-    matches!(field.r#type.as_str(), "text" | "email" | "tel" | "number" | "url") && !field.disabled && !field.readonly
+    matches!(
+        field.r#type.as_str(),
+        "text" | "email" | "tel" | "number" | "url"
+    ) && !field.disabled
+        && !field.readonly
 }
 
 fn user_field(facts: &PageFacts, password: usize) -> Option<Scored> {
@@ -156,7 +173,9 @@ fn user_field(facts: &PageFacts, password: usize) -> Option<Scored> {
         .fields
         .iter()
         .enumerate()
-        .filter(|(_, field)| takes_a_name(field) && field.form == secret.form && field.shadow == secret.shadow)
+        .filter(|(_, field)| {
+            takes_a_name(field) && field.form == secret.form && field.shadow == secret.shadow
+        })
         .map(|(i, field)| {
             let mut choice = Scored::new(i);
             let words = field.words();
@@ -172,7 +191,10 @@ fn user_field(facts: &PageFacts, password: usize) -> Option<Scored> {
             if words::any(&words, words::NEWSLETTER) {
                 choice.add(-12, "named like a newsletter");
             }
-            let (above, aside) = (secret.area[1] - field.area[1], (secret.area[0] - field.area[0]).abs());
+            let (above, aside) = (
+                secret.area[1] - field.area[1],
+                (secret.area[0] - field.area[0]).abs(),
+            );
             if i < password {
                 choice.add(2, "before the password");
             }
@@ -266,8 +288,14 @@ fn user_step(facts: &PageFacts) -> Option<LoginForm> {
                     choice.add(3, "with a button that goes on");
                 }
             }
-            let siblings = facts.buttons.iter().filter(|b| b.form == field.form && field.form.is_some());
-            let around = format!("{words} {}", siblings.map(Button::words).collect::<Vec<_>>().join(" "));
+            let siblings = facts
+                .buttons
+                .iter()
+                .filter(|b| b.form == field.form && field.form.is_some());
+            let around = format!(
+                "{words} {}",
+                siblings.map(Button::words).collect::<Vec<_>>().join(" ")
+            );
             if words::any(&around, words::NEWSLETTER) {
                 choice.add(-9, "named like a newsletter");
             }
@@ -280,7 +308,11 @@ fn user_step(facts: &PageFacts) -> Option<LoginForm> {
             if field.is_in("log") || field.is_in("article") {
                 choice.add(-4, "in content");
             }
-            let others = facts.fields.iter().filter(|f| f.form == field.form && takes_a_name(f)).count();
+            let others = facts
+                .fields
+                .iter()
+                .filter(|f| f.form == field.form && takes_a_name(f))
+                .count();
             if field.form.is_some() && others > 2 {
                 choice.add(-5, "one of many fields: a registration");
             }
@@ -305,7 +337,11 @@ fn user_step(facts: &PageFacts) -> Option<LoginForm> {
 }
 
 fn code_field(facts: &PageFacts) -> Option<String> {
-    let single = facts.fields.iter().filter(|field| field.maxlength == 1 && takes_a_name(field)).count();
+    let single = facts
+        .fields
+        .iter()
+        .filter(|field| field.maxlength == 1 && takes_a_name(field))
+        .count();
     facts
         .fields
         .iter()
@@ -336,7 +372,9 @@ fn opener(facts: &PageFacts) -> Option<String> {
         .map(|button| {
             let mut score = 0;
             score += i32::from(!button.link) * 2;
-            score += i32::from(button.is_in("header") || button.is_in("nav") || button.is_in("dialog")) * 2;
+            score +=
+                i32::from(button.is_in("header") || button.is_in("nav") || button.is_in("dialog"))
+                    * 2;
             score += i32::from(!button.covered);
             (score, button)
         })
@@ -364,7 +402,14 @@ mod tests {
 
     fn button(text: &str, form: Option<u32>, submit: bool, area: [f64; 4]) -> Button {
         let locator = format!("button:{text}");
-        Button { locator, text: text.to_owned(), form, submit, area, ..Default::default() }
+        Button {
+            locator,
+            text: text.to_owned(),
+            form,
+            submit,
+            area,
+            ..Default::default()
+        }
     }
 
     #[test]
@@ -384,7 +429,9 @@ mod tests {
             ],
             ..Default::default()
         };
-        let Stage::Form(form) = stage(&facts) else { panic!("{:?}", stage(&facts)) };
+        let Stage::Form(form) = stage(&facts) else {
+            panic!("{:?}", stage(&facts))
+        };
         assert_eq!(form.user.as_deref(), Some("email"));
         assert_eq!(form.submit.as_deref(), Some("button:Sign In"));
     }
@@ -393,14 +440,19 @@ mod tests {
     fn a_first_step_is_told_from_a_newsletter() {
         let mut facts = PageFacts {
             url: "http://x/login".to_owned(),
-            fields: vec![field("email", "email", Some(0), 200.0), field("email", "news", Some(1), 700.0)],
+            fields: vec![
+                field("email", "email", Some(0), 200.0),
+                field("email", "news", Some(1), 700.0),
+            ],
             buttons: vec![
                 button("Next", Some(0), true, [100.0, 260.0, 100.0, 40.0]),
                 button("Subscribe", Some(1), true, [420.0, 700.0, 80.0, 40.0]),
             ],
             ..Default::default()
         };
-        let Stage::UserStep(form) = stage(&facts) else { panic!("{:?}", stage(&facts)) };
+        let Stage::UserStep(form) = stage(&facts) else {
+            panic!("{:?}", stage(&facts))
+        };
         assert_eq!(form.user.as_deref(), Some("email"));
         facts.url = "http://x/".to_owned();
         facts.fields.remove(0);
@@ -411,20 +463,34 @@ mod tests {
     #[test]
     fn fields_in_no_form_and_no_button_are_a_form_sent_by_enter() {
         let facts = PageFacts {
-            fields: vec![field("text", "", None, 200.0), field("password", "pw", None, 260.0)],
+            fields: vec![
+                field("text", "", None, 200.0),
+                field("password", "pw", None, 260.0),
+            ],
             ..Default::default()
         };
-        let Stage::Form(form) = stage(&facts) else { panic!("{:?}", stage(&facts)) };
+        let Stage::Form(form) = stage(&facts) else {
+            panic!("{:?}", stage(&facts))
+        };
         assert!(form.user.is_some() && form.submit.is_none());
     }
 
     #[test]
     fn a_password_without_a_user_field_and_a_code_page() {
-        let facts = PageFacts { fields: vec![field("password", "pw", Some(0), 260.0)], ..Default::default() };
-        assert!(matches!(stage(&facts), Stage::Form(LoginForm { user: None, .. })));
+        let facts = PageFacts {
+            fields: vec![field("password", "pw", Some(0), 260.0)],
+            ..Default::default()
+        };
+        assert!(matches!(
+            stage(&facts),
+            Stage::Form(LoginForm { user: None, .. })
+        ));
         let mut code = field("text", "token", Some(0), 200.0);
         code.autocomplete = "one-time-code".to_owned();
-        let facts = PageFacts { fields: vec![code], ..Default::default() };
+        let facts = PageFacts {
+            fields: vec![code],
+            ..Default::default()
+        };
         assert_eq!(stage(&facts), Stage::Code("token".to_owned()));
     }
 }

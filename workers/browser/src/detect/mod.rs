@@ -18,7 +18,11 @@ pub struct Scored {
 
 impl Scored {
     pub(crate) fn new(index: usize) -> Self {
-        Self { index, score: 0, reasons: Vec::new() }
+        Self {
+            index,
+            score: 0,
+            reasons: Vec::new(),
+        }
     }
 
     pub(crate) fn add(&mut self, points: i32, reason: &str) {

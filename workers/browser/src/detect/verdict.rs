@@ -28,6 +28,8 @@ pub enum Outcome {
     },
     /// The page refuses to listen for a while.
     Limited(String),
+    /// The page or its server failed; that says nothing about the account.
+    Broken(String),
     /// A code from elsewhere is asked for.
     SecondFactor(String),
     /// A person has to solve something.
@@ -47,9 +49,19 @@ pub struct Since {
 #[must_use]
 pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
     let news = news(before, now);
-    let complaint = news.iter().find(|text| words::any(&text.to_lowercase(), words::WRONG));
-    let limit = news.iter().find(|text| words::any(&text.to_lowercase(), words::LOCKED));
-    let refused = |confidence: f32, why: &str| Outcome::Refused { confidence, why: why.to_owned() };
+    if let Some(text) = broken(now, &news) {
+        return Outcome::Broken(text);
+    }
+    let complaint = news
+        .iter()
+        .find(|text| words::any(&text.to_lowercase(), words::WRONG));
+    let limit = news
+        .iter()
+        .find(|text| words::any(&text.to_lowercase(), words::LOCKED));
+    let refused = |confidence: f32, why: &str| Outcome::Refused {
+        confidence,
+        why: why.to_owned(),
+    };
     let ms = since.waited.as_millis();
     match stage(now) {
         Stage::Form(form) => {
@@ -64,37 +76,61 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
             {
                 return refused(0.85, text);
             }
-            let field = now.fields.iter().find(|field| Some(&field.locator) == form.password.as_ref());
-            let was = before.fields.iter().find(|field| field.r#type == "password");
+            let field = now
+                .fields
+                .iter()
+                .find(|field| Some(&field.locator) == form.password.as_ref());
+            let was = before
+                .fields
+                .iter()
+                .find(|field| field.r#type == "password");
             if ms > 700 && field.is_some_and(|f| f.invalid) && !was.is_some_and(|f| f.invalid) {
                 return refused(0.85, "the password field is marked as invalid");
             }
             if let (true, Some(kind)) = (ms > 3000, now.challenges.first()) {
                 return Outcome::Challenge(kind.clone());
             }
-            if since.sent && ms > 2500 && field.is_some_and(|f| f.length == 0) && !now.busy && now.ready == "complete" {
+            if since.sent
+                && ms > 2500
+                && field.is_some_and(|f| f.length == 0)
+                && !now.busy
+                && now.ready == "complete"
+            {
                 return refused(0.75, "the sign-in form came back empty");
             }
             if since.sent && ms > 12_000 {
-                return refused(0.6, "the sign-in form is still there long after it was submitted");
+                return refused(
+                    0.6,
+                    "the sign-in form is still there long after it was submitted",
+                );
             }
             Outcome::Pending
         }
-        Stage::Code(_) => Outcome::SecondFactor(now.headings.first().cloned().unwrap_or_else(|| "a code".to_owned())),
+        Stage::Code(_) => Outcome::SecondFactor(
+            now.headings
+                .first()
+                .cloned()
+                .unwrap_or_else(|| "a code".to_owned()),
+        ),
         Stage::UserStep(_) => match (limit, complaint) {
             (Some(text), _) => Outcome::Limited(text.clone()),
             (None, Some(text)) => refused(0.95, text),
             (None, None) if ms > 4000 => refused(0.6, "the page asks for the user name again"),
             (None, None) => Outcome::Pending,
         },
-        Stage::Inside(why) => Outcome::Accepted { confidence: 0.95, why },
+        Stage::Inside(why) => Outcome::Accepted {
+            confidence: 0.95,
+            why,
+        },
         Stage::Challenge(kind) if ms > 1500 => Outcome::Challenge(kind),
         Stage::Challenge(_) => Outcome::Pending,
         Stage::Opener(_) | Stage::Nothing => {
             if let Some(text) = limit {
                 return Outcome::Limited(text.clone());
             }
-            if let Some(text) = complaint.filter(|text| now.text.len() < 500 || now.alerts.iter().any(|a| &a.text == *text)) {
+            if let Some(text) = complaint
+                .filter(|text| now.text.len() < 500 || now.alerts.iter().any(|a| &a.text == *text))
+            {
                 return refused(0.8, text);
             }
             let blank = now.text.is_empty() && now.fields.is_empty() && now.buttons.is_empty();
@@ -106,20 +142,43 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
                     confidence: 0.8,
                     why: "the sign-in form is gone and the address has changed".to_owned(),
                 },
-                (false, 2000..) => {
-                    Outcome::Accepted { confidence: 0.65, why: "the sign-in form is gone".to_owned() }
-                }
+                (false, 2000..) => Outcome::Accepted {
+                    confidence: 0.65,
+                    why: "the sign-in form is gone".to_owned(),
+                },
                 _ => Outcome::Pending,
             }
         }
     }
 }
 
+/// A failure that does not speak of the account: the browser's own error page, or a server's.
+fn broken(now: &PageFacts, news: &[String]) -> Option<String> {
+    if now.url.starts_with("chrome-error:") {
+        return Some(now.text.chars().take(200).collect());
+    }
+    let blames_account =
+        |text: &str| words::any(text, words::SECRET) || words::any(text, words::USER);
+    let fails = |text: &str| {
+        let lower = text.to_lowercase();
+        words::any(&lower, words::BROKEN) && !blames_account(&lower)
+    };
+    let bare = now.fields.is_empty() && now.text.len() < 300 && fails(&now.text);
+    news.iter()
+        .find(|text| fails(text))
+        .cloned()
+        .or_else(|| bare.then(|| now.text.clone()))
+}
+
 /// Texts that call for attention and were not there before: alerts, dialogs, and new sentences of the page.
 fn news(before: &PageFacts, now: &PageFacts) -> Vec<String> {
     let known = |text: &str| before.alerts.iter().any(|alert| alert.text == text);
-    let mut news: Vec<String> =
-        now.alerts.iter().map(|alert| alert.text.clone()).filter(|text| !known(text) && meaningful(text)).collect();
+    let mut news: Vec<String> = now
+        .alerts
+        .iter()
+        .map(|alert| alert.text.clone())
+        .filter(|text| !known(text) && meaningful(text))
+        .collect();
     news.extend(now.dialogs.iter().skip(before.dialogs.len()).cloned());
     // Outside alerts only what reads like a complaint is news: pages change much when a login succeeds.
     let here = now.fields.iter().any(|field| field.r#type == "password");
@@ -133,14 +192,21 @@ fn news(before: &PageFacts, now: &PageFacts) -> Vec<String> {
 }
 
 fn meaningful(text: &str) -> bool {
-    text.chars().filter(|c| c.is_alphabetic()).count() >= 3 && !words::any(&text.to_lowercase(), words::WAITING)
+    text.chars().filter(|c| c.is_alphabetic()).count() >= 3
+        && !words::any(&text.to_lowercase(), words::WAITING)
 }
 
 /// The stretch of words that `now` has and `before` has not, when they are otherwise the same.
 fn inserted(before: &str, now: &str) -> Option<String> {
-    let (before, now): (Vec<&str>, Vec<&str>) = (before.split(' ').collect(), now.split(' ').collect());
+    let (before, now): (Vec<&str>, Vec<&str>) =
+        (before.split(' ').collect(), now.split(' ').collect());
     let head = before.iter().zip(&now).take_while(|(a, b)| a == b).count();
-    let tail = before[head..].iter().rev().zip(now[head..].iter().rev()).take_while(|(a, b)| a == b).count();
+    let tail = before[head..]
+        .iter()
+        .rev()
+        .zip(now[head..].iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
     let new = now[head..now.len() - tail].join(" ");
     (!new.is_empty() && new.len() < 300).then_some(new)
 }
@@ -151,12 +217,26 @@ mod tests {
     use crate::facts::{Alert, Field};
 
     fn form(text: &str) -> PageFacts {
-        let pw = Field { locator: "pw".into(), r#type: "password".into(), length: 5, ..Default::default() };
-        PageFacts { url: "http://x/login".into(), ready: "complete".into(), fields: vec![pw], text: text.into(), ..Default::default() }
+        let pw = Field {
+            locator: "pw".into(),
+            r#type: "password".into(),
+            length: 5,
+            ..Default::default()
+        };
+        PageFacts {
+            url: "http://x/login".into(),
+            ready: "complete".into(),
+            fields: vec![pw],
+            text: text.into(),
+            ..Default::default()
+        }
     }
 
     fn since(ms: u64) -> Since {
-        Since { waited: Duration::from_millis(ms), sent: true }
+        Since {
+            waited: Duration::from_millis(ms),
+            sent: true,
+        }
     }
 
     #[test]
@@ -164,25 +244,43 @@ mod tests {
         let before = form("Sign in Password Go");
         let mut now = before.clone();
         assert_eq!(judge(&before, &now, since(500)), Outcome::Pending);
-        now.alerts.push(Alert { text: "Wrong user name or password".into(), ..Default::default() });
-        assert!(matches!(judge(&before, &now, since(100)), Outcome::Refused { .. }));
+        now.alerts.push(Alert {
+            text: "Wrong user name or password".into(),
+            ..Default::default()
+        });
+        assert!(matches!(
+            judge(&before, &now, since(100)),
+            Outcome::Refused { .. }
+        ));
         let now = form("Sign in That is incorrect. Password Go");
-        assert!(matches!(judge(&before, &now, since(100)), Outcome::Refused { why, .. } if why == "That is incorrect."));
+        assert!(
+            matches!(judge(&before, &now, since(100)), Outcome::Refused { why, .. } if why == "That is incorrect.")
+        );
     }
 
     #[test]
     fn a_form_that_stays_is_never_success() {
         let before = form("Sign in");
         for ms in [100, 3000, 60_000] {
-            assert!(!matches!(judge(&before, &before, since(ms)), Outcome::Accepted { .. }));
+            assert!(!matches!(
+                judge(&before, &before, since(ms)),
+                Outcome::Accepted { .. }
+            ));
         }
-        assert!(matches!(judge(&before, &before, since(13_000)), Outcome::Refused { .. }));
+        assert!(matches!(
+            judge(&before, &before, since(13_000)),
+            Outcome::Refused { .. }
+        ));
     }
 
     #[test]
     fn a_chat_box_instead_of_the_form_is_success_and_a_blank_page_is_nothing_yet() {
         let before = form("Sign in");
-        let blank = PageFacts { url: "http://x/".into(), ready: "interactive".into(), ..Default::default() };
+        let blank = PageFacts {
+            url: "http://x/".into(),
+            ready: "interactive".into(),
+            ..Default::default()
+        };
         assert_eq!(judge(&before, &blank, since(5000)), Outcome::Pending);
         let chat = Field {
             r#type: "textarea".into(),
@@ -190,15 +288,60 @@ mod tests {
             area: [100.0, 600.0, 600.0, 60.0],
             ..Default::default()
         };
-        let now = PageFacts { viewport: [1000.0, 700.0], fields: vec![chat], ..blank };
-        assert!(matches!(judge(&before, &now, since(300)), Outcome::Accepted { .. }));
+        let now = PageFacts {
+            viewport: [1000.0, 700.0],
+            fields: vec![chat],
+            ..blank
+        };
+        assert!(matches!(
+            judge(&before, &now, since(300)),
+            Outcome::Accepted { .. }
+        ));
+    }
+
+    #[test]
+    fn a_failing_server_is_no_verdict_on_the_account() {
+        let before = form("Sign in");
+        let page = |url: &str, text: &str| PageFacts {
+            url: url.into(),
+            text: text.into(),
+            ready: "complete".into(),
+            ..Default::default()
+        };
+        let crash = page(
+            "chrome-error://chromewebdata/",
+            "This page isn't working. HTTP ERROR 405",
+        );
+        assert!(matches!(
+            judge(&before, &crash, since(3000)),
+            Outcome::Broken(_)
+        ));
+        assert!(matches!(
+            judge(
+                &before,
+                &page("http://x/login", "Internal Server Error"),
+                since(3000)
+            ),
+            Outcome::Broken(_)
+        ));
+        let wrong = page("http://x/login", "Login failed: invalid credentials");
+        assert!(matches!(
+            judge(&before, &wrong, since(3000)),
+            Outcome::Refused { .. }
+        ));
     }
 
     #[test]
     fn too_many_attempts_is_not_a_wrong_password() {
         let before = form("Sign in");
         let mut now = before.clone();
-        now.alerts.push(Alert { text: "Too many attempts, try again later".into(), ..Default::default() });
-        assert!(matches!(judge(&before, &now, since(100)), Outcome::Limited(_)));
+        now.alerts.push(Alert {
+            text: "Too many attempts, try again later".into(),
+            ..Default::default()
+        });
+        assert!(matches!(
+            judge(&before, &now, since(100)),
+            Outcome::Limited(_)
+        ));
     }
 }

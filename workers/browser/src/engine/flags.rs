@@ -25,8 +25,16 @@ const FEATURES_OFF: &[&str] = &[
 ];
 
 /// The arguments for one browser. `extra` comes last; a `--disable-features=` in it is merged into the one list.
-pub(crate) fn arguments(profile: &Path, window: (u32, u32), sandbox: bool, extra: &[String]) -> Vec<String> {
-    let mut features: Vec<String> = FEATURES_OFF.iter().map(|&feature| feature.to_owned()).collect();
+pub(crate) fn arguments(
+    profile: &Path,
+    window: (u32, u32),
+    sandbox: bool,
+    extra: &[String],
+) -> Vec<String> {
+    let mut features: Vec<String> = FEATURES_OFF
+        .iter()
+        .map(|&feature| feature.to_owned())
+        .collect();
     let mut rest = Vec::new();
     for argument in extra {
         match argument.strip_prefix("--disable-features=") {
@@ -89,7 +97,10 @@ mod tests {
     fn there_is_one_list_of_disabled_features_with_the_operators_in_it() {
         let extra = ["--disable-features=Mine".to_owned(), "--lang=de".to_owned()];
         let arguments = arguments(Path::new("/p"), (800, 600), true, &extra);
-        let lists: Vec<_> = arguments.iter().filter(|a| a.starts_with("--disable-features=")).collect();
+        let lists: Vec<_> = arguments
+            .iter()
+            .filter(|a| a.starts_with("--disable-features="))
+            .collect();
         assert_eq!(lists.len(), 1);
         assert!(lists[0].contains("WebUIOmniboxPopup") && lists[0].ends_with(",Mine"));
         assert!(arguments.contains(&"--lang=de".to_owned()));

@@ -46,8 +46,17 @@ impl EventMessage for Event {
 type Reply = oneshot::Sender<Result<Value, BrowserError>>;
 
 enum Order {
-    Call { method: MethodId, session: Option<String>, params: Value, reply: Reply },
-    Listen { session: Option<String>, prefix: &'static str, events: mpsc::UnboundedSender<Arc<Event>> },
+    Call {
+        method: MethodId,
+        session: Option<String>,
+        params: Value,
+        reply: Reply,
+    },
+    Listen {
+        session: Option<String>,
+        prefix: &'static str,
+        events: mpsc::UnboundedSender<Arc<Event>>,
+    },
 }
 
 /// The connection. Cheap to clone.
@@ -60,13 +69,20 @@ pub(crate) struct Link {
 impl Link {
     /// Connects to a browser's websocket address and keeps the exchange going in a task of its own.
     pub(crate) async fn connect(address: &str) -> Result<Self, BrowserError> {
-        let connection = Connection::<Event>::connect(address).await.map_err(|error| BrowserError::Launch {
-            reason: format!("its debugging socket refused: {error}"),
-            stderr: String::new(),
-        })?;
+        let connection = Connection::<Event>::connect(address)
+            .await
+            .map_err(|error| BrowserError::Launch {
+                reason: format!("its debugging socket refused: {error}"),
+                stderr: String::new(),
+            })?;
         let (orders, incoming) = mpsc::unbounded_channel();
         let dead = CancellationToken::new();
-        let exchange = Exchange { pending: HashMap::new(), listeners: Vec::new(), targets: HashMap::new(), connection };
+        let exchange = Exchange {
+            pending: HashMap::new(),
+            listeners: Vec::new(),
+            targets: HashMap::new(),
+            connection,
+        };
         // The guard marks the connection dead however the task ends, a panic included.
         let guard = dead.clone().drop_guard();
         tokio::spawn(async move {
@@ -90,8 +106,10 @@ impl Link {
     ) -> Result<C::Response, BrowserError> {
         let method = command.identifier();
         let value = self.call_value(session, command, limit).await?;
-        serde_json::from_value(value)
-            .map_err(|error| BrowserError::Protocol { command: method.into_owned(), reason: error.to_string() })
+        serde_json::from_value(value).map_err(|error| BrowserError::Protocol {
+            command: method.into_owned(),
+            reason: error.to_string(),
+        })
     }
 
     /// Runs a typed command within `limit` and gives its answer as it came, for shapes that change between versions.
@@ -111,9 +129,16 @@ impl Link {
                 command: method.clone().into_owned(),
                 reason: error.to_string(),
             })?;
-            let gone = || BrowserError::Crashed { reason: "the connection to the browser has ended".to_owned() };
+            let gone = || BrowserError::Crashed {
+                reason: "the connection to the browser has ended".to_owned(),
+            };
             orders
-                .send(Order::Call { method: method.clone(), session, params, reply })
+                .send(Order::Call {
+                    method: method.clone(),
+                    session,
+                    params,
+                    reply,
+                })
                 .map_err(|_closed| gone())?;
             match tokio::time::timeout(limit, answer).await {
                 Ok(Ok(result)) => result,
@@ -132,16 +157,29 @@ impl Link {
             let (reply, _nobody) = oneshot::channel();
             let session = session.map(str::to_owned);
             // A dead connection needs no commands.
-            let _ = self.orders.send(Order::Call { method: command.identifier(), session, params, reply });
+            let _ = self.orders.send(Order::Call {
+                method: command.identifier(),
+                session,
+                params,
+                reply,
+            });
         }
     }
 
     /// Events whose name starts with `prefix`, of one page's session or (with none) of the browser. Dropping the
     /// receiver ends the subscription.
-    pub(crate) fn listen(&self, session: Option<&str>, prefix: &'static str) -> mpsc::UnboundedReceiver<Arc<Event>> {
+    pub(crate) fn listen(
+        &self,
+        session: Option<&str>,
+        prefix: &'static str,
+    ) -> mpsc::UnboundedReceiver<Arc<Event>> {
         let (events, receiver) = mpsc::unbounded_channel();
         // A dead connection drops the sender, and the receiver ends at once.
-        let _ = self.orders.send(Order::Listen { session: session.map(str::to_owned), prefix, events });
+        let _ = self.orders.send(Order::Listen {
+            session: session.map(str::to_owned),
+            prefix,
+            events,
+        });
         receiver
     }
 }
@@ -191,41 +229,74 @@ impl Exchange {
             }
         }
         for (_, (_, _, reply)) in self.pending.drain() {
-            let _ = reply.send(Err(BrowserError::Crashed { reason: "the browser's connection ended".to_owned() }));
+            let _ = reply.send(Err(BrowserError::Crashed {
+                reason: "the browser's connection ended".to_owned(),
+            }));
         }
     }
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Call { method, session, params, reply } => {
+            Order::Call {
+                method,
+                session,
+                params,
+                reply,
+            } => {
                 if self.pending.len() >= 256 {
                     self.pending.retain(|_, (_, _, reply)| !reply.is_closed());
                 }
                 let name = method.to_string();
-                match self.connection.submit_command(method, session.clone().map(SessionId::new), params) {
+                match self.connection.submit_command(
+                    method,
+                    session.clone().map(SessionId::new),
+                    params,
+                ) {
                     Ok(id) => {
                         self.pending.insert(id, (name, session, reply));
                     }
                     Err(error) => {
-                        let _ = reply.send(Err(BrowserError::Protocol { command: name, reason: error.to_string() }));
+                        let _ = reply.send(Err(BrowserError::Protocol {
+                            command: name,
+                            reason: error.to_string(),
+                        }));
                     }
                 }
             }
-            Order::Listen { session, prefix, events } => self.listeners.push(Listener { session, prefix, events }),
+            Order::Listen {
+                session,
+                prefix,
+                events,
+            } => self.listeners.push(Listener {
+                session,
+                prefix,
+                events,
+            }),
         }
     }
 
     fn pass_on(&mut self, event: Event) {
-        let text = |field: &str| event.params.get(field).and_then(Value::as_str).map(str::to_owned);
+        let text = |field: &str| {
+            event
+                .params
+                .get(field)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
         match event.method.as_ref() {
             "Target.attachedToTarget" => {
-                let target = event.params.pointer("/targetInfo/targetId").and_then(Value::as_str);
+                let target = event
+                    .params
+                    .pointer("/targetInfo/targetId")
+                    .and_then(Value::as_str);
                 if let (Some(target), Some(session)) = (target, text("sessionId")) {
                     self.targets.insert(target.to_owned(), session);
                 }
             }
             "Target.targetCrashed" => {
-                if let Some(session) = text("targetId").and_then(|target| self.targets.get(&target).cloned()) {
+                if let Some(session) =
+                    text("targetId").and_then(|target| self.targets.get(&target).cloned())
+                {
                     self.fail_session(&session, "the page's renderer crashed");
                 }
             }
@@ -238,15 +309,21 @@ impl Exchange {
                 if let Some(session) = text("sessionId") {
                     self.targets.retain(|_, known| *known != session);
                     self.fail_session(&session, "the page was closed");
-                    self.listeners.retain(|listener| listener.session.as_deref() != Some(session.as_str()));
+                    self.listeners
+                        .retain(|listener| listener.session.as_deref() != Some(session.as_str()));
                 }
             }
             _ => {}
         }
         let event = Arc::new(event);
         self.listeners.retain(|listener| {
-            let wanted = listener.session == event.session && event.method.starts_with(listener.prefix);
-            if wanted { listener.events.send(event.clone()).is_ok() } else { !listener.events.is_closed() }
+            let wanted =
+                listener.session == event.session && event.method.starts_with(listener.prefix);
+            if wanted {
+                listener.events.send(event.clone()).is_ok()
+            } else {
+                !listener.events.is_closed()
+            }
         });
     }
 
@@ -259,7 +336,9 @@ impl Exchange {
             .collect();
         for id in failed {
             if let Some((_, _, reply)) = self.pending.remove(&id) {
-                let _ = reply.send(Err(BrowserError::Crashed { reason: reason.to_owned() }));
+                let _ = reply.send(Err(BrowserError::Crashed {
+                    reason: reason.to_owned(),
+                }));
             }
         }
     }
@@ -269,6 +348,7 @@ impl Exchange {
 fn is_fatal(error: &chromiumoxide::error::CdpError) -> bool {
     !matches!(
         error,
-        chromiumoxide::error::CdpError::InvalidMessage(..) | chromiumoxide::error::CdpError::Serde(_)
+        chromiumoxide::error::CdpError::InvalidMessage(..)
+            | chromiumoxide::error::CdpError::Serde(_)
     )
 }

@@ -31,8 +31,14 @@ pub struct SweepReport {
 /// Writes the marker into `profile` for the running process.
 pub(crate) fn mark(profile: &Path) -> io::Result<()> {
     let pid = std::process::id();
-    let owner = Owner { pid, started: start_time(pid).unwrap_or(0) };
-    fs::write(profile.join(MARKER), serde_json::to_vec(&owner).map_err(io::Error::other)?)
+    let owner = Owner {
+        pid,
+        started: start_time(pid).unwrap_or(0),
+    };
+    fs::write(
+        profile.join(MARKER),
+        serde_json::to_vec(&owner).map_err(io::Error::other)?,
+    )
 }
 
 /// Kills what is left of browsers under `data_dir` whose owner process is gone, and deletes their profile folders.
@@ -40,9 +46,13 @@ pub(crate) fn mark(profile: &Path) -> io::Result<()> {
 #[must_use]
 pub fn sweep(data_dir: &Path) -> SweepReport {
     let mut report = SweepReport::default();
-    let Ok(folders) = fs::read_dir(data_dir) else { return report };
+    let Ok(folders) = fs::read_dir(data_dir) else {
+        return report;
+    };
     for folder in folders.flatten().map(|entry| entry.path()) {
-        let Some(owner) = read_owner(&folder) else { continue };
+        let Some(owner) = read_owner(&folder) else {
+            continue;
+        };
         if start_time(owner.pid) == Some(owner.started) {
             report.in_use += 1;
             continue;
@@ -92,19 +102,29 @@ fn read_owner(folder: &Path) -> Option<Owner> {
 /// Field 22 of `/proc/PID/stat`; the command name before it may hold blanks and brackets.
 fn start_time(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+    stat.rsplit_once(')')?
+        .1
+        .split_ascii_whitespace()
+        .nth(19)?
+        .parse()
+        .ok()
 }
 
 /// Processes whose command line names the folder as theirs.
 fn processes_of(profile: &Path) -> Vec<u32> {
     let wanted = format!("--user-data-dir={}", profile.display());
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
     entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
         .filter(|pid| {
             let path: PathBuf = format!("/proc/{pid}/cmdline").into();
-            fs::read(path).is_ok_and(|line| line.split(|byte| *byte == 0).any(|word| word == wanted.as_bytes()))
+            fs::read(path).is_ok_and(|line| {
+                line.split(|byte| *byte == 0)
+                    .any(|word| word == wanted.as_bytes())
+            })
         })
         .collect()
 }
@@ -117,15 +137,29 @@ mod tests {
     #[test]
     fn a_dead_owners_profile_goes_and_a_living_ones_stays() {
         let dir = tempfile::tempdir().unwrap();
-        let (mine, dead, foreign) = (dir.path().join("mine"), dir.path().join("dead"), dir.path().join("foreign"));
+        let (mine, dead, foreign) = (
+            dir.path().join("mine"),
+            dir.path().join("dead"),
+            dir.path().join("foreign"),
+        );
         for folder in [&mine, &dead, &foreign] {
             fs::create_dir(folder).unwrap();
         }
         mark(&mine).unwrap();
-        let gone = Owner { pid: std::process::id(), started: 1 };
+        let gone = Owner {
+            pid: std::process::id(),
+            started: 1,
+        };
         fs::write(dead.join(MARKER), serde_json::to_vec(&gone).unwrap()).unwrap();
         let report = sweep(dir.path());
-        assert_eq!(report, SweepReport { profiles_removed: 1, processes_killed: 0, in_use: 1 });
+        assert_eq!(
+            report,
+            SweepReport {
+                profiles_removed: 1,
+                processes_killed: 0,
+                in_use: 1
+            }
+        );
         assert!(mine.exists() && !dead.exists() && foreign.exists());
     }
 }

@@ -20,7 +20,8 @@ const STDERR_LINES: usize = 40;
 /// The keeper: starts Chromium, waits for the end of its own standard input (we hold the other end, so it ends when
 /// we do, whatever killed us), then kills its whole group, itself included.
 /// It also says so when Chromium ends by itself.
-const KEEPER: &str = r#"{ "$@"; echo "keeper: the browser ended" >&2; } & cat >/dev/null; kill -KILL 0"#;
+const KEEPER: &str =
+    r#"{ "$@"; echo "keeper: the browser ended" >&2; } & cat >/dev/null; kill -KILL 0"#;
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
@@ -49,14 +50,20 @@ impl Process {
     /// Starts Chromium, without its sandbox only where it cannot have one.
     pub(crate) async fn start(config: &LaunchConfig) -> Result<Self, BrowserError> {
         if !config.executable.exists() {
-            return Err(BrowserError::ChromiumMissing { path: config.executable.clone() });
+            return Err(BrowserError::ChromiumMissing {
+                path: config.executable.clone(),
+            });
         }
         let root = rustix::process::geteuid().is_root();
         if root {
-            tracing::warn!("running as root: Chromium runs without its sandbox; run workers as an ordinary user");
+            tracing::warn!(
+                "running as root: Chromium runs without its sandbox; run workers as an ordinary user"
+            );
         }
         match Self::start_with(config, !root).await {
-            Err(BrowserError::Launch { stderr, .. }) if !root && stderr.to_lowercase().contains("sandbox") => {
+            Err(BrowserError::Launch { stderr, .. })
+                if !root && stderr.to_lowercase().contains("sandbox") =>
+            {
                 tracing::warn!(%stderr, "Chromium's sandbox is not available here: starting WITHOUT it");
                 Self::start_with(config, false).await
             }
@@ -69,21 +76,33 @@ impl Process {
         let mut child = Command::new("sh")
             .args(["-c", KEEPER, "sh"])
             .arg(&config.executable)
-            .args(flags::arguments(&profile, config.window, sandbox, &config.extra_args))
+            .args(flags::arguments(
+                &profile,
+                config.window,
+                sandbox,
+                &config.extra_args,
+            ))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .map_err(|source| BrowserError::Files { attempted: "starting sh".to_owned(), source })?;
+            .map_err(|source| BrowserError::Files {
+                attempted: "starting sh".to_owned(),
+                source,
+            })?;
         let leader = child.id().unwrap_or(0);
         let said = Arc::new(Mutex::new(Vec::new()));
         if let Some(stderr) = child.stderr.take() {
             tokio::spawn(remember(BufReader::new(stderr), said.clone()));
         }
-        let mut process =
-            Self { child: Mutex::new(Some(child)), leader, profile, socket: String::new() };
+        let mut process = Self {
+            child: Mutex::new(Some(child)),
+            leader,
+            profile,
+            socket: String::new(),
+        };
         match tokio::time::timeout(START_LIMIT, wait_for_socket(&process.profile, &said)).await {
             Ok(Ok(socket)) => {
                 process.socket = socket;
@@ -95,7 +114,10 @@ impl Process {
                     Ok(Err(reason)) => reason,
                     _ => format!("no debugging socket within {} s", START_LIMIT.as_secs()),
                 };
-                Err(BrowserError::Launch { reason, stderr: lines(&said) })
+                Err(BrowserError::Launch {
+                    reason,
+                    stderr: lines(&said),
+                })
             }
         }
     }
@@ -107,7 +129,11 @@ impl Process {
 
     /// Kills the group, reaps the child and deletes the profile folder.
     pub(crate) async fn end(&self) {
-        let child = self.child.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let child = self
+            .child
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
         let Some(mut child) = child else { return };
         owner::kill_group(self.leader);
         if let Err(error) = child.wait().await {
@@ -121,7 +147,11 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let child = self.child.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let child = self
+            .child
+            .get_mut()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
         if let Some(child) = child {
             owner::kill_group(self.leader);
             // tokio reaps a dropped child in the background.
@@ -133,14 +163,20 @@ impl Drop for Process {
 }
 
 fn make_profile(data_dir: &Path) -> Result<PathBuf, BrowserError> {
-    let name = format!("chromium-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+    let name = format!(
+        "chromium-{}-{}",
+        std::process::id(),
+        COUNTER.fetch_add(1, Ordering::Relaxed)
+    );
     let files = |attempted: &str| {
         let attempted = format!("{attempted} under {}", data_dir.display());
         move |source| BrowserError::Files { attempted, source }
     };
     // Chromium writes absolute paths into its profile; the sweep compares command lines with this one.
     std::fs::create_dir_all(data_dir).map_err(files("making the browsers' folder"))?;
-    let data_dir = data_dir.canonicalize().map_err(files("finding the browsers' folder"))?;
+    let data_dir = data_dir
+        .canonicalize()
+        .map_err(files("finding the browsers' folder"))?;
     let profile = data_dir.join(name);
     owner::remove(&profile);
     std::fs::create_dir(&profile).map_err(files("making a profile folder"))?;
@@ -151,18 +187,26 @@ fn make_profile(data_dir: &Path) -> Result<PathBuf, BrowserError> {
 async fn remember(mut stderr: impl AsyncBufReadExt + Unpin, said: Arc<Mutex<Vec<String>>>) {
     let mut line = String::new();
     while let Ok(1..) = stderr.read_line(&mut line).await {
-        let mut kept = said.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut kept = said
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if kept.len() == STDERR_LINES {
             kept.remove(0);
         }
         kept.push(std::mem::take(&mut line).trim_end().to_owned());
     }
     // An end of the pipe before the socket is known means that Chromium is gone.
-    said.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(String::new());
+    said.lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .push(String::new());
 }
 
 fn lines(said: &Mutex<Vec<String>>) -> String {
-    said.lock().unwrap_or_else(std::sync::PoisonError::into_inner).join("\n").trim().to_owned()
+    said.lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .join("\n")
+        .trim()
+        .to_owned()
 }
 
 /// Chromium names its port in a file, and in a line on standard error. It exits quickly when it cannot start at all.

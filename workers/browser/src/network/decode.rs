@@ -49,12 +49,16 @@ impl Splitter {
         let mime = mime.to_ascii_lowercase();
         let form = if mime.contains("event-stream") {
             Form::Events
-        } else if mime == "application/json" || mime.contains("html") || mime.contains("javascript") {
+        } else if mime == "application/json" || mime.contains("html") || mime.contains("javascript")
+        {
             Form::Whole
         } else {
             Form::Unknown
         };
-        Self { form, rest: String::new() }
+        Self {
+            form,
+            rest: String::new(),
+        }
     }
 
     /// Whether pieces of this body are worth something before it ends.
@@ -65,20 +69,31 @@ impl Splitter {
     pub(crate) fn feed(&mut self, piece: &str) -> Vec<Message> {
         self.rest.push_str(piece);
         if self.form == Form::Unknown {
-            let Some(form) = guess(&self.rest) else { return Vec::new() };
+            let Some(form) = guess(&self.rest) else {
+                return Vec::new();
+            };
             self.form = form;
         }
         match self.form {
             Form::Events => self.events(false),
             Form::Values => self.values(),
             Form::Lines => {
-                let Some(end) = self.rest.rfind('\n') else { return Vec::new() };
+                let Some(end) = self.rest.rfind('\n') else {
+                    return Vec::new();
+                };
                 let whole: String = self.rest.drain(..=end).collect();
-                whole.lines().filter(|line| !line.trim().is_empty()).map(|line| message("", line)).collect()
+                whole
+                    .lines()
+                    .filter(|line| !line.trim().is_empty())
+                    .map(|line| message("", line))
+                    .collect()
             }
             Form::Raw => {
                 let text = std::mem::take(&mut self.rest);
-                vec![Message { event: String::new(), body: Body::Text(text) }]
+                vec![Message {
+                    event: String::new(),
+                    body: Body::Text(text),
+                }]
             }
             Form::Whole | Form::Unknown => Vec::new(),
         }
@@ -97,7 +112,10 @@ impl Splitter {
                     return Vec::new();
                 }
                 if self.form == Form::Whole && serde_json::from_str::<Value>(&rest).is_err() {
-                    let mut inner = Self { form: guess(&rest).unwrap_or(Form::Raw), rest: String::new() };
+                    let mut inner = Self {
+                        form: guess(&rest).unwrap_or(Form::Raw),
+                        rest: String::new(),
+                    };
                     if inner.form != Form::Raw {
                         let mut all = inner.feed(&rest);
                         all.extend(inner.finish());
@@ -142,7 +160,10 @@ impl Splitter {
         let mut values = serde_json::Deserializer::from_str(&self.rest).into_iter::<Value>();
         while let Some(Ok(value)) = values.next() {
             used = values.byte_offset();
-            out.push(Message { event: String::new(), body: Body::Json(value) });
+            out.push(Message {
+                event: String::new(),
+                body: Body::Json(value),
+            });
         }
         self.rest.drain(..used);
         out
@@ -154,10 +175,19 @@ fn guess(text: &str) -> Option<Form> {
     let first = start.chars().next()?;
     Some(match first {
         '{' | '[' => Form::Values,
-        _ if ["data:", "event:", "id:", "retry:", ": "].iter().any(|field| start.starts_with(field)) => Form::Events,
+        _ if ["data:", "event:", "id:", "retry:", ": "]
+            .iter()
+            .any(|field| start.starts_with(field)) =>
+        {
+            Form::Events
+        }
         _ if numbered(start).is_some() => Form::Lines,
         // The start of a field name may still be on its way.
-        _ if start.len() < 6 && ["data:", "event:", "id:", "retry:"].iter().any(|field| field.starts_with(start)) => {
+        _ if start.len() < 6
+            && ["data:", "event:", "id:", "retry:"]
+                .iter()
+                .any(|field| field.starts_with(start)) =>
+        {
             return None;
         }
         _ => Form::Raw,
@@ -172,7 +202,10 @@ pub(crate) fn message(event: &str, text: &str) -> Message {
         .or_else(|| numbered(trimmed).and_then(|rest| serde_json::from_str(rest).ok()))
         .filter(|value| !value.is_number() && !value.is_boolean() && !value.is_null());
     let body = json.map_or_else(|| Body::Text(text.to_owned()), Body::Json);
-    Message { event: event.to_owned(), body }
+    Message {
+        event: event.to_owned(),
+        body,
+    }
 }
 
 /// What follows the digits that socket libraries put before JSON (`42["…"]`, `0:"…"`, `42/room,[…]`).
@@ -184,7 +217,10 @@ fn numbered(text: &str) -> Option<&str> {
     }
     let rest = rest.strip_prefix('-').unwrap_or(rest);
     let rest = rest.strip_prefix(':').unwrap_or(rest);
-    let rest = match rest.strip_prefix('/').and_then(|named| named.split_once(',')) {
+    let rest = match rest
+        .strip_prefix('/')
+        .and_then(|named| named.split_once(','))
+    {
         Some((_, rest)) => rest,
         None => rest,
     };
@@ -196,7 +232,11 @@ pub(crate) fn leaves(message: &Message) -> Vec<Leaf> {
     let mut out = Vec::new();
     match &message.body {
         Body::Text(text) => {
-            out.push(Leaf { tag: message.event.clone(), path: String::new(), value: text.clone() });
+            out.push(Leaf {
+                tag: message.event.clone(),
+                path: String::new(),
+                value: text.clone(),
+            });
         }
         Body::Json(value) => {
             let tag = format!("{}{}", message.event, kind_of(value));
@@ -206,18 +246,32 @@ pub(crate) fn leaves(message: &Message) -> Vec<Leaf> {
     out
 }
 
-const KINDS: [&str; 10] = ["type", "event", "msg", "kind", "op", "action", "method", "t", "object", "status"];
+const KINDS: [&str; 10] = [
+    "type", "event", "msg", "kind", "op", "action", "method", "t", "object", "status",
+];
 
 fn kind_of(value: &Value) -> String {
-    let short = |value: &Value| value.as_str().filter(|text| text.len() <= 40).map(|text| format!("/{text}"));
+    let short = |value: &Value| {
+        value
+            .as_str()
+            .filter(|text| text.len() <= 40)
+            .map(|text| format!("/{text}"))
+    };
     match value {
         Value::Array(items) => {
             let name = items.first().and_then(short).unwrap_or_default();
-            let inner = items.get(1).filter(|item| item.is_object()).map(kind_of).unwrap_or_default();
+            let inner = items
+                .get(1)
+                .filter(|item| item.is_object())
+                .map(kind_of)
+                .unwrap_or_default();
             format!("{name}{inner}")
         }
         Value::Object(fields) => {
-            let own = KINDS.iter().find_map(|name| fields.get(*name).and_then(short)).unwrap_or_default();
+            let own = KINDS
+                .iter()
+                .find_map(|name| fields.get(*name).and_then(short))
+                .unwrap_or_default();
             let inner = ["data", "payload", "delta"]
                 .iter()
                 .find_map(|name| fields.get(*name).filter(|v| v.is_object()).map(kind_of))
@@ -242,7 +296,11 @@ fn walk(value: &Value, path: String, tag: &str, depth: usize, out: &mut Vec<Leaf
                 let tag = format!("{tag}{}", kind_of(&inner));
                 walk(&inner, format!("{path}!"), &tag, depth + 1, out);
             }
-            out.push(Leaf { tag: tag.to_owned(), path, value: text.clone() });
+            out.push(Leaf {
+                tag: tag.to_owned(),
+                path,
+                value: text.clone(),
+            });
         }
         Value::Array(items) => {
             for item in items {
@@ -252,7 +310,13 @@ fn walk(value: &Value, path: String, tag: &str, depth: usize, out: &mut Vec<Leaf
         Value::Object(fields) => {
             for (name, item) in fields {
                 // Names that are ids would make every message's path its own.
-                let name = if name.len() > 2 && name.chars().all(|c| c.is_ascii_digit()) || name.len() >= 24 { "*" } else { name };
+                let name = if name.len() > 2 && name.chars().all(|c| c.is_ascii_digit())
+                    || name.len() >= 24
+                {
+                    "*"
+                } else {
+                    name
+                };
                 walk(item, join(&path, name), tag, depth + 1, out);
             }
         }
@@ -261,7 +325,11 @@ fn walk(value: &Value, path: String, tag: &str, depth: usize, out: &mut Vec<Leaf
 }
 
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
 }
 
 /// Text as machines compare it: letters and digits, without what Markdown adds and a page does not show (list
@@ -274,7 +342,10 @@ pub(crate) fn reduce(text: &str) -> String {
             continue;
         }
         let unnumbered = line.trim_start_matches(|c: char| c.is_ascii_digit());
-        let line = if unnumbered.len() < line.len() && unnumbered.starts_with([')', '.']) && unnumbered[1..].starts_with(' ') {
+        let line = if unnumbered.len() < line.len()
+            && unnumbered.starts_with([')', '.'])
+            && unnumbered[1..].starts_with(' ')
+        {
             &unnumbered[2..]
         } else {
             line
@@ -299,7 +370,11 @@ mod tests {
     use super::*;
 
     fn texts(messages: &[Message]) -> Vec<(String, String)> {
-        messages.iter().flat_map(leaves).map(|leaf| (leaf.path, leaf.value)).collect()
+        messages
+            .iter()
+            .flat_map(leaves)
+            .map(|leaf| (leaf.path, leaf.value))
+            .collect()
     }
 
     #[test]
@@ -310,7 +385,10 @@ mod tests {
             let mut all = splitter.feed(&whole[..cut]);
             all.extend(splitter.feed(&whole[cut..]));
             all.extend(splitter.finish());
-            assert_eq!(texts(&all), [("choices.*.delta.content".to_owned(), "Hé".to_owned())]);
+            assert_eq!(
+                texts(&all),
+                [("choices.*.delta.content".to_owned(), "Hé".to_owned())]
+            );
         }
     }
 
@@ -321,16 +399,25 @@ mod tests {
         all.extend(lines.feed(":\"b\"}\n"));
         assert_eq!(texts(&all).len(), 2);
         let mut raw = Splitter::new("text/plain");
-        assert_eq!(texts(&raw.feed("Hello ")), [(String::new(), "Hello ".to_owned())]);
+        assert_eq!(
+            texts(&raw.feed("Hello ")),
+            [(String::new(), "Hello ".to_owned())]
+        );
         let mut whole = Splitter::new("application/json");
         assert!(whole.feed("{\"answer\":").is_empty() && whole.feed("\"yes\"}").is_empty());
-        assert_eq!(texts(&whole.finish()), [("answer".to_owned(), "yes".to_owned())]);
+        assert_eq!(
+            texts(&whole.finish()),
+            [("answer".to_owned(), "yes".to_owned())]
+        );
     }
 
     #[test]
     fn socket_prefixes_are_stripped_and_message_kinds_told_apart() {
         let leaf = &leaves(&message("", "42[\"token\",{\"text\":\"hi\"}]"))[1];
-        assert_eq!((leaf.tag.as_str(), leaf.path.as_str(), leaf.value.as_str()), ("/token", "*.text", "hi"));
+        assert_eq!(
+            (leaf.tag.as_str(), leaf.path.as_str(), leaf.value.as_str()),
+            ("/token", "*.text", "hi")
+        );
         assert_eq!(leaves(&message("", "0:\"hello\""))[0].value, "hello");
         assert_eq!(leaves(&message("", "just words"))[0].value, "just words");
     }

@@ -73,8 +73,12 @@ impl Assembler {
     pub(crate) fn take(&mut self, source: &Source, leaf: Leaf) {
         self.version += 1;
         for tag in [leaf.tag.clone(), "*".to_owned()] {
-            let series = self.series.entry((source.clone(), tag, leaf.path.clone())).or_default();
-            series.extends = (series.count == 0 || series.extends) && leaf.value.starts_with(&series.last);
+            let series = self
+                .series
+                .entry((source.clone(), tag, leaf.path.clone()))
+                .or_default();
+            series.extends =
+                (series.count == 0 || series.extends) && leaf.value.starts_with(&series.last);
             series.count += 1;
             if series.joined.len() + leaf.value.len() <= SERIES_BYTES {
                 series.joined.push_str(&leaf.value);
@@ -103,7 +107,15 @@ impl Assembler {
             if series.count >= PIECES && series.extends {
                 offers.push((Mode::Cumulative, &series.last, 3));
             }
-            offers.push((Mode::Snapshot, if series.extends { &series.last } else { &series.joined }, 1));
+            offers.push((
+                Mode::Snapshot,
+                if series.extends {
+                    &series.last
+                } else {
+                    &series.joined
+                },
+                1,
+            ));
             for (mode, text, rank) in offers {
                 // Reducing is dear: most texts differ by far too much in length.
                 if text.len() < shown.len() || reduce(text) != shown {
@@ -130,7 +142,11 @@ impl Assembler {
         if shown.is_empty() {
             return None;
         }
-        self.snapshots.iter().rev().find(|text| text.len() >= shown.len() && reduce(text) == shown).cloned()
+        self.snapshots
+            .iter()
+            .rev()
+            .find(|text| text.len() >= shown.len() && reduce(text) == shown)
+            .cloned()
     }
 
     /// What a known recipe has assembled so far; the longest where several exchanges fit.
@@ -161,7 +177,11 @@ impl Assembler {
             if tag == "*" {
                 continue;
             }
-            let text = if series.extends && series.count > 1 { &series.last } else { &series.joined };
+            let text = if series.extends && series.count > 1 {
+                &series.last
+            } else {
+                &series.joined
+            };
             if text.len() < shown.len() {
                 continue;
             }
@@ -179,19 +199,33 @@ impl Assembler {
     pub(crate) fn inside(&self, shown: &str) -> Option<(Recipe, String)> {
         let mut best: Option<(usize, Recipe, String)> = None;
         for ((source, tag, leaf), series) in &self.series {
-            for (mode, text) in [(Mode::Delta, &series.joined), (Mode::Cumulative, &series.last)] {
+            for (mode, text) in [
+                (Mode::Delta, &series.joined),
+                (Mode::Cumulative, &series.last),
+            ] {
                 if mode == Mode::Delta && (series.extends && series.count > 1) {
                     continue;
                 }
                 let reduced = reduce(text);
-                let enough = reduced.len() >= 8 && reduced.len() * 10 >= shown.len() * 5 && shown.len() - reduced.len().min(shown.len()) <= 120;
-                if enough && shown.contains(&reduced) && best.as_ref().is_none_or(|(length, ..)| reduced.len() > *length) {
+                let enough = reduced.len() >= 8
+                    && reduced.len() * 10 >= shown.len() * 5
+                    && shown.len() - reduced.len().min(shown.len()) <= 120;
+                if enough
+                    && shown.contains(&reduced)
+                    && best
+                        .as_ref()
+                        .is_none_or(|(length, ..)| reduced.len() > *length)
+                {
                     let recipe = Recipe {
                         method: method_of(source.method),
                         address: source.address.clone(),
                         tag: tag.clone(),
                         leaf: leaf.clone(),
-                        mode: if series.count >= PIECES { mode } else { Mode::Snapshot },
+                        mode: if series.count >= PIECES {
+                            mode
+                        } else {
+                            Mode::Snapshot
+                        },
                     };
                     best = Some((reduced.len(), recipe, text.clone()));
                 }
@@ -203,7 +237,10 @@ impl Assembler {
 
 fn method_of(name: &str) -> StreamMethod {
     use StreamMethod::{Dom, FetchStream, Polling, Response, Sse, Websocket};
-    [Sse, FetchStream, Websocket, Polling, Response].into_iter().find(|method| method.as_str() == name).unwrap_or(Dom)
+    [Sse, FetchStream, Websocket, Polling, Response]
+        .into_iter()
+        .find(|method| method.as_str() == name)
+        .unwrap_or(Dom)
 }
 
 #[cfg(test)]
@@ -212,8 +249,19 @@ mod tests {
     use super::*;
 
     fn take(assembler: &mut Assembler, exchange: u64, tag: &str, path: &str, value: &str) {
-        let source = Source { method: "sse", address: "/chat".to_owned(), exchange };
-        assembler.take(&source, Leaf { tag: tag.to_owned(), path: path.to_owned(), value: value.to_owned() });
+        let source = Source {
+            method: "sse",
+            address: "/chat".to_owned(),
+            exchange,
+        };
+        assembler.take(
+            &source,
+            Leaf {
+                tag: tag.to_owned(),
+                path: path.to_owned(),
+                value: value.to_owned(),
+            },
+        );
     }
 
     #[test]
@@ -224,9 +272,15 @@ mod tests {
         }
         take(&mut assembler, 1, "/done", "text", "Hello **world**");
         let (recipe, text) = assembler.matching("Helloworld").unwrap();
-        assert_eq!((recipe.mode, recipe.tag.as_str(), text.as_str()), (Mode::Delta, "/token", "Hello **world**"));
+        assert_eq!(
+            (recipe.mode, recipe.tag.as_str(), text.as_str()),
+            (Mode::Delta, "/token", "Hello **world**")
+        );
         assert_eq!(assembler.assembled(&recipe), Some("Hello **world**"));
-        assert_eq!(assembler.exact("Helloworld").as_deref(), Some("Hello **world**"));
+        assert_eq!(
+            assembler.exact("Helloworld").as_deref(),
+            Some("Hello **world**")
+        );
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
-use chromiumoxide::cdp::browser_protocol::network::{GetResponseBodyParams, RequestId, StreamResourceContentParams};
+use chromiumoxide::cdp::browser_protocol::network::{
+    GetResponseBodyParams, RequestId, StreamResourceContentParams,
+};
 use serde_json::Value;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
@@ -128,7 +130,13 @@ impl Ear {
     }
 
     fn hear(&mut self, event: &Event, late: &mpsc::UnboundedSender<Late>) {
-        let text = |pointer: &str| event.params.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let text = |pointer: &str| {
+            event
+                .params
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
         let id = text("/requestId").to_owned();
         match event.method.as_ref() {
             "Network.requestWillBeSent" => {
@@ -153,7 +161,10 @@ impl Ear {
             }
             "Network.responseReceived" => {
                 let mime = text("/response/mimeType").to_owned();
-                let status = event.params.pointer("/response/status").and_then(Value::as_u64);
+                let status = event
+                    .params
+                    .pointer("/response/status")
+                    .and_then(Value::as_u64);
                 self.respond(id, &mime, status.and_then(|s| u16::try_from(s).ok()), late);
             }
             "Network.dataReceived" => {
@@ -176,10 +187,17 @@ impl Ear {
             }
             "Network.eventSourceMessageReceived" => {
                 let number = self.requests.get(&id).map_or(0, |request| request.number);
-                let address = self.requests.get(&id).map_or_else(String::new, |request| request.address.clone());
+                let address = self
+                    .requests
+                    .get(&id)
+                    .map_or_else(String::new, |request| request.address.clone());
                 let name = text("/eventName");
                 let name = if name == "message" { "" } else { name };
-                let source = Source { method: StreamMethod::Sse.as_str(), address, exchange: number };
+                let source = Source {
+                    method: StreamMethod::Sse.as_str(),
+                    address,
+                    exchange: number,
+                };
                 self.take(&source, [message(name, text("/data"))]);
             }
             "Network.webSocketCreated" => {
@@ -194,20 +212,36 @@ impl Ear {
                     None => {
                         let number = self.number();
                         self.open(number, StreamMethod::Websocket, "", false, None);
-                        self.sockets.entry(id).or_insert((number, String::new())).clone()
+                        self.sockets
+                            .entry(id)
+                            .or_insert((number, String::new()))
+                            .clone()
                     }
                 };
                 let payload = text("/response/payloadData");
-                let binary = event.params.pointer("/response/opcode").and_then(Value::as_f64) == Some(2.0);
-                let source = Source { method: StreamMethod::Websocket.as_str(), address, exchange: number };
+                let binary = event
+                    .params
+                    .pointer("/response/opcode")
+                    .and_then(Value::as_f64)
+                    == Some(2.0);
+                let source = Source {
+                    method: StreamMethod::Websocket.as_str(),
+                    address,
+                    exchange: number,
+                };
                 if binary {
-                    let bytes = base64::engine::general_purpose::STANDARD.decode(payload).unwrap_or_default();
+                    let bytes = base64::engine::general_purpose::STANDARD
+                        .decode(payload)
+                        .unwrap_or_default();
                     if let Ok(text) = String::from_utf8(bytes) {
                         self.take(&source, [message("", &text)]);
                     }
                 } else {
                     // Several packets in one frame, as engine.io sends them.
-                    let packets: Vec<_> = payload.split('\u{1e}').map(|packet| message("", packet)).collect();
+                    let packets: Vec<_> = payload
+                        .split('\u{1e}')
+                        .map(|packet| message("", packet))
+                        .collect();
                     self.take(&source, packets);
                 }
             }
@@ -225,14 +259,37 @@ impl Ear {
         self.next
     }
 
-    fn open(&self, number: u64, method: StreamMethod, address: &str, ends: bool, status: Option<u16>) {
+    fn open(
+        &self,
+        number: u64,
+        method: StreamMethod,
+        address: &str,
+        ends: bool,
+        status: Option<u16>,
+    ) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let address = address.to_owned();
-        heard.exchanges.push(Exchange { number, method, address, open: true, ends, status, ended: None });
+        heard.exchanges.push(Exchange {
+            number,
+            method,
+            address,
+            open: true,
+            ends,
+            status,
+            ended: None,
+        });
     }
 
-    fn respond(&mut self, id: String, mime: &str, status: Option<u16>, late: &mpsc::UnboundedSender<Late>) {
-        let Some(request) = self.requests.get_mut(&id) else { return };
+    fn respond(
+        &mut self,
+        id: String,
+        mime: &str,
+        status: Option<u16>,
+        late: &mpsc::UnboundedSender<Late>,
+    ) {
+        let Some(request) = self.requests.get_mut(&id) else {
+            return;
+        };
         let splitter = Splitter::new(mime);
         request.method = if mime.contains("event-stream") {
             StreamMethod::Sse
@@ -244,7 +301,10 @@ impl Ear {
         request.splitter = Some(splitter);
         if request.method == StreamMethod::Response {
             // Polling makes many requests of one kind: they are taken together.
-            request.group = *self.groups.entry(request.address.clone()).or_insert(request.number);
+            request.group = *self
+                .groups
+                .entry(request.address.clone())
+                .or_insert(request.number);
         }
         let (number, method, address) = (request.number, request.method, request.address.clone());
         let failed = status.filter(|status| *status >= 400);
@@ -261,7 +321,9 @@ impl Ear {
             let answer = link.call(Some(&session), stream, PAGE_LIMIT).await;
             let bytes = answer.map_err(drop).and_then(|answer| {
                 let data: String = answer.buffered_data.into();
-                base64::engine::general_purpose::STANDARD.decode(data).map_err(drop)
+                base64::engine::general_purpose::STANDARD
+                    .decode(data)
+                    .map_err(drop)
             });
             // The tap may have ended meanwhile.
             let _ = late.send(Late::Buffered(id, bytes));
@@ -271,7 +333,9 @@ impl Ear {
     fn hear_late(&mut self, answer: Late, late: &mpsc::UnboundedSender<Late>) {
         match answer {
             Late::Buffered(id, buffered) => {
-                let Some(request) = self.requests.get_mut(&id) else { return };
+                let Some(request) = self.requests.get_mut(&id) else {
+                    return;
+                };
                 let waiting = request.waiting.take().unwrap_or_default();
                 match buffered {
                     Ok(bytes) => {
@@ -295,21 +359,34 @@ impl Ear {
 
     /// Acts on the end of a body, once both the end and the streaming request's answer are in.
     fn end(&mut self, id: &str, late: &mpsc::UnboundedSender<Late>) {
-        let Some(request) = self.requests.get(id) else { return };
+        let Some(request) = self.requests.get(id) else {
+            return;
+        };
         if !request.finished || request.waiting.is_some() {
             return;
         }
         if request.fetch {
-            let (link, session, late, id) = (self.link.clone(), self.session.clone(), late.clone(), id.to_owned());
+            let (link, session, late, id) = (
+                self.link.clone(),
+                self.session.clone(),
+                late.clone(),
+                id.to_owned(),
+            );
             tokio::spawn(async move {
                 let get = GetResponseBodyParams::new(RequestId::new(id.clone()));
-                let body = link.call(Some(&session), get, PAGE_LIMIT).await.ok().and_then(|answer| {
-                    if answer.base64_encoded {
-                        base64::engine::general_purpose::STANDARD.decode(answer.body).ok()
-                    } else {
-                        Some(answer.body.into_bytes())
-                    }
-                });
+                let body = link
+                    .call(Some(&session), get, PAGE_LIMIT)
+                    .await
+                    .ok()
+                    .and_then(|answer| {
+                        if answer.base64_encoded {
+                            base64::engine::general_purpose::STANDARD
+                                .decode(answer.body)
+                                .ok()
+                        } else {
+                            Some(answer.body.into_bytes())
+                        }
+                    });
                 let _ = late.send(Late::Body(id, body));
             });
         } else {
@@ -318,8 +395,14 @@ impl Ear {
     }
 
     fn close(&mut self, id: &str) {
-        let Some(mut request) = self.requests.remove(id) else { return };
-        let messages = request.splitter.as_mut().map(Splitter::finish).unwrap_or_default();
+        let Some(mut request) = self.requests.remove(id) else {
+            return;
+        };
+        let messages = request
+            .splitter
+            .as_mut()
+            .map(Splitter::finish)
+            .unwrap_or_default();
         let source = source_of(&request);
         self.take(&source, messages);
         close(&self.heard, request.number);
@@ -327,7 +410,9 @@ impl Ear {
     }
 
     fn body(&mut self, id: &str, bytes: &[u8]) {
-        let Some(request) = self.requests.get_mut(id) else { return };
+        let Some(request) = self.requests.get_mut(id) else {
+            return;
+        };
         request.bytes.extend_from_slice(bytes);
         // A letter may be cut between two pieces.
         let good = match std::str::from_utf8(&request.bytes) {
@@ -340,7 +425,11 @@ impl Ear {
         };
         let text = String::from_utf8_lossy(&request.bytes[..good]).into_owned();
         request.bytes.drain(..good);
-        let messages = request.splitter.as_mut().map(|splitter| splitter.feed(&text)).unwrap_or_default();
+        let messages = request
+            .splitter
+            .as_mut()
+            .map(|splitter| splitter.feed(&text))
+            .unwrap_or_default();
         let source = source_of(request);
         self.take(&source, messages);
     }
@@ -364,31 +453,47 @@ impl Ear {
 
 fn close(heard: &Mutex<Heard>, number: u64) {
     let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(exchange) = heard.exchanges.iter_mut().find(|exchange| exchange.number == number) {
+    if let Some(exchange) = heard
+        .exchanges
+        .iter_mut()
+        .find(|exchange| exchange.number == number)
+    {
         exchange.open = false;
         exchange.ended = Some(Instant::now());
     }
 }
 
 fn source_of(request: &Request) -> Source {
-    Source { method: request.method.as_str(), address: request.address.clone(), exchange: request.group }
+    Source {
+        method: request.method.as_str(),
+        address: request.address.clone(),
+        exchange: request.group,
+    }
 }
 
 /// An address's path with its ids as `*`.
 fn address(url: &str) -> String {
-    let path = url::Url::parse(url).map(|url| url.path().to_owned()).unwrap_or_default();
+    let path = url::Url::parse(url)
+        .map(|url| url.path().to_owned())
+        .unwrap_or_default();
     let is_id = |part: &str| {
         let digits = part.chars().filter(char::is_ascii_digit).count();
         digits >= 3 || part.len() >= 20 || digits > 0 && digits == part.len()
     };
-    path.split('/').map(|part| if is_id(part) { "*" } else { part }).collect::<Vec<_>>().join("/")
+    path.split('/')
+        .map(|part| if is_id(part) { "*" } else { part })
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
     fn ids_in_addresses_do_not_count() {
-        assert_eq!(super::address("https://x/api/chat/8f3a-22b1-9c/messages?x=1"), "/api/chat/*/messages");
+        assert_eq!(
+            super::address("https://x/api/chat/8f3a-22b1-9c/messages?x=1"),
+            "/api/chat/*/messages"
+        );
         assert_eq!(super::address("wss://x/v1/socket"), "/v1/socket");
     }
 }
