@@ -30,6 +30,7 @@ check: ## formatting, lints, documentation, licences and dependency rules, store
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
+	@! grep -rnwE 'sqlx|aws_sdk_s3' src workers jobs --include='*.rs' || { echo 'error: only store/ speaks to the database and the objects'; exit 1; }
 	cargo deny --log-level error check bans licenses sources
 	scripts/sqlx-prepare.sh --check
 

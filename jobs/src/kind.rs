@@ -80,6 +80,10 @@ impl JobKind {
     /// # Errors
     /// The path of the first field that is wrong, and why.
     pub fn parse(self, payload: Value) -> Result<Payload, InvalidPayload> {
+        // Lists would be taken for fields in order.
+        if !payload.is_object() {
+            return Err(InvalidPayload::new("", "must be an object"));
+        }
         Ok(match self {
             JobKind::Login => Payload::Login(read(payload)?),
             JobKind::Discovery => Payload::Discovery(read(payload)?),

@@ -25,7 +25,7 @@ fn sources(folder: &str) -> Vec<PathBuf> {
 }
 
 fn product() -> Vec<PathBuf> {
-    ["jobs", "store", "workers", "src"].iter().flat_map(|folder| sources(folder)).filter(|path| !path.components().any(|part| part.as_os_str() == "tests")).collect()
+    ["jobs", "store", "workers", "src"].iter().flat_map(|folder| sources(folder)).filter(|path| !path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "examples")).collect()
 }
 
 fn short(path: &Path) -> String {

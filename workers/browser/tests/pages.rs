@@ -1,7 +1,6 @@
 //! Whole conversations with real Chromium on fixture pages of many shapes: sign in, discover, ask, read.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     reason = "a failed step is a failed test"
 )]

@@ -109,7 +109,7 @@ async fn was_asked(
     let left_at = effect.detail.get("url").and_then(Value::as_str).unwrap_or(start);
     let looked = async {
         page.goto(left_at).await?;
-        if conversation.shows(question).await? {
+        if conversation.shows(question).await? && conversation.resume(question).await? {
             return Ok::<bool, BrowserError>(true);
         }
         page.goto(start).await?;

@@ -29,7 +29,7 @@ impl Emitter {
     }
 
     /// The next chunk of a source text, which only ever grows.
-    pub(crate) fn from_source(&mut self, text: &str) -> Option<String> {
+    pub(crate) fn source_chunk(&mut self, text: &str) -> Option<String> {
         let rest = text
             .strip_prefix(self.given.as_str())
             .filter(|rest| !rest.is_empty())?
@@ -39,7 +39,7 @@ impl Emitter {
     }
 
     /// The next chunk of what the page shows: what two looks agree on, up to a safe place.
-    pub(crate) fn from_page(&mut self, text: &str, blocks: &[Block]) -> Option<String> {
+    pub(crate) fn page_chunk(&mut self, text: &str, blocks: &[Block]) -> Option<String> {
         let agreed = common(&self.seen, text);
         text.clone_into(&mut self.seen);
         let safe = safe_end(text, blocks).min(agreed);
@@ -164,7 +164,7 @@ mod tests {
         let mut emitter = Emitter::default();
         let mut chunks = String::new();
         for look in looks {
-            if let Some(chunk) = emitter.from_page(look, &paragraph(look)) {
+            if let Some(chunk) = emitter.page_chunk(look, &paragraph(look)) {
                 chunks.push_str(&chunk);
             }
         }
@@ -194,18 +194,18 @@ mod tests {
     fn text_is_given_out_before_the_end() {
         let mut emitter = Emitter::default();
         assert_eq!(
-            emitter.from_page("one two thr", &paragraph("one two thr")),
+            emitter.page_chunk("one two thr", &paragraph("one two thr")),
             None
         );
         assert_eq!(
             emitter
-                .from_page("one two three f", &paragraph("one two three f"))
+                .page_chunk("one two three f", &paragraph("one two three f"))
                 .as_deref(),
             Some("one two thr")
         );
         assert_eq!(
             emitter
-                .from_page("one two three f", &paragraph("one two three f"))
+                .page_chunk("one two three f", &paragraph("one two three f"))
                 .as_deref(),
             Some("ee")
         );
@@ -228,9 +228,9 @@ mod tests {
     fn an_unchanged_code_block_keeps_its_fence_open() {
         let text = "```\nx = 1\n```";
         let mut emitter = Emitter::default();
-        emitter.from_page(text, &paragraph(text));
+        emitter.page_chunk(text, &paragraph(text));
         assert_eq!(
-            emitter.from_page(text, &paragraph(text)).as_deref(),
+            emitter.page_chunk(text, &paragraph(text)).as_deref(),
             Some("```\n")
         );
     }

@@ -297,7 +297,7 @@ impl Conversation<'_> {
             let heard = tap.heard();
             let text = heard.assembler.assembled(&recipe).unwrap_or_default();
             if compatible(text, &state.text) && text.starts_with(state.emitter.given()) {
-                return state.emitter.from_source(text);
+                return state.emitter.source_chunk(text);
             }
             drop(heard);
             self.notes.step(
@@ -311,7 +311,7 @@ impl Conversation<'_> {
             return None;
         }
         let blocks = content(&state.blocks, &self.map.furniture);
-        state.emitter.from_page(&state.text, &blocks)
+        state.emitter.page_chunk(&state.text, &blocks)
     }
 
     /// Errors that the page shows instead of an answer.

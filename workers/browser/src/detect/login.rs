@@ -385,7 +385,6 @@ fn opener(facts: &PageFacts) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::panic, reason = "a failed step is a failed test")]
     use super::*;
 
     fn field(kind: &str, name: &str, form: Option<u32>, y: f64) -> Field {

@@ -131,7 +131,6 @@ fn processes_of(profile: &Path) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
     use super::*;
 
     #[test]

@@ -2,5 +2,5 @@
 //! the page shows. Sends nothing and changes nothing.
 
 pub(crate) mod decode;
-pub mod recipe;
+pub(crate) mod recipe;
 pub(crate) mod tap;

@@ -245,7 +245,6 @@ fn method_of(name: &str) -> StreamMethod {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
     use super::*;
 
     fn take(assembler: &mut Assembler, exchange: u64, tag: &str, path: &str, value: &str) {
