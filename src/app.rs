@@ -68,6 +68,10 @@ impl App {
     /// # Errors
     /// When Postgres does not answer.
     pub async fn first_tenant(&self) -> Result<TenantId, StoreError> {
-        self.inner.first_tenant.get_or_try_init(|| self.inner.store.first_tenant()).await.copied()
+        self.inner
+            .first_tenant
+            .get_or_try_init(|| self.inner.store.first_tenant())
+            .await
+            .copied()
     }
 }

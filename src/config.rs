@@ -31,7 +31,10 @@ impl fmt::Display for Problems {
         for problem in &self.0 {
             writeln!(f, "  {}: {}", problem.variable, problem.advice)?;
         }
-        write!(f, "See .env.example. To try it on one machine without any of this: computetower up")
+        write!(
+            f,
+            "See .env.example. To try it on one machine without any of this: computetower up"
+        )
     }
 }
 
@@ -55,7 +58,10 @@ pub struct Environment<'a> {
 impl<'a> Environment<'a> {
     /// An environment that is looked up by a function; empty values count as not set.
     pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { lookup, problems: Vec::new() }
+        Self {
+            lookup,
+            problems: Vec::new(),
+        }
     }
 
     fn get(&self, name: &str) -> Option<String> {
@@ -73,7 +79,12 @@ impl<'a> Environment<'a> {
         self.get(name).unwrap_or_else(|| default.to_owned())
     }
 
-    fn number<T: std::str::FromStr + Copy>(&mut self, variable: &'static str, default: T, advice: &str) -> T {
+    fn number<T: std::str::FromStr + Copy>(
+        &mut self,
+        variable: &'static str,
+        default: T,
+        advice: &str,
+    ) -> T {
         match self.get(variable).map(|text| text.trim().parse()) {
             None => default,
             Some(Ok(value)) => value,
@@ -85,7 +96,10 @@ impl<'a> Environment<'a> {
     }
 
     fn problem(&mut self, variable: &'static str, advice: impl Into<String>) {
-        self.problems.push(Problem { variable, advice: advice.into() });
+        self.problems.push(Problem {
+            variable,
+            advice: advice.into(),
+        });
     }
 
     fn done<T>(self, value: Option<T>) -> Result<T, Problems> {
@@ -122,7 +136,11 @@ pub struct Config {
 /// How logs look: needed before anything else.
 #[must_use]
 pub fn log_settings(environment: &Environment<'_>) -> (LogFormat, Option<String>) {
-    let format = if environment.get("COMPUTETOWER_LOG").as_deref() == Some("json") { LogFormat::Json } else { LogFormat::Text };
+    let format = if environment.get("COMPUTETOWER_LOG").as_deref() == Some("json") {
+        LogFormat::Json
+    } else {
+        LogFormat::Text
+    };
     (format, environment.get("RUST_LOG"))
 }
 
@@ -155,10 +173,14 @@ pub struct UpConfig {
 }
 
 const BIND_ADVICE: &str = "must be an address and a port, for example 127.0.0.1:7080";
-const DEFAULT_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7080);
+const DEFAULT_BIND: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7080);
 
 fn bind(environment: &mut Environment<'_>) -> SocketAddr {
-    match environment.get("COMPUTETOWER_BIND").map(|text| text.trim().parse()) {
+    match environment
+        .get("COMPUTETOWER_BIND")
+        .map(|text| text.trim().parse())
+    {
         None => DEFAULT_BIND,
         Some(Ok(address)) => address,
         Some(Err(_)) => {
@@ -169,12 +191,18 @@ fn bind(environment: &mut Environment<'_>) -> SocketAddr {
 }
 
 fn private_urls(environment: &mut Environment<'_>) -> PrivateUrls {
-    match environment.or("COMPUTETOWER_ALLOW_PRIVATE_URLS", "none").as_str() {
+    match environment
+        .or("COMPUTETOWER_ALLOW_PRIVATE_URLS", "none")
+        .as_str()
+    {
         "none" => PrivateUrls::Refused,
         "loopback" => PrivateUrls::Loopback,
         "all" => PrivateUrls::All,
         _ => {
-            environment.problem("COMPUTETOWER_ALLOW_PRIVATE_URLS", "must be none, loopback or all");
+            environment.problem(
+                "COMPUTETOWER_ALLOW_PRIVATE_URLS",
+                "must be none, loopback or all",
+            );
             PrivateUrls::Refused
         }
     }
@@ -185,18 +213,31 @@ fn objects(environment: &mut Environment<'_>) -> ObjectSettings {
         endpoint: environment.get("S3_ENDPOINT"),
         bucket: environment.required("S3_BUCKET", "name the bucket for screenshots and profiles"),
         region: environment.or("S3_REGION", "us-east-1"),
-        access_key_id: environment.required("S3_ACCESS_KEY_ID", "give the access key of the bucket"),
-        secret_access_key: environment.required("S3_SECRET_ACCESS_KEY", "give the secret of the access key"),
+        access_key_id: environment
+            .required("S3_ACCESS_KEY_ID", "give the access key of the bucket"),
+        secret_access_key: environment
+            .required("S3_SECRET_ACCESS_KEY", "give the secret of the access key"),
     }
 }
 
-fn check_url(environment: &mut Environment<'_>, variable: &'static str, value: &str, schemes: &[&str]) {
+fn check_url(
+    environment: &mut Environment<'_>,
+    variable: &'static str,
+    value: &str,
+    schemes: &[&str],
+) {
     if value.is_empty() {
         return;
     }
     let fits = url::Url::parse(value).is_ok_and(|url| schemes.contains(&url.scheme()));
     if !fits {
-        environment.problem(variable, format!("must be a URL that begins with {}://", schemes.join(":// or ")));
+        environment.problem(
+            variable,
+            format!(
+                "must be a URL that begins with {}://",
+                schemes.join(":// or ")
+            ),
+        );
     }
 }
 
@@ -206,15 +247,31 @@ fn check_url(environment: &mut Environment<'_>, variable: &'static str, value: &
 /// All problems at once.
 pub fn read(mut environment: Environment<'_>) -> Result<Config, Problems> {
     let env = &mut environment;
-    let database_url = env.required("DATABASE_URL", "postgres://user:password@host:5432/database");
-    check_url(env, "DATABASE_URL", &database_url, &["postgres", "postgresql"]);
+    let database_url = env.required(
+        "DATABASE_URL",
+        "postgres://user:password@host:5432/database",
+    );
+    check_url(
+        env,
+        "DATABASE_URL",
+        &database_url,
+        &["postgres", "postgresql"],
+    );
     let redis_url = env.required("REDIS_URL", "redis://:password@host:6379");
-    check_url(env, "REDIS_URL", &redis_url, &["redis", "rediss", "unix", "redis+unix"]);
+    check_url(
+        env,
+        "REDIS_URL",
+        &redis_url,
+        &["redis", "rediss", "unix", "redis+unix"],
+    );
     let objects = objects(env);
     if let Some(endpoint) = &objects.endpoint {
         check_url(env, "S3_ENDPOINT", endpoint, &["http", "https"]);
     }
-    let master = env.required("COMPUTETOWER_MASTER_KEY", "base64 of 32 random bytes, for example from: head -c 32 /dev/urandom | base64");
+    let master = env.required(
+        "COMPUTETOWER_MASTER_KEY",
+        "base64 of 32 random bytes, for example from: head -c 32 /dev/urandom | base64",
+    );
     let master_key = match MasterKey::from_base64(&master) {
         Ok(key) => Some(key),
         Err(error) => {
@@ -226,20 +283,48 @@ pub fn read(mut environment: Environment<'_>) -> Result<Config, Problems> {
     };
     let bind = bind(env);
     let private_urls = private_urls(env);
-    let pool_size = env.number("COMPUTETOWER_POOL", 16_u32, "connections of each of the two pools to Postgres").clamp(1, 500);
-    let grace = Duration::from_secs(env.number("COMPUTETOWER_GRACE_SECONDS", 4_u64, "seconds for running jobs after the order to end"));
-    let data_dir = env.get("COMPUTETOWER_DATA_DIR").map_or_else(|| std::env::temp_dir().join("computetower"), PathBuf::from);
+    let pool_size = env
+        .number(
+            "COMPUTETOWER_POOL",
+            16_u32,
+            "connections of each of the two pools to Postgres",
+        )
+        .clamp(1, 500);
+    let grace = Duration::from_secs(env.number(
+        "COMPUTETOWER_GRACE_SECONDS",
+        4_u64,
+        "seconds for running jobs after the order to end",
+    ));
+    let data_dir = env
+        .get("COMPUTETOWER_DATA_DIR")
+        .map_or_else(|| std::env::temp_dir().join("computetower"), PathBuf::from);
     let browser = BrowserSettings {
-        executable: env.get("CHROMIUM").map_or_else(|| find_chromium(&env.or("PATH", "/usr/bin:/usr/local/bin")), PathBuf::from),
+        executable: env.get("CHROMIUM").map_or_else(
+            || find_chromium(&env.or("PATH", "/usr/bin:/usr/local/bin")),
+            PathBuf::from,
+        ),
         data_dir: data_dir.join("browsers"),
-        extra_args: env.or("COMPUTETOWER_CHROMIUM_ARGS", "").split_whitespace().map(str::to_owned).collect(),
+        extra_args: env
+            .or("COMPUTETOWER_CHROMIUM_ARGS", "")
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect(),
     };
     let admin_key = env.get("COMPUTETOWER_ADMIN_KEY").map(Secret::new);
-    let until_stdin_closes = env.get("COMPUTETOWER_UNTIL_STDIN_CLOSES").is_some_and(|value| value == "1");
+    let until_stdin_closes = env
+        .get("COMPUTETOWER_UNTIL_STDIN_CLOSES")
+        .is_some_and(|value| value == "1");
     let host = env.or("HOSTNAME", "localhost");
     let redis_prefix = env.or("COMPUTETOWER_REDIS_PREFIX", "computetower");
     let config = master_key.map(|master_key| Config {
-        store: StoreConfig { database_url, redis_url, redis_prefix, objects, master_key, pool_size },
+        store: StoreConfig {
+            database_url,
+            redis_url,
+            redis_prefix,
+            objects,
+            master_key,
+            pool_size,
+        },
         bind,
         admin_key,
         data_dir,
@@ -261,18 +346,38 @@ pub fn read_up(mut environment: Environment<'_>) -> Result<UpConfig, Problems> {
     let bind = bind(env);
     private_urls(env);
     let database_url = env.get("DATABASE_URL");
-    check_url(env, "DATABASE_URL", database_url.as_deref().unwrap_or_default(), &["postgres", "postgresql"]);
+    check_url(
+        env,
+        "DATABASE_URL",
+        database_url.as_deref().unwrap_or_default(),
+        &["postgres", "postgresql"],
+    );
     let redis_url = env.get("REDIS_URL");
-    check_url(env, "REDIS_URL", redis_url.as_deref().unwrap_or_default(), &["redis", "rediss", "unix", "redis+unix"]);
-    let named = ["S3_ENDPOINT", "S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"];
-    let objects = if named.iter().any(|name| env.get(name).is_some()) { Some(objects(env)) } else { None };
+    check_url(
+        env,
+        "REDIS_URL",
+        redis_url.as_deref().unwrap_or_default(),
+        &["redis", "rediss", "unix", "redis+unix"],
+    );
+    let named = [
+        "S3_ENDPOINT",
+        "S3_BUCKET",
+        "S3_ACCESS_KEY_ID",
+        "S3_SECRET_ACCESS_KEY",
+    ];
+    let objects = if named.iter().any(|name| env.get(name).is_some()) {
+        Some(objects(env))
+    } else {
+        None
+    };
     let master_key = env.get("COMPUTETOWER_MASTER_KEY");
     if let Some(Err(error)) = master_key.as_deref().map(MasterKey::from_base64) {
         env.problem("COMPUTETOWER_MASTER_KEY", error.to_string());
     }
     let config = UpConfig {
         data_dir: env.get("COMPUTETOWER_DATA_DIR").map(PathBuf::from),
-        is_root: std::fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0),
+        is_root: std::fs::metadata("/proc/self")
+            .is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0),
         xdg_data_home: env.get("XDG_DATA_HOME").map(PathBuf::from),
         home: env.get("HOME").map(PathBuf::from),
         bind,
@@ -289,7 +394,12 @@ pub fn read_up(mut environment: Environment<'_>) -> Result<UpConfig, Problems> {
 
 /// The first Chromium on the search path, or the place where Debian puts it.
 fn find_chromium(search_path: &str) -> PathBuf {
-    const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+    const NAMES: [&str; 4] = [
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+        "google-chrome-stable",
+    ];
     std::env::split_paths(search_path)
         .flat_map(|folder| NAMES.map(|name| folder.join(name)))
         .find(|candidate| candidate.is_file())
@@ -318,8 +428,19 @@ mod tests {
             Ok(_) => Vec::new(),
         };
         let named: Vec<&str> = problems.iter().map(|problem| problem.variable).collect();
-        for variable in ["DATABASE_URL", "REDIS_URL", "S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "COMPUTETOWER_MASTER_KEY", "COMPUTETOWER_BIND"] {
-            assert!(named.contains(&variable), "{variable} is not among {named:?}");
+        for variable in [
+            "DATABASE_URL",
+            "REDIS_URL",
+            "S3_BUCKET",
+            "S3_ACCESS_KEY_ID",
+            "S3_SECRET_ACCESS_KEY",
+            "COMPUTETOWER_MASTER_KEY",
+            "COMPUTETOWER_BIND",
+        ] {
+            assert!(
+                named.contains(&variable),
+                "{variable} is not among {named:?}"
+            );
         }
     }
 

@@ -22,7 +22,10 @@ pub fn start(format: LogFormat, filter: Option<&str>) {
         _ => QUIET.to_owned(),
     };
     let filter = EnvFilter::builder().parse_lossy(filter);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false);
     // A second start in one process (tests) keeps the first.
     let _ = match format {
         LogFormat::Text => builder.with_ansi(false).try_init(),

@@ -53,7 +53,13 @@ pub enum Verdict {
 ///
 /// Never schedules past the deadline, never more counted attempts than the policy and the code allow.
 #[must_use]
-pub fn decide(policy: &RetryPolicy, history: &History, failure: &Failure, now: DateTime<Utc>, seed: u64) -> Verdict {
+pub fn decide(
+    policy: &RetryPolicy,
+    history: &History,
+    failure: &Failure,
+    now: DateTime<Utc>,
+    seed: u64,
+) -> Verdict {
     let verdict = match failure.code.class() {
         FailureClass::Cancelled => Verdict::Cancel,
         FailureClass::Permanent => Verdict::Fail,
@@ -62,9 +68,13 @@ pub fn decide(policy: &RetryPolicy, history: &History, failure: &Failure, now: D
         FailureClass::Throttled => Verdict::Snooze {
             until: now + wait(policy, history.snoozes, failure.retry_after, seed),
         },
-        FailureClass::Interrupted if history.interruptions > FORGIVEN_INTERRUPTIONS => Verdict::Fail,
+        FailureClass::Interrupted if history.interruptions > FORGIVEN_INTERRUPTIONS => {
+            Verdict::Fail
+        }
         FailureClass::Interrupted => Verdict::Requeue,
-        FailureClass::Transient { limit } if history.attempts >= policy.attempts.min(limit) => Verdict::Fail,
+        FailureClass::Transient { limit } if history.attempts >= policy.attempts.min(limit) => {
+            Verdict::Fail
+        }
         FailureClass::Transient { .. } => Verdict::Retry {
             at: now + wait(policy, history.attempts, failure.retry_after, seed),
         },
@@ -166,10 +176,37 @@ mod tests {
 
     #[test]
     fn a_job_that_kills_its_workers_ends() {
-        let policy = RetryPolicy { attempts: 5, base_ms: 10, cap_ms: 20 };
+        let policy = RetryPolicy {
+            attempts: 5,
+            base_ms: 10,
+            cap_ms: 20,
+        };
         let lost = Failure::new(FailureCode::WorkerLost, "x");
-        let history = |interruptions| History { attempts: 1, interruptions, snoozes: 0, deadline: None };
-        assert_eq!(decide(&policy, &history(FORGIVEN_INTERRUPTIONS), &lost, Utc::now(), 1), Verdict::Requeue);
-        assert_eq!(decide(&policy, &history(FORGIVEN_INTERRUPTIONS + 1), &lost, Utc::now(), 1), Verdict::Fail);
+        let history = |interruptions| History {
+            attempts: 1,
+            interruptions,
+            snoozes: 0,
+            deadline: None,
+        };
+        assert_eq!(
+            decide(
+                &policy,
+                &history(FORGIVEN_INTERRUPTIONS),
+                &lost,
+                Utc::now(),
+                1
+            ),
+            Verdict::Requeue
+        );
+        assert_eq!(
+            decide(
+                &policy,
+                &history(FORGIVEN_INTERRUPTIONS + 1),
+                &lost,
+                Utc::now(),
+                1
+            ),
+            Verdict::Fail
+        );
     }
 }

@@ -122,7 +122,10 @@ impl EventBody {
     /// True for the last event of a job.
     #[must_use]
     pub const fn is_final(&self) -> bool {
-        matches!(self, EventBody::Completed { .. } | EventBody::Failed { .. } | EventBody::Cancelled {})
+        matches!(
+            self,
+            EventBody::Completed { .. } | EventBody::Failed { .. } | EventBody::Cancelled {}
+        )
     }
 
     /// The data alone, as JSON.
@@ -163,9 +166,14 @@ mod tests {
     fn name_and_data_survive_the_way_there_and_back() {
         let bodies = [
             EventBody::Queued { dispatch: 1 },
-            EventBody::Chunk { index: 3, text: "é\n".into() },
+            EventBody::Chunk {
+                index: 3,
+                text: "é\n".into(),
+            },
             EventBody::Cancelled {},
-            EventBody::Completed { result: serde_json::json!({"ok": true}) },
+            EventBody::Completed {
+                result: serde_json::json!({"ok": true}),
+            },
         ];
         for body in bodies {
             let back = EventBody::from_parts(body.name(), body.data());

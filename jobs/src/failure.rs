@@ -213,7 +213,10 @@ mod tests {
     #[test]
     fn serde_and_the_stable_name_agree() {
         for code in FailureCode::ALL {
-            assert_eq!(serde_json::to_value(code).ok(), Some(serde_json::Value::from(code.name())));
+            assert_eq!(
+                serde_json::to_value(code).ok(),
+                Some(serde_json::Value::from(code.name()))
+            );
             assert_eq!(code.name().parse::<FailureCode>().ok(), Some(*code));
         }
     }
@@ -222,7 +225,10 @@ mod tests {
     fn every_code_is_explained_in_the_docs() {
         let page = include_str!("../../docs/errors.md");
         for code in FailureCode::ALL {
-            assert!(page.contains(&format!("| `{code}` |")), "docs/errors.md has no row for {code}");
+            assert!(
+                page.contains(&format!("| `{code}` |")),
+                "docs/errors.md has no row for {code}"
+            );
         }
     }
 }

@@ -41,7 +41,12 @@ pub enum Payload {
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [JobKind; 4] = [JobKind::Login, JobKind::Discovery, JobKind::Chat, JobKind::Noop];
+    pub const ALL: [JobKind; 4] = [
+        JobKind::Login,
+        JobKind::Discovery,
+        JobKind::Chat,
+        JobKind::Noop,
+    ];
 
     /// The stable name.
     #[must_use]
@@ -125,7 +130,10 @@ impl InvalidPayload {
     /// A field that is out of its range.
     #[must_use]
     pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { field: field.into(), reason: reason.into() }
+        Self {
+            field: field.into(),
+            reason: reason.into(),
+        }
     }
 }
 
@@ -157,7 +165,10 @@ mod tests {
     #[test]
     fn serde_and_the_stable_name_agree() {
         for kind in JobKind::ALL {
-            assert_eq!(serde_json::to_value(kind).ok(), Some(Value::from(kind.name())));
+            assert_eq!(
+                serde_json::to_value(kind).ok(),
+                Some(Value::from(kind.name()))
+            );
             assert_eq!(kind.name().parse::<JobKind>().ok(), Some(kind));
         }
     }
@@ -176,7 +187,8 @@ mod tests {
             .map(|kind| {
                 let policy = kind.policy();
                 let tries = u64::from(policy.retry.attempts);
-                let worst = policy.timeout.as_secs() * tries + policy.retry.cap_ms / 1000 * (tries - 1);
+                let worst =
+                    policy.timeout.as_secs() * tries + policy.retry.cap_ms / 1000 * (tries - 1);
                 format!("{kind}: at most {worst} s over {tries} attempts")
             })
             .collect();

@@ -59,19 +59,32 @@ impl JobState {
     /// True when no worker will ever touch the job again, unless a person retries it.
     #[must_use]
     pub const fn is_final(self) -> bool {
-        matches!(self, JobState::Completed | JobState::Failed | JobState::Cancelled)
+        matches!(
+            self,
+            JobState::Completed | JobState::Failed | JobState::Cancelled
+        )
     }
 
     /// The states that may follow this one. Every SQL move is guarded by the same table.
     #[must_use]
     pub const fn next(self) -> &'static [JobState] {
-        use JobState::{Cancelled, Completed, Failed, InterventionNeeded, Paused, Pending, Queued, Running};
+        use JobState::{
+            Cancelled, Completed, Failed, InterventionNeeded, Paused, Pending, Queued, Running,
+        };
         match self {
             // A deadline can pass before a job's turn has come.
             Pending => &[Queued, Paused, Failed, Cancelled],
             // Back to queued: dispatched again after its message was lost.
             Queued => &[Queued, Running, Paused, Failed, Cancelled],
-            Running => &[Pending, Queued, Paused, InterventionNeeded, Completed, Failed, Cancelled],
+            Running => &[
+                Pending,
+                Queued,
+                Paused,
+                InterventionNeeded,
+                Completed,
+                Failed,
+                Cancelled,
+            ],
             Paused => &[Pending, Cancelled],
             InterventionNeeded => &[Pending, Failed, Cancelled],
             // Retried by hand: a new series of attempts.
@@ -125,7 +138,10 @@ mod tests {
                     }
                 }
             }
-            assert!(seen.iter().any(|state| state.is_final()), "{start} leads nowhere");
+            assert!(
+                seen.iter().any(|state| state.is_final()),
+                "{start} leads nowhere"
+            );
         }
     }
 
@@ -140,7 +156,9 @@ mod tests {
         for from in JobState::ALL {
             for to in JobState::ALL {
                 let arrow = format!("{from} --> {to}");
-                let drawn = drawing.lines().any(|line| line.trim().split(" :").next() == Some(arrow.as_str()));
+                let drawn = drawing
+                    .lines()
+                    .any(|line| line.trim().split(" :").next() == Some(arrow.as_str()));
                 assert_eq!(drawn, from.may_become(to), "{arrow}");
             }
         }

@@ -78,29 +78,53 @@ impl From<Provider> for ProviderView {
 #[utoipa::path(post, path = "/admin/providers", tag = "providers", security(("admin_key" = [])), request_body = RegisterProvider,
     responses((status = 202, body = Registered), (status = 409, body = ProblemBody, content_type = "application/problem+json"),
               (status = 422, body = ProblemBody, content_type = "application/problem+json")))]
-pub(crate) async fn create(State(app): State<App>, Operator(tenant): Operator, Json(request): Json<RegisterProvider>) -> Result<(StatusCode, Answer<Registered>), Problem> {
+pub(crate) async fn create(
+    State(app): State<App>,
+    Operator(tenant): Operator,
+    Json(request): Json<RegisterProvider>,
+) -> Result<(StatusCode, Answer<Registered>), Problem> {
     let (provider_id, job_id) = register(&app, tenant, request).await?;
-    Ok((StatusCode::ACCEPTED, Answer(Registered { provider_id, job_id, status: "discovering" })))
+    Ok((
+        StatusCode::ACCEPTED,
+        Answer(Registered {
+            provider_id,
+            job_id,
+            status: "discovering",
+        }),
+    ))
 }
 
 /// Lists providers by name.
 #[utoipa::path(get, path = "/admin/providers", tag = "providers", security(("admin_key" = [])), responses((status = 200, body = Vec<ProviderView>)))]
-pub(crate) async fn list(State(app): State<App>, Operator(tenant): Operator) -> Result<Answer<Vec<ProviderView>>, Problem> {
+pub(crate) async fn list(
+    State(app): State<App>,
+    Operator(tenant): Operator,
+) -> Result<Answer<Vec<ProviderView>>, Problem> {
     let providers = app.store().providers(tenant).await?;
-    Ok(Answer(providers.into_iter().map(ProviderView::from).collect()))
+    Ok(Answer(
+        providers.into_iter().map(ProviderView::from).collect(),
+    ))
 }
 
 /// Shows a provider.
 #[utoipa::path(get, path = "/admin/providers/{id}", tag = "providers", security(("admin_key" = [])), params(("id" = ProviderId, Path)),
     responses((status = 200, body = ProviderView), (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
-pub(crate) async fn show(State(app): State<App>, Operator(tenant): Operator, Id(id): Id<ProviderId>) -> Result<Answer<ProviderView>, Problem> {
+pub(crate) async fn show(
+    State(app): State<App>,
+    Operator(tenant): Operator,
+    Id(id): Id<ProviderId>,
+) -> Result<Answer<ProviderView>, Problem> {
     Ok(Answer(app.store().provider(tenant, id).await?.into()))
 }
 
 /// Removes a provider. Its credential stays.
 #[utoipa::path(delete, path = "/admin/providers/{id}", tag = "providers", security(("admin_key" = [])), params(("id" = ProviderId, Path)),
     responses((status = 204), (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
-pub(crate) async fn remove(State(app): State<App>, Operator(tenant): Operator, Id(id): Id<ProviderId>) -> Result<StatusCode, Problem> {
+pub(crate) async fn remove(
+    State(app): State<App>,
+    Operator(tenant): Operator,
+    Id(id): Id<ProviderId>,
+) -> Result<StatusCode, Problem> {
     app.store().remove_provider(tenant, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -108,8 +132,19 @@ pub(crate) async fn remove(State(app): State<App>, Operator(tenant): Operator, I
 /// Discovers a provider anew. What was found before serves until then.
 #[utoipa::path(post, path = "/admin/providers/{id}/discover", tag = "providers", security(("admin_key" = [])), params(("id" = ProviderId, Path)),
     responses((status = 202, body = Registered), (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
-pub(crate) async fn rediscover(State(app): State<App>, Operator(tenant): Operator, Id(id): Id<ProviderId>) -> Result<(StatusCode, Answer<Registered>), Problem> {
+pub(crate) async fn rediscover(
+    State(app): State<App>,
+    Operator(tenant): Operator,
+    Id(id): Id<ProviderId>,
+) -> Result<(StatusCode, Answer<Registered>), Problem> {
     app.store().provider(tenant, id).await?;
     let job_id = discover(&app, tenant, id).await?;
-    Ok((StatusCode::ACCEPTED, Answer(Registered { provider_id: id, job_id, status: "discovering" })))
+    Ok((
+        StatusCode::ACCEPTED,
+        Answer(Registered {
+            provider_id: id,
+            job_id,
+            status: "discovering",
+        }),
+    ))
 }

@@ -28,7 +28,10 @@ pub struct KeyCache {
 impl KeyCache {
     fn get(&self, hash: &[u8; 32]) -> Option<Caller> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(hash).filter(|(_, seen)| seen.elapsed() < REMEMBERED).map(|(caller, _)| caller.clone())
+        known
+            .get(hash)
+            .filter(|(_, seen)| seen.elapsed() < REMEMBERED)
+            .map(|(caller, _)| caller.clone())
     }
 
     fn put(&self, hash: [u8; 32], caller: Caller) {
@@ -67,12 +70,18 @@ impl FromRequestParts<App> for Operator {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let Some(expected) = app.admin_key() else {
-            return Err(Problem::new(ProblemCode::Forbidden, "This deployment has no operator's key: set COMPUTETOWER_ADMIN_KEY."));
+            return Err(Problem::new(
+                ProblemCode::Forbidden,
+                "This deployment has no operator's key: set COMPUTETOWER_ADMIN_KEY.",
+            ));
         };
         let shown = bearer(&parts.headers).ok_or_else(no_key)?;
         // Hashes are compared, so that the time it takes tells nothing about the key.
         if Sha256::digest(shown.as_bytes()) != Sha256::digest(expected.reveal().as_bytes()) {
-            return Err(Problem::new(ProblemCode::Unauthenticated, "This is not the operator's key."));
+            return Err(Problem::new(
+                ProblemCode::Unauthenticated,
+                "This is not the operator's key.",
+            ));
         }
         match parts.headers.get("computetower-tenant") {
             None => Ok(Operator(app.first_tenant().await?)),
@@ -98,27 +107,39 @@ pub async fn caller(app: &App, headers: &HeaderMap, scope: Scope) -> Result<Call
         None => {
             let found = app.store().caller_of(key).await?;
             let Some(caller) = found else {
-                return Err(Problem::new(ProblemCode::Unauthenticated, "This API key is not known, has been revoked, or has expired."));
+                return Err(Problem::new(
+                    ProblemCode::Unauthenticated,
+                    "This API key is not known, has been revoked, or has expired.",
+                ));
             };
             app.keys().put(hash, caller.clone());
             caller
         }
     };
     if !caller.scopes.contains(&scope) {
-        return Err(Problem::new(ProblemCode::Forbidden, format!("This API key lacks the scope {:?}.", scope.name())));
+        return Err(Problem::new(
+            ProblemCode::Forbidden,
+            format!("This API key lacks the scope {:?}.", scope.name()),
+        ));
     }
     Ok(caller)
 }
 
 fn no_key() -> Problem {
-    Problem::new(ProblemCode::Unauthenticated, "Send your API key as: Authorization: Bearer ct_…")
+    Problem::new(
+        ProblemCode::Unauthenticated,
+        "Send your API key as: Authorization: Bearer ct_…",
+    )
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     if let Some(value) = headers.get("authorization") {
         let text = value.to_str().ok()?;
         let (scheme, key) = text.split_once(' ')?;
-        return scheme.eq_ignore_ascii_case("bearer").then_some(key.trim()).filter(|key| !key.is_empty());
+        return scheme
+            .eq_ignore_ascii_case("bearer")
+            .then_some(key.trim())
+            .filter(|key| !key.is_empty());
     }
     headers.get("x-api-key")?.to_str().ok()
 }

@@ -74,10 +74,19 @@ impl From<Credential> for CredentialView {
 /// Adds an account.
 #[utoipa::path(post, path = "/api/v1/credentials", tag = "credentials", security(("api_key" = [])), request_body = AddCredential,
     responses((status = 201, body = CredentialView), (status = 422, body = ProblemBody, content_type = "application/problem+json")))]
-pub(crate) async fn create(State(app): State<App>, Writer(caller): Writer, Json(request): Json<AddCredential>) -> Result<(StatusCode, Answer<CredentialView>), Problem> {
-    let url = urls::check(&request.url, app.private_urls()).await.map_err(|reason| Problem::field("url", reason))?;
+pub(crate) async fn create(
+    State(app): State<App>,
+    Writer(caller): Writer,
+    Json(request): Json<AddCredential>,
+) -> Result<(StatusCode, Answer<CredentialView>), Problem> {
+    let url = urls::check(&request.url, app.private_urls())
+        .await
+        .map_err(|reason| Problem::field("url", reason))?;
     if request.username.is_some() && request.email.is_some() {
-        return Err(Problem::field("email", "is the same as username: give one of them"));
+        return Err(Problem::field(
+            "email",
+            "is the same as username: give one of them",
+        ));
     }
     if request.password.is_empty() {
         return Err(Problem::field("password", "must not be empty"));
@@ -85,7 +94,12 @@ pub(crate) async fn create(State(app): State<App>, Writer(caller): Writer, Json(
     let username = request.username.or(request.email).unwrap_or_default();
     let label = request.label.unwrap_or_else(|| username.clone());
     let password = Secret::new(request.password);
-    let new = NewCredential { label: &label, url: url.as_str(), username: &username, password: &password };
+    let new = NewCredential {
+        label: &label,
+        url: url.as_str(),
+        username: &username,
+        password: &password,
+    };
     let id = app.store().add_credential(caller.tenant, &new).await?;
     let credential = app.store().credential(caller.tenant, id).await?;
     Ok((StatusCode::CREATED, Answer(credential.into())))
@@ -93,22 +107,37 @@ pub(crate) async fn create(State(app): State<App>, Writer(caller): Writer, Json(
 
 /// Lists accounts, newest first.
 #[utoipa::path(get, path = "/api/v1/credentials", tag = "credentials", security(("api_key" = [])), responses((status = 200, body = Vec<CredentialView>)))]
-pub(crate) async fn list(State(app): State<App>, Reader(caller): Reader) -> Result<Answer<Vec<CredentialView>>, Problem> {
+pub(crate) async fn list(
+    State(app): State<App>,
+    Reader(caller): Reader,
+) -> Result<Answer<Vec<CredentialView>>, Problem> {
     let credentials = app.store().credentials(caller.tenant).await?;
-    Ok(Answer(credentials.into_iter().map(CredentialView::from).collect()))
+    Ok(Answer(
+        credentials.into_iter().map(CredentialView::from).collect(),
+    ))
 }
 
 /// Shows an account.
 #[utoipa::path(get, path = "/api/v1/credentials/{id}", tag = "credentials", security(("api_key" = [])), params(("id" = CredentialId, Path)),
     responses((status = 200, body = CredentialView), (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
-pub(crate) async fn show(State(app): State<App>, Reader(caller): Reader, Id(id): Id<CredentialId>) -> Result<Answer<CredentialView>, Problem> {
-    Ok(Answer(app.store().credential(caller.tenant, id).await?.into()))
+pub(crate) async fn show(
+    State(app): State<App>,
+    Reader(caller): Reader,
+    Id(id): Id<CredentialId>,
+) -> Result<Answer<CredentialView>, Problem> {
+    Ok(Answer(
+        app.store().credential(caller.tenant, id).await?.into(),
+    ))
 }
 
 /// Removes an account and the browser state that was kept for it.
 #[utoipa::path(delete, path = "/api/v1/credentials/{id}", tag = "credentials", security(("api_key" = [])), params(("id" = CredentialId, Path)),
     responses((status = 204), (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
-pub(crate) async fn remove(State(app): State<App>, Writer(caller): Writer, Id(id): Id<CredentialId>) -> Result<StatusCode, Problem> {
+pub(crate) async fn remove(
+    State(app): State<App>,
+    Writer(caller): Writer,
+    Id(id): Id<CredentialId>,
+) -> Result<StatusCode, Problem> {
     app.store().remove_credential(caller.tenant, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

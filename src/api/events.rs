@@ -6,9 +6,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::response::IntoResponse;
 use axum::response::Response;
 use axum::response::sse::{self, KeepAlive, Sse};
-use axum::response::IntoResponse;
 use axum::routing::get;
 use computetower_jobs::{Event, JobId, TenantId};
 use computetower_store::events::Notice;
@@ -66,9 +66,18 @@ pub(crate) async fn events(
             yield Ok::<_, Infallible>(as_sse(&event));
         }
     };
-    let mut response = Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)).text("still here")).into_response();
+    let mut response = Sse::new(stream)
+        .keep_alive(
+            KeepAlive::new()
+                .interval(Duration::from_secs(15))
+                .text("still here"),
+        )
+        .into_response();
     // Proxies that buffer would hold events back.
-    response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
+    response.headers_mut().insert(
+        "x-accel-buffering",
+        axum::http::HeaderValue::from_static("no"),
+    );
     Ok(response)
 }
 
@@ -77,14 +86,22 @@ fn as_sse(event: &Event) -> sse::Event {
     if let Value::Object(fields) = &mut data {
         fields.insert("at".to_owned(), Value::from(event.at.to_rfc3339()));
     }
-    sse::Event::default().id(event.seq.to_string()).event(event.body.name()).data(data.to_string())
+    sse::Event::default()
+        .id(event.seq.to_string())
+        .event(event.body.name())
+        .data(data.to_string())
 }
 
 /// The events of a job after a number, then those that come, until the last one.
 ///
 /// # Errors
 /// [`StoreError::NotFound`] also when the job is another tenant's.
-pub async fn follow(store: Store, tenant: TenantId, job: JobId, after: i64) -> Result<impl Stream<Item = Event> + Send + use<>, StoreError> {
+pub async fn follow(
+    store: Store,
+    tenant: TenantId,
+    job: JobId,
+    after: i64,
+) -> Result<impl Stream<Item = Event> + Send + use<>, StoreError> {
     // Listen first, then read: nothing can fall between.
     let mut subscription = store.hub().await.subscribe(job);
     let mut backlog = store.events_after(tenant, job, after).await?;

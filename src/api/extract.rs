@@ -6,8 +6,8 @@ use axum::http::header;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use crate::api::problem::{Problem, ProblemCode};
 use crate::api::BODY_LIMIT;
+use crate::api::problem::{Problem, ProblemCode};
 
 /// A JSON body.
 pub struct Json<T>(pub T);
@@ -24,18 +24,39 @@ pub struct Id<T>(pub T);
 impl<S: Send + Sync> FromRequest<S> for JsonBytes {
     type Rejection = Problem;
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let declared = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let declared = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let essence = declared
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
         if essence != "application/json" && !essence.ends_with("+json") {
-            return Err(Problem::new(ProblemCode::UnsupportedMediaType, "Send the body with: Content-Type: application/json"));
+            return Err(Problem::new(
+                ProblemCode::UnsupportedMediaType,
+                "Send the body with: Content-Type: application/json",
+            ));
         }
-        Bytes::from_request(request, state).await.map(JsonBytes).map_err(|rejection| {
-            if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
-                Problem::new(ProblemCode::TooLarge, format!("The body may have at most {BODY_LIMIT} bytes."))
-            } else {
-                Problem::new(ProblemCode::MalformedJson, "The body ended before it was complete.")
-            }
-        })
+        Bytes::from_request(request, state)
+            .await
+            .map(JsonBytes)
+            .map_err(|rejection| {
+                if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
+                    Problem::new(
+                        ProblemCode::TooLarge,
+                        format!("The body may have at most {BODY_LIMIT} bytes."),
+                    )
+                } else {
+                    Problem::new(
+                        ProblemCode::MalformedJson,
+                        "The body ended before it was complete.",
+                    )
+                }
+            })
     }
 }
 
@@ -62,13 +83,23 @@ pub fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         let inner = error.into_inner();
         if inner.is_data() {
             let reason = inner.to_string();
-            let reason = reason.rsplit_once(" at line ").map_or(reason.as_str(), |(reason, _)| reason);
+            let reason = reason
+                .rsplit_once(" at line ")
+                .map_or(reason.as_str(), |(reason, _)| reason);
             Problem::field(if path == "." { "" } else { &path }, reason)
         } else {
-            Problem::new(ProblemCode::MalformedJson, format!("The body is not JSON: {inner}."))
+            Problem::new(
+                ProblemCode::MalformedJson,
+                format!("The body is not JSON: {inner}."),
+            )
         }
     })?;
-    reader.end().map_err(|error| Problem::new(ProblemCode::MalformedJson, format!("The body is not JSON: {error}.")))?;
+    reader.end().map_err(|error| {
+        Problem::new(
+            ProblemCode::MalformedJson,
+            format!("The body is not JSON: {error}."),
+        )
+    })?;
     Ok(value)
 }
 
@@ -88,6 +119,8 @@ impl<T: std::str::FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
         let Ok(Path(text)) = Path::<String>::from_request_parts(parts, state).await else {
             return Err(Problem::no_such_route());
         };
-        text.parse().map(Id).map_err(|_| Problem::new(ProblemCode::NotFound, "There is nothing with this id."))
+        text.parse()
+            .map(Id)
+            .map_err(|_| Problem::new(ProblemCode::NotFound, "There is nothing with this id."))
     }
 }

@@ -9,7 +9,9 @@ use crate::api::problem::Problem;
 use crate::app::App;
 
 pub(super) fn router() -> Router<App> {
-    Router::new().route("/health", get(health)).route("/ready", get(ready))
+    Router::new()
+        .route("/health", get(health))
+        .route("/ready", get(ready))
 }
 
 /// The process lives.

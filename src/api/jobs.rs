@@ -95,7 +95,12 @@ impl From<JobRow> for Job {
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body answers with the same job; with another body, 409")),
     responses((status = 202, body = Accepted, headers(("Location" = String))), (status = 409, body = ProblemBody, content_type = "application/problem+json"),
               (status = 422, body = ProblemBody, content_type = "application/problem+json")))]
-pub(crate) async fn create(State(app): State<App>, Writer(caller): Writer, headers: HeaderMap, JsonBytes(body): JsonBytes) -> Result<Response, Problem> {
+pub(crate) async fn create(
+    State(app): State<App>,
+    Writer(caller): Writer,
+    headers: HeaderMap,
+    JsonBytes(body): JsonBytes,
+) -> Result<Response, Problem> {
     let key = idempotency_key(&headers)?;
     let request: SubmitRequest = read_json(&body)?;
     let kind = request.kind.clone();
@@ -107,7 +112,9 @@ pub(crate) async fn create(State(app): State<App>, Writer(caller): Writer, heade
         response.headers_mut().insert(header::LOCATION, value);
     }
     if submitted.repeated {
-        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+        response
+            .headers_mut()
+            .insert("idempotent-replayed", HeaderValue::from_static("true"));
     }
     Ok(response)
 }
@@ -137,7 +144,11 @@ pub(crate) struct JobList {
 
 /// Lists jobs, newest first.
 #[utoipa::path(get, path = "/api/v1/jobs", tag = "jobs", security(("api_key" = [])), params(ListParams), responses((status = 200, body = JobList)))]
-pub(crate) async fn list(State(app): State<App>, Reader(caller): Reader, Params(params): Params<ListParams>) -> Result<Json<JobList>, Problem> {
+pub(crate) async fn list(
+    State(app): State<App>,
+    Reader(caller): Reader,
+    Params(params): Params<ListParams>,
+) -> Result<Json<JobList>, Problem> {
     let limit = params.limit.unwrap_or(50);
     if !(1..=200).contains(&limit) {
         return Err(Problem::field("limit", "must be between 1 and 200"));
@@ -149,7 +160,10 @@ pub(crate) async fn list(State(app): State<App>, Reader(caller): Reader, Params(
         limit,
     };
     let page = app.store().jobs(caller.tenant, &filter).await?;
-    Ok(Json(JobList { jobs: page.jobs.into_iter().map(Job::from).collect(), next_cursor: page.next }))
+    Ok(Json(JobList {
+        jobs: page.jobs.into_iter().map(Job::from).collect(),
+        next_cursor: page.next,
+    }))
 }
 
 fn read_word<T>(field: &str, text: Option<String>) -> Result<Option<T>, Problem>
@@ -157,13 +171,21 @@ where
     T: std::str::FromStr,
     T::Err: std::fmt::Display,
 {
-    text.map(|text| text.parse().map_err(|error: T::Err| Problem::field(field, error.to_string()))).transpose()
+    text.map(|text| {
+        text.parse()
+            .map_err(|error: T::Err| Problem::field(field, error.to_string()))
+    })
+    .transpose()
 }
 
 /// Shows a job.
 #[utoipa::path(get, path = "/api/v1/jobs/{id}", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)),
     responses((status = 200, body = Job), (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
-pub(crate) async fn show(State(app): State<App>, Reader(caller): Reader, Id(id): Id<JobId>) -> Result<Json<Job>, Problem> {
+pub(crate) async fn show(
+    State(app): State<App>,
+    Reader(caller): Reader,
+    Id(id): Id<JobId>,
+) -> Result<Json<Job>, Problem> {
     let mut job = Job::from(app.store().job(caller.tenant, id).await?);
     if let Some(result) = &mut job.result {
         links::add_urls(app.store(), result).await;
@@ -175,17 +197,29 @@ pub(crate) async fn show(State(app): State<App>, Reader(caller): Reader, Id(id):
 #[utoipa::path(post, path = "/api/v1/jobs/{id}/cancel", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)),
     responses((status = 200, body = Job, description = "Cancelled"), (status = 202, body = Job, description = "Its worker was told"),
               (status = 409, body = ProblemBody, content_type = "application/problem+json")))]
-pub(crate) async fn cancel(State(app): State<App>, Writer(caller): Writer, Id(id): Id<JobId>) -> Result<Response, Problem> {
+pub(crate) async fn cancel(
+    State(app): State<App>,
+    Writer(caller): Writer,
+    Id(id): Id<JobId>,
+) -> Result<Response, Problem> {
     let reply = app.store().cancel(caller.tenant, id).await?;
     let job = Job::from(app.store().job(caller.tenant, id).await?);
-    let status = if reply == CancelReply::Asked && !job.state.is_final() { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let status = if reply == CancelReply::Asked && !job.state.is_final() {
+        StatusCode::ACCEPTED
+    } else {
+        StatusCode::OK
+    };
     Ok((status, Json(job)).into_response())
 }
 
 /// Queues a failed or cancelled job again, with its counters at zero.
 #[utoipa::path(post, path = "/api/v1/jobs/{id}/retry", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)),
     responses((status = 202, body = Job), (status = 409, body = ProblemBody, content_type = "application/problem+json")))]
-pub(crate) async fn retry(State(app): State<App>, Writer(caller): Writer, Id(id): Id<JobId>) -> Result<Response, Problem> {
+pub(crate) async fn retry(
+    State(app): State<App>,
+    Writer(caller): Writer,
+    Id(id): Id<JobId>,
+) -> Result<Response, Problem> {
     app.store().retry(caller.tenant, id).await?;
     let job = Job::from(app.store().job(caller.tenant, id).await?);
     Ok((StatusCode::ACCEPTED, Json(job)).into_response())
@@ -204,14 +238,28 @@ pub(crate) struct Step {
 
 /// Lists what the attempts of a job did, in order.
 #[utoipa::path(get, path = "/api/v1/jobs/{id}/steps", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)), responses((status = 200, body = Vec<Step>)))]
-pub(crate) async fn steps(State(app): State<App>, Reader(caller): Reader, Id(id): Id<JobId>) -> Result<Json<Vec<Step>>, Problem> {
+pub(crate) async fn steps(
+    State(app): State<App>,
+    Reader(caller): Reader,
+    Id(id): Id<JobId>,
+) -> Result<Json<Vec<Step>>, Problem> {
     app.store().job(caller.tenant, id).await?;
     let events = app.store().events_after(caller.tenant, id, 0).await?;
     Ok(Json(
         events
             .into_iter()
             .filter_map(|event| match event.body {
-                EventBody::Step { kind, detail, duration_ms } => Some(Step { seq: event.seq, kind, detail, duration_ms, at: event.at }),
+                EventBody::Step {
+                    kind,
+                    detail,
+                    duration_ms,
+                } => Some(Step {
+                    seq: event.seq,
+                    kind,
+                    detail,
+                    duration_ms,
+                    at: event.at,
+                }),
                 _ => None,
             })
             .collect(),
@@ -232,7 +280,11 @@ pub(crate) struct Attempt {
 
 /// Lists the attempts of a job with every one's failure.
 #[utoipa::path(get, path = "/api/v1/jobs/{id}/attempts", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)), responses((status = 200, body = Vec<Attempt>)))]
-pub(crate) async fn attempts(State(app): State<App>, Reader(caller): Reader, Id(id): Id<JobId>) -> Result<Json<Vec<Attempt>>, Problem> {
+pub(crate) async fn attempts(
+    State(app): State<App>,
+    Reader(caller): Reader,
+    Id(id): Id<JobId>,
+) -> Result<Json<Vec<Attempt>>, Problem> {
     app.store().job(caller.tenant, id).await?;
     let rows = app.store().attempts(caller.tenant, id).await?;
     Ok(Json(
@@ -244,7 +296,9 @@ pub(crate) async fn attempts(State(app): State<App>, Reader(caller): Reader, Id(
                 ended_at: row.ended_at,
                 outcome: row.outcome,
                 // Reading it as a public failure leaves the operators' text out.
-                failure: row.failure.and_then(|failure| serde_json::from_value(failure).ok()),
+                failure: row
+                    .failure
+                    .and_then(|failure| serde_json::from_value(failure).ok()),
             })
             .collect(),
     ))
@@ -253,12 +307,23 @@ pub(crate) async fn attempts(State(app): State<App>, Reader(caller): Reader, Id(
 /// Answers with the result of a job that has ended.
 #[utoipa::path(get, path = "/api/v1/jobs/{id}/result", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)),
     responses((status = 200, description = "state, and result or failure"), (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "It has not ended yet")))]
-pub(crate) async fn result(State(app): State<App>, Reader(caller): Reader, Id(id): Id<JobId>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn result(
+    State(app): State<App>,
+    Reader(caller): Reader,
+    Id(id): Id<JobId>,
+) -> Result<Json<Value>, Problem> {
     let job = app.store().job(caller.tenant, id).await?;
     if !job.state.is_final() {
-        return Err(Problem::new(ProblemCode::Conflict, format!("The job is {}; it has no result yet. Follow its events.", job.state)));
+        return Err(Problem::new(
+            ProblemCode::Conflict,
+            format!(
+                "The job is {}; it has no result yet. Follow its events.",
+                job.state
+            ),
+        ));
     }
-    let mut body = json!({ "id": job.id, "state": job.state, "result": job.result, "failure": job.failure });
+    let mut body =
+        json!({ "id": job.id, "state": job.state, "result": job.result, "failure": job.failure });
     let validations = app.store().validations(caller.tenant, id).await?;
     body["validations"] = validations
         .into_iter()

@@ -32,8 +32,14 @@ struct Keys;
 impl Modify for Keys {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let components = document.components.get_or_insert_default();
-        for (name, about) in [("api_key", "A tenant's key: ct_…"), ("admin_key", "The operator's key")] {
-            let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(about)).build();
+        for (name, about) in [
+            ("api_key", "A tenant's key: ct_…"),
+            ("admin_key", "The operator's key"),
+        ] {
+            let scheme = HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .description(Some(about))
+                .build();
             components.add_security_scheme(name, SecurityScheme::Http(scheme));
         }
     }

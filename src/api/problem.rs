@@ -75,7 +75,9 @@ impl ProblemCode {
             ProblemCode::NoSuchRoute => "There is no such route",
             ProblemCode::MethodNotAllowed => "The route has no such method",
             ProblemCode::Conflict => "Not possible in this state",
-            ProblemCode::IdempotencyKeyReused => "The Idempotency-Key was used with another request",
+            ProblemCode::IdempotencyKeyReused => {
+                "The Idempotency-Key was used with another request"
+            }
             ProblemCode::Unavailable => "Try again in a moment",
             ProblemCode::Internal => "A defect of the program",
         }
@@ -123,15 +125,27 @@ impl Problem {
     /// A problem of a kind.
     #[must_use]
     pub fn new(code: ProblemCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), fields: Vec::new() }
+        Self {
+            code,
+            detail: detail.into(),
+            fields: Vec::new(),
+        }
     }
 
     /// A problem with one field.
     #[must_use]
     pub fn field(field: impl Into<String>, reason: impl Into<String>) -> Self {
         let (field, reason) = (field.into(), reason.into());
-        let detail = if field.is_empty() { reason.clone() } else { format!("{field}: {reason}") };
-        Self { code: ProblemCode::InvalidInput, detail: detail.into(), fields: vec![FieldProblem { field, reason }] }
+        let detail = if field.is_empty() {
+            reason.clone()
+        } else {
+            format!("{field}: {reason}")
+        };
+        Self {
+            code: ProblemCode::InvalidInput,
+            detail: detail.into(),
+            fields: vec![FieldProblem { field, reason }],
+        }
     }
 
     /// There is no such thing.
@@ -145,7 +159,10 @@ impl Problem {
     }
 
     pub(crate) fn wrong_method() -> Self {
-        Self::new(ProblemCode::MethodNotAllowed, "GET /docs lists the routes and their methods.")
+        Self::new(
+            ProblemCode::MethodNotAllowed,
+            "GET /docs lists the routes and their methods.",
+        )
     }
 
     /// The kind.
@@ -184,11 +201,17 @@ impl From<StoreError> for Problem {
             ),
             error if error.is_outage() => {
                 tracing::warn!(error = ?error, "storage did not answer");
-                Problem::new(ProblemCode::Unavailable, "Storage did not answer. Nothing was changed; try again in a moment.")
+                Problem::new(
+                    ProblemCode::Unavailable,
+                    "Storage did not answer. Nothing was changed; try again in a moment.",
+                )
             }
             error => {
                 tracing::error!(error = ?error, "a request failed");
-                Problem::new(ProblemCode::Internal, "The log has the details under this request id.")
+                Problem::new(
+                    ProblemCode::Internal,
+                    "The log has the details under this request id.",
+                )
             }
         }
     }
@@ -209,7 +232,9 @@ pub async fn render(request: Request, next: Next) -> Response {
         .headers()
         .get("x-request-id")
         .and_then(|value| value.to_str().ok())
-        .filter(|value| (1..=128).contains(&value.len()) && value.chars().all(|c| c.is_ascii_graphic()))
+        .filter(|value| {
+            (1..=128).contains(&value.len()) && value.chars().all(|c| c.is_ascii_graphic())
+        })
         .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -236,7 +261,10 @@ fn body(problem: Problem, request_id: &str) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
@@ -250,5 +278,9 @@ fn body(problem: Problem, request_id: &str) -> Response {
 #[must_use]
 pub fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!("a request handler panicked");
-    Problem::new(ProblemCode::Internal, "The log has the details under this request id.").into_response()
+    Problem::new(
+        ProblemCode::Internal,
+        "The log has the details under this request id.",
+    )
+    .into_response()
 }

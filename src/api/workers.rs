@@ -32,7 +32,10 @@ pub(crate) struct Worker {
 
 /// Lists workers that live, newest first.
 #[utoipa::path(get, path = "/api/v1/workers", tag = "workers", security(("api_key" = [])), responses((status = 200, body = Vec<Worker>)))]
-pub(crate) async fn list(State(app): State<App>, Reader(_): Reader) -> Result<Json<Vec<Worker>>, Problem> {
+pub(crate) async fn list(
+    State(app): State<App>,
+    Reader(_): Reader,
+) -> Result<Json<Vec<Worker>>, Problem> {
     let workers = app.store().live_workers().await?;
     Ok(Json(
         workers

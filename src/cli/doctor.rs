@@ -7,7 +7,10 @@ use computetower_store::Store;
 use super::Failure;
 use crate::config::{self, Environment};
 
-#[expect(clippy::print_stdout, reason = "the findings are what the person asked for")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the findings are what the person asked for"
+)]
 pub(super) async fn run() -> Result<(), Failure> {
     let config = match config::read(Environment::new(&config::variable)) {
         Ok(config) => config,
@@ -15,7 +18,9 @@ pub(super) async fn run() -> Result<(), Failure> {
             for problem in &problems.0 {
                 println!("missing  {}: {}", problem.variable, problem.advice);
             }
-            return Err("the configuration is not complete; computetower up needs none of it".into());
+            return Err(
+                "the configuration is not complete; computetower up needs none of it".into(),
+            );
         }
     };
     println!("ok       configuration");
@@ -32,11 +37,20 @@ pub(super) async fn run() -> Result<(), Failure> {
         Ok(store) => store.ready().await,
         Err(error) => Err(error),
     };
-    tell("Postgres, Redis and the object store", services.map(|()| String::new()).map_err(|error| {
-        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        format!("{error}: {cause}")
-    }));
-    if bad == 0 { Ok(()) } else { Err(format!("{bad} thing(s) to mend").into()) }
+    tell(
+        "Postgres, Redis and the object store",
+        services.map(|()| String::new()).map_err(|error| {
+            let cause = std::error::Error::source(&error)
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            format!("{error}: {cause}")
+        }),
+    );
+    if bad == 0 {
+        Ok(())
+    } else {
+        Err(format!("{bad} thing(s) to mend").into())
+    }
 }
 
 fn chromium(executable: &std::path::Path) -> Result<String, String> {

@@ -29,19 +29,39 @@ pub(super) async fn run(config: &Config, args: Args) -> Result<(), Failure> {
         Some(name) => store.add_tenant(name).await?,
         None => store.first_tenant().await?,
     };
-    let scopes: &[Scope] = if args.read_only { &[Scope::Read] } else { &[Scope::Read, Scope::Write] };
+    let scopes: &[Scope] = if args.read_only {
+        &[Scope::Read]
+    } else {
+        &[Scope::Read, Scope::Write]
+    };
     println!("{}", make(&store, tenant, &args.name, scopes).await?);
     Ok(())
 }
 
 /// Makes and keeps a key.
-pub(super) async fn make(store: &Store, tenant: TenantId, name: &str, scopes: &[Scope]) -> Result<String, Failure> {
+pub(super) async fn make(
+    store: &Store,
+    tenant: TenantId,
+    name: &str,
+    scopes: &[Scope],
+) -> Result<String, Failure> {
     let key = random_key("ct_");
-    store.add_api_key(&NewApiKey { tenant, name, key: &key, scopes, expires_at: None }).await?;
+    store
+        .add_api_key(&NewApiKey {
+            tenant,
+            name,
+            key: &key,
+            scopes,
+            expires_at: None,
+        })
+        .await?;
     Ok(key)
 }
 
 /// A prefix and 32 random bytes.
 pub(super) fn random_key(prefix: &str) -> String {
-    format!("{prefix}{}", URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()))
+    format!(
+        "{prefix}{}",
+        URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
+    )
 }

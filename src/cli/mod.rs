@@ -52,7 +52,10 @@ impl Cli {
         telemetry::start(format, filter.as_deref());
         // Only this provider is compiled in; a second installation in one process is refused and harmless.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        let runtime = match tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+        {
             Ok(runtime) => runtime,
             Err(error) => return told(&error.into()),
         };
@@ -80,7 +83,10 @@ fn configured() -> Result<Config, Failure> {
     Ok(config::read(Environment::new(&config::variable))?)
 }
 
-#[expect(clippy::print_stderr, reason = "the last word of a command goes to the person who typed it")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the last word of a command goes to the person who typed it"
+)]
 fn told(error: &Failure) -> ExitCode {
     eprintln!("computetower: {error}");
     let mut source = error.source();

@@ -25,8 +25,12 @@ pub(super) struct Args {
 }
 
 fn formation(text: &str) -> Result<(String, u32), String> {
-    let (name, count) = text.split_once('=').ok_or("write it as name=count, for example chat-worker=2")?;
-    let count = count.parse().map_err(|_| "the count must be a whole number")?;
+    let (name, count) = text
+        .split_once('=')
+        .ok_or("write it as name=count, for example chat-worker=2")?;
+    let count = count
+        .parse()
+        .map_err(|_| "the count must be a whole number")?;
     Ok((name.trim().to_owned(), count))
 }
 
@@ -34,7 +38,11 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let config = config::read_up(Environment::new(&config::variable))?;
     let data_dir = match args.data_dir.or(config.data_dir) {
         Some(folder) => folder,
-        None => up::default_data_dir(config.is_root, config.xdg_data_home.as_deref(), config.home.as_deref()),
+        None => up::default_data_dir(
+            config.is_root,
+            config.xdg_data_home.as_deref(),
+            config.home.as_deref(),
+        ),
     };
     let options = UpOptions {
         data_dir,
@@ -48,12 +56,19 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         },
         master_key: config.master_key,
         program: std::env::current_exe()?,
-        extra_env: vec![("COMPUTETOWER_ALLOW_PRIVATE_URLS".to_owned(), config.private_urls)],
+        extra_env: vec![(
+            "COMPUTETOWER_ALLOW_PRIVATE_URLS".to_owned(),
+            config.private_urls,
+        )],
         search_path: config.search_path,
         output: Output::Stdout,
     };
     let admin_key = config.admin_key;
-    up::run(options, |urls| async move { provision(&urls, admin_key).await }).await?;
+    up::run(
+        options,
+        |urls| async move { provision(&urls, admin_key).await },
+    )
+    .await?;
     Ok(())
 }
 

@@ -16,11 +16,14 @@ const LINGER: Duration = Duration::from_secs(3);
 pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let shutdown = stop::on_signals(config.until_stdin_closes)?;
     let store = Store::connect(&config.store).await?;
-    let listener = tokio::net::TcpListener::bind(config.bind).await.map_err(|error| format!("cannot listen on {}: {error}", config.bind))?;
+    let listener = tokio::net::TcpListener::bind(config.bind)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", config.bind))?;
     tracing::info!(address = %listener.local_addr()?, "web ready");
     let app = App::new(store.clone(), config);
     let ended = shutdown.clone();
-    let serving = axum::serve(tcp_nodelay(listener), api::router(app)).with_graceful_shutdown(async move { ended.cancelled().await });
+    let serving = axum::serve(tcp_nodelay(listener), api::router(app))
+        .with_graceful_shutdown(async move { ended.cancelled().await });
     tokio::select! {
         served = serving => served?,
         // Streams have no end of their own: clients connect again, elsewhere or later, and go on where they were.
@@ -30,7 +33,9 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-fn tcp_nodelay(listener: tokio::net::TcpListener) -> impl axum::serve::Listener<Addr = std::net::SocketAddr, Io = tokio::net::TcpStream> {
+fn tcp_nodelay(
+    listener: tokio::net::TcpListener,
+) -> impl axum::serve::Listener<Addr = std::net::SocketAddr, Io = tokio::net::TcpStream> {
     use axum::serve::ListenerExt;
     listener.tap_io(|stream| {
         // An event is a few bytes that somebody waits for.

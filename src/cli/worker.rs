@@ -23,8 +23,15 @@ pub(super) struct Args {
 pub(super) async fn run(config: &Config, args: Args) -> Result<(), Failure> {
     let shutdown = stop::on_signals(config.until_stdin_closes)?;
     let store = Store::connect(&config.store).await?;
-    let concurrency: HashMap<Queue, usize> =
-        args.concurrency.map(|number| args.queues.iter().map(|queue| (*queue, usize::from(number))).collect()).unwrap_or_default();
+    let concurrency: HashMap<Queue, usize> = args
+        .concurrency
+        .map(|number| {
+            args.queues
+                .iter()
+                .map(|queue| (*queue, usize::from(number)))
+                .collect()
+        })
+        .unwrap_or_default();
     let options = WorkerOptions {
         queues: args.queues,
         concurrency,

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use computetower_jobs::{JobId, JobKind, TenantId};
 use computetower_store::StoreError;
 use computetower_store::accounts::Scope;
@@ -32,14 +32,27 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Asks a chat page. The header `x-computetower-job-id` names the job, whose events can be followed as well.
 #[utoipa::path(post, path = "/v1/chat/completions", tag = "openai", security(("api_key" = [])), request_body = Value,
     responses((status = 200, description = "OpenAI's chat completion, or its chunks as Server-Sent Events"), (status = "default", description = "OpenAI's error object")))]
-pub(crate) async fn create(State(app): State<App>, headers: HeaderMap, body: Result<Bytes, axum::extract::rejection::BytesRejection>) -> Result<Response, OpenAiError> {
+pub(crate) async fn create(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Response, OpenAiError> {
     let caller = caller(&app, &headers, Scope::Write).await?;
-    let body = body.map_err(|_| OpenAiError::invalid("body", "The body is too large or ended early."))?;
+    let body =
+        body.map_err(|_| OpenAiError::invalid("body", "The body is too large or ended early."))?;
     let request = read(&body)?;
     let job = submit(&app, caller.tenant, &request, &headers, &body).await?;
-    let leave = CancelOnDrop { app: app.clone(), tenant: caller.tenant, job: Some(job) };
+    let leave = CancelOnDrop {
+        app: app.clone(),
+        tenant: caller.tenant,
+        job: Some(job),
+    };
     let ignored = request.ignored.join(",");
-    let mut response = if request.stream { streamed(&app, caller.tenant, job, &request, leave).await? } else { whole(&app, caller.tenant, job, &request, leave).await? };
+    let mut response = if request.stream {
+        streamed(&app, caller.tenant, job, &request, leave).await?
+    } else {
+        whole(&app, caller.tenant, job, &request, leave).await?
+    };
     let out = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&job.to_string()) {
         out.insert("x-computetower-job-id", value);
@@ -52,23 +65,42 @@ pub(crate) async fn create(State(app): State<App>, headers: HeaderMap, body: Res
     Ok(response)
 }
 
-async fn submit(app: &App, tenant: TenantId, request: &Completion, headers: &HeaderMap, body: &[u8]) -> Result<JobId, OpenAiError> {
+async fn submit(
+    app: &App,
+    tenant: TenantId,
+    request: &Completion,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<JobId, OpenAiError> {
     let model = &request.chat.model;
     match app.store().provider_named(tenant, model).await {
         Ok(_) => {}
         Err(StoreError::NotFound(_)) => return Err(OpenAiError::no_model(model)),
         Err(error) => return Err(error.into()),
     }
-    let payload = serde_json::to_value(&request.chat).map_err(|error| OpenAiError::invalid("messages", error.to_string()))?;
-    JobKind::Chat
-        .parse(payload.clone())
-        .map_err(|invalid| OpenAiError::invalid(invalid.field.clone(), format!("{} {}.", invalid.field, invalid.reason)))?;
+    let payload = serde_json::to_value(&request.chat)
+        .map_err(|error| OpenAiError::invalid("messages", error.to_string()))?;
+    JobKind::Chat.parse(payload.clone()).map_err(|invalid| {
+        OpenAiError::invalid(
+            invalid.field.clone(),
+            format!("{} {}.", invalid.field, invalid.reason),
+        )
+    })?;
     let key = idempotency_key(headers)?;
-    let new = NewJob { idempotency: key.map(|key| (key, Sha256::digest(body).to_vec())), ..NewJob::now(JobKind::Chat, payload) };
+    let new = NewJob {
+        idempotency: key.map(|key| (key, Sha256::digest(body).to_vec())),
+        ..NewJob::now(JobKind::Chat, payload)
+    };
     Ok(app.store().submit(tenant, &new).await?.id)
 }
 
-async fn whole(app: &App, tenant: TenantId, job: JobId, request: &Completion, mut leave: CancelOnDrop) -> Result<Response, OpenAiError> {
+async fn whole(
+    app: &App,
+    tenant: TenantId,
+    job: JobId,
+    request: &Completion,
+    mut leave: CancelOnDrop,
+) -> Result<Response, OpenAiError> {
     let mut answer = Answer::default();
     let mut events = Box::pin(follow(app.store().clone(), tenant, job, 0).await?);
     while let Some(event) = events.next().await {
@@ -83,7 +115,13 @@ async fn whole(app: &App, tenant: TenantId, job: JobId, request: &Completion, mu
     Ok(Json(shape.completion(&text)).into_response())
 }
 
-async fn streamed(app: &App, tenant: TenantId, job: JobId, request: &Completion, mut leave: CancelOnDrop) -> Result<Response, OpenAiError> {
+async fn streamed(
+    app: &App,
+    tenant: TenantId,
+    job: JobId,
+    request: &Completion,
+    mut leave: CancelOnDrop,
+) -> Result<Response, OpenAiError> {
     let shape = Shape::new(job, &request.chat);
     let include_usage = request.include_usage;
     let mut answer = Answer::default();
@@ -119,7 +157,7 @@ async fn streamed(app: &App, tenant: TenantId, job: JobId, request: &Completion,
         leave.stay();
         match answer.rest() {
             Ok(rest) => {
-                if !rest.is_empty() && rest != first {
+                if !rest.is_empty() {
                     yield event(shape.chunk(json!({ "content": rest }), None));
                 }
                 yield event(shape.chunk(json!({}), Some("stop")));
@@ -131,8 +169,12 @@ async fn streamed(app: &App, tenant: TenantId, job: JobId, request: &Completion,
         }
         yield Ok(sse::Event::default().data("[DONE]"));
     };
-    let mut response = Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("thinking")).into_response();
-    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    let mut response = Sse::new(stream)
+        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("thinking"))
+        .into_response();
+    response
+        .headers_mut()
+        .insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
 }
 

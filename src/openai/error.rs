@@ -47,7 +47,9 @@ impl OpenAiError {
     pub(crate) fn no_model(model: &str) -> Self {
         Self {
             status: StatusCode::NOT_FOUND,
-            message: format!("The model {model:?} does not exist: GET /v1/models lists those that do."),
+            message: format!(
+                "The model {model:?} does not exist: GET /v1/models lists those that do."
+            ),
             kind: "invalid_request_error",
             param: Some("model".to_owned()),
             code: Some("model_not_found".to_owned()),
@@ -66,7 +68,14 @@ impl OpenAiError {
             status if status.is_client_error() => "invalid_request_error",
             _ => "server_error",
         };
-        Self { status, message: failure.message.clone(), kind, param: None, code: Some(failure.code.name().to_owned()), may_retry: false }
+        Self {
+            status,
+            message: failure.message.clone(),
+            kind,
+            param: None,
+            code: Some(failure.code.name().to_owned()),
+            may_retry: false,
+        }
     }
 
     /// The body.
@@ -78,18 +87,46 @@ impl OpenAiError {
 impl From<Problem> for OpenAiError {
     fn from(problem: Problem) -> Self {
         let (status, kind, code) = match problem.code() {
-            ProblemCode::Unauthenticated => (StatusCode::UNAUTHORIZED, "invalid_request_error", Some("invalid_api_key")),
-            ProblemCode::Forbidden => (StatusCode::FORBIDDEN, "invalid_request_error", Some("insufficient_permissions")),
-            ProblemCode::InvalidInput | ProblemCode::MalformedJson => (StatusCode::BAD_REQUEST, "invalid_request_error", None),
-            ProblemCode::IdempotencyKeyReused => (StatusCode::CONFLICT, "invalid_request_error", Some("idempotency_key_reused")),
-            ProblemCode::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "server_error", Some("unavailable")),
-            _ => (problem.status(), if problem.status().is_client_error() { "invalid_request_error" } else { "server_error" }, None),
+            ProblemCode::Unauthenticated => (
+                StatusCode::UNAUTHORIZED,
+                "invalid_request_error",
+                Some("invalid_api_key"),
+            ),
+            ProblemCode::Forbidden => (
+                StatusCode::FORBIDDEN,
+                "invalid_request_error",
+                Some("insufficient_permissions"),
+            ),
+            ProblemCode::InvalidInput | ProblemCode::MalformedJson => {
+                (StatusCode::BAD_REQUEST, "invalid_request_error", None)
+            }
+            ProblemCode::IdempotencyKeyReused => (
+                StatusCode::CONFLICT,
+                "invalid_request_error",
+                Some("idempotency_key_reused"),
+            ),
+            ProblemCode::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                Some("unavailable"),
+            ),
+            _ => (
+                problem.status(),
+                if problem.status().is_client_error() {
+                    "invalid_request_error"
+                } else {
+                    "server_error"
+                },
+                None,
+            ),
         };
         Self {
             status,
             message: problem.detail().to_owned(),
             kind,
-            param: problem.first_field().map(|field| field.trim_start_matches("payload.").to_owned()),
+            param: problem
+                .first_field()
+                .map(|field| field.trim_start_matches("payload.").to_owned()),
             code: code.map(str::to_owned),
             // Nothing was accepted yet.
             may_retry: status == StatusCode::SERVICE_UNAVAILABLE,
@@ -107,7 +144,9 @@ impl IntoResponse for OpenAiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body())).into_response();
         if !self.may_retry {
-            response.headers_mut().insert("x-should-retry", HeaderValue::from_static("false"));
+            response
+                .headers_mut()
+                .insert("x-should-retry", HeaderValue::from_static("false"));
         }
         response
     }

@@ -14,16 +14,27 @@ use crate::app::App;
 
 /// Lists the models: the providers that have been discovered.
 #[utoipa::path(get, path = "/v1/models", tag = "openai", security(("api_key" = [])), responses((status = 200, description = "OpenAI's list of models")))]
-pub(crate) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Json<Value>, OpenAiError> {
+pub(crate) async fn list(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, OpenAiError> {
     let caller = caller(&app, &headers, Scope::Read).await?;
     let providers = app.store().providers(caller.tenant).await?;
-    let models: Vec<Value> = providers.iter().filter(|provider| provider.chat_map.is_some()).map(view).collect();
+    let models: Vec<Value> = providers
+        .iter()
+        .filter(|provider| provider.chat_map.is_some())
+        .map(view)
+        .collect();
     Ok(Json(json!({ "object": "list", "data": models })))
 }
 
 /// Shows one model.
 #[utoipa::path(get, path = "/v1/models/{id}", tag = "openai", security(("api_key" = [])), params(("id" = String, Path)), responses((status = 200, description = "OpenAI's model object"), (status = 404, description = "OpenAI's error object")))]
-pub(crate) async fn show(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>) -> Result<Json<Value>, OpenAiError> {
+pub(crate) async fn show(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, OpenAiError> {
     let caller = caller(&app, &headers, Scope::Read).await?;
     match app.store().provider_named(caller.tenant, &id).await {
         Ok(provider) => Ok(Json(view(&provider))),

@@ -37,18 +37,42 @@ pub(crate) struct Completion {
 
 /// Fields that change how a model answers in ways that a page does not offer. The answer is still one to the question.
 const IGNORED: [&str; 21] = [
-    "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "logit_bias", "max_tokens", "max_completion_tokens", "user",
-    "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "metadata", "store", "service_tier", "verbosity", "reasoning_effort",
-    "prediction", "parallel_tool_calls", "top_logprobs", "web_search_options",
+    "temperature",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "seed",
+    "logit_bias",
+    "max_tokens",
+    "max_completion_tokens",
+    "user",
+    "safety_identifier",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "metadata",
+    "store",
+    "service_tier",
+    "verbosity",
+    "reasoning_effort",
+    "prediction",
+    "parallel_tool_calls",
+    "top_logprobs",
+    "web_search_options",
 ];
 
 /// Reads a request.
 pub(crate) fn read(body: &[u8]) -> Result<Completion, OpenAiError> {
-    let raw: Raw = serde_json::from_slice(body)
-        .map_err(|error| OpenAiError::invalid("body", format!("The body cannot be read: {error}.")))?;
+    let raw: Raw = serde_json::from_slice(body).map_err(|error| {
+        OpenAiError::invalid("body", format!("The body cannot be read: {error}."))
+    })?;
     let model = match raw.model {
         Some(Value::String(model)) if !model.is_empty() => model,
-        Some(_) => return Err(OpenAiError::invalid("model", "model must be a text that is not empty.")),
+        Some(_) => {
+            return Err(OpenAiError::invalid(
+                "model",
+                "model must be a text that is not empty.",
+            ));
+        }
         None => return Err(OpenAiError::invalid("model", "model is missing.")),
     };
     let messages = messages(raw.messages)?;
@@ -56,7 +80,11 @@ pub(crate) fn read(body: &[u8]) -> Result<Completion, OpenAiError> {
     Ok(Completion {
         chat: Chat { model, messages },
         stream: raw.stream.unwrap_or_default(),
-        include_usage: raw.stream_options.unwrap_or_default().include_usage.unwrap_or_default(),
+        include_usage: raw
+            .stream_options
+            .unwrap_or_default()
+            .include_usage
+            .unwrap_or_default(),
         ignored,
     })
 }
@@ -69,31 +97,55 @@ fn look_at_rest(rest: &Map<String, Value>) -> Result<Vec<String>, OpenAiError> {
             _ if is_empty => {}
             "n" => {
                 if value.as_u64() != Some(1) {
-                    return Err(OpenAiError::unsupported("n", "n must be 1: a page answers once."));
+                    return Err(OpenAiError::unsupported(
+                        "n",
+                        "n must be 1: a page answers once.",
+                    ));
                 }
             }
             "logprobs" => {
                 if value.as_bool() != Some(false) {
-                    return Err(OpenAiError::unsupported("logprobs", "A web page shows no log probabilities."));
+                    return Err(OpenAiError::unsupported(
+                        "logprobs",
+                        "A web page shows no log probabilities.",
+                    ));
                 }
             }
             "response_format" => {
                 if value.get("type").and_then(Value::as_str) != Some("text") {
-                    return Err(OpenAiError::unsupported("response_format", "Only text can be read from a page so far."));
+                    return Err(OpenAiError::unsupported(
+                        "response_format",
+                        "Only text can be read from a page so far.",
+                    ));
                 }
             }
             "modalities" => {
-                if value.as_array().is_none_or(|kinds| kinds.iter().any(|kind| kind != "text")) {
-                    return Err(OpenAiError::unsupported("modalities", "Only text can be read from a page."));
+                if value
+                    .as_array()
+                    .is_none_or(|kinds| kinds.iter().any(|kind| kind != "text"))
+                {
+                    return Err(OpenAiError::unsupported(
+                        "modalities",
+                        "Only text can be read from a page.",
+                    ));
                 }
             }
             "tool_choice" if value == "none" => {}
             "tools" | "tool_choice" | "functions" | "function_call" | "audio" | "stop" => {
-                return Err(OpenAiError::unsupported(field, format!("{field} is not supported: a web page does not offer it.")));
+                return Err(OpenAiError::unsupported(
+                    field,
+                    format!("{field} is not supported: a web page does not offer it."),
+                ));
             }
             known if IGNORED.contains(&known) => ignored.push(known.to_owned()),
             // Fields of other vendors: harmless, and named in the answer's header.
-            other => ignored.push(other.chars().filter(|c| c.is_ascii_graphic()).take(64).collect()),
+            other => ignored.push(
+                other
+                    .chars()
+                    .filter(|c| c.is_ascii_graphic())
+                    .take(64)
+                    .collect(),
+            ),
         }
     }
     Ok(ignored)
@@ -104,9 +156,16 @@ fn messages(value: Option<Value>) -> Result<Vec<Message>, OpenAiError> {
         return Err(OpenAiError::invalid("messages", "messages must be a list."));
     };
     if items.is_empty() {
-        return Err(OpenAiError::invalid("messages", "messages must not be empty."));
+        return Err(OpenAiError::invalid(
+            "messages",
+            "messages must not be empty.",
+        ));
     }
-    items.iter().enumerate().map(|(index, item)| message(index, item)).collect()
+    items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| message(index, item))
+        .collect()
 }
 
 fn message(index: usize, item: &Value) -> Result<Message, OpenAiError> {
@@ -116,9 +175,17 @@ fn message(index: usize, item: &Value) -> Result<Message, OpenAiError> {
         Some("user") => Role::User,
         Some("assistant") => Role::Assistant,
         Some(role @ ("tool" | "function")) => {
-            return Err(OpenAiError::unsupported(at("role"), format!("The role {role:?} is not supported: a web page has no tools.")));
+            return Err(OpenAiError::unsupported(
+                at("role"),
+                format!("The role {role:?} is not supported: a web page has no tools."),
+            ));
         }
-        _ => return Err(OpenAiError::invalid(at("role"), "role must be one of system, developer, user, assistant.")),
+        _ => {
+            return Err(OpenAiError::invalid(
+                at("role"),
+                "role must be one of system, developer, user, assistant.",
+            ));
+        }
     };
     let content = match item.get("content") {
         Some(Value::String(text)) => text.clone(),
@@ -129,7 +196,12 @@ fn message(index: usize, item: &Value) -> Result<Message, OpenAiError> {
             .collect::<Result<Vec<_>, _>>()?
             .join("\n"),
         None | Some(Value::Null) if role == Role::Assistant => String::new(),
-        _ => return Err(OpenAiError::invalid(at("content"), "content must be a text or a list of parts.")),
+        _ => {
+            return Err(OpenAiError::invalid(
+                at("content"),
+                "content must be a text or a list of parts.",
+            ));
+        }
     };
     Ok(Message { role, content })
 }
@@ -137,11 +209,19 @@ fn message(index: usize, item: &Value) -> Result<Message, OpenAiError> {
 fn text_of_part(at: &str, part: &Value) -> Result<String, OpenAiError> {
     match (part.get("type").and_then(Value::as_str), part.get("text")) {
         (Some("text"), Some(Value::String(text))) => Ok(text.clone()),
-        (Some("refusal"), _) => Ok(part.get("refusal").and_then(Value::as_str).unwrap_or_default().to_owned()),
-        (Some(kind @ ("image_url" | "input_audio" | "file")), _) => {
-            Err(OpenAiError::unsupported(format!("{at}.type"), format!("Parts of type {kind:?} are not supported so far.")))
-        }
-        _ => Err(OpenAiError::invalid(format!("{at}.type"), "A part must be {\"type\": \"text\", \"text\": \"…\"}.")),
+        (Some("refusal"), _) => Ok(part
+            .get("refusal")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()),
+        (Some(kind @ ("image_url" | "input_audio" | "file")), _) => Err(OpenAiError::unsupported(
+            format!("{at}.type"),
+            format!("Parts of type {kind:?} are not supported so far."),
+        )),
+        _ => Err(OpenAiError::invalid(
+            format!("{at}.type"),
+            "A part must be {\"type\": \"text\", \"text\": \"…\"}.",
+        )),
     }
 }
 
@@ -156,7 +236,9 @@ mod tests {
     }
 
     fn param(value: &Value) -> Option<String> {
-        read_json(value).err().and_then(|error| error.body()["error"]["param"].as_str().map(str::to_owned))
+        read_json(value)
+            .err()
+            .and_then(|error| error.body()["error"]["param"].as_str().map(str::to_owned))
     }
 
     #[test]
@@ -183,8 +265,18 @@ mod tests {
         assert_eq!(with("tools", json!([{}])).as_deref(), Some("tools"));
         assert_eq!(with("tools", json!([])), None);
         assert_eq!(with("messages", json!([])).as_deref(), Some("messages"));
-        assert_eq!(with("messages", json!([{"role": "user", "content": [{"type": "image_url"}]}])).as_deref(), Some("messages[0].content[0].type"));
-        assert_eq!(with("messages", json!([{"role": "robot", "content": "x"}])).as_deref(), Some("messages[0].role"));
+        assert_eq!(
+            with(
+                "messages",
+                json!([{"role": "user", "content": [{"type": "image_url"}]}])
+            )
+            .as_deref(),
+            Some("messages[0].content[0].type")
+        );
+        assert_eq!(
+            with("messages", json!([{"role": "robot", "content": "x"}])).as_deref(),
+            Some("messages[0].role")
+        );
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! A chat job's events, heard as one text that only grows.
 
-use computetower_jobs::kinds::chat::Chat;
 use computetower_jobs::failure::PublicFailure;
+use computetower_jobs::kinds::chat::Chat;
 use computetower_jobs::{EventBody, FailureCode, JobId};
 use serde_json::{Value, json};
 
@@ -30,7 +30,10 @@ impl Answer {
                 return self.tell();
             }
             EventBody::Completed { result } => {
-                self.content = result.get("content").and_then(Value::as_str).map(str::to_owned);
+                self.content = result
+                    .get("content")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned);
                 self.ended = true;
             }
             EventBody::Failed { failure } | EventBody::InterventionNeeded { failure } => {
@@ -38,7 +41,11 @@ impl Answer {
                 self.ended = true;
             }
             EventBody::Cancelled {} => {
-                self.failure = Some(PublicFailure { code: FailureCode::Cancelled, message: "The job was cancelled.".to_owned(), evidence: Vec::new() });
+                self.failure = Some(PublicFailure {
+                    code: FailureCode::Cancelled,
+                    message: "The job was cancelled.".to_owned(),
+                    evidence: Vec::new(),
+                });
                 self.ended = true;
             }
             _ => {}
@@ -156,18 +163,33 @@ mod tests {
     use super::*;
 
     fn chunk(text: &str) -> EventBody {
-        EventBody::Chunk { index: 0, text: text.to_owned() }
+        EventBody::Chunk {
+            index: 0,
+            text: text.to_owned(),
+        }
     }
 
     fn started(attempt: i32) -> EventBody {
-        EventBody::Started { attempt, worker: "w".to_owned() }
+        EventBody::Started {
+            attempt,
+            worker: "w".to_owned(),
+        }
     }
 
     #[test]
     fn a_second_attempt_that_says_the_same_is_heard_once() {
         let mut answer = Answer::default();
-        let events = [started(1), chunk("One "), chunk("two "), started(2), chunk("One two"), chunk(" three"),
-            EventBody::Completed { result: json!({"content": "One two three"}) }];
+        let events = [
+            started(1),
+            chunk("One "),
+            chunk("two "),
+            started(2),
+            chunk("One two"),
+            chunk(" three"),
+            EventBody::Completed {
+                result: json!({"content": "One two three"}),
+            },
+        ];
         let mut told: String = events.iter().map(|event| answer.hear(event)).collect();
         told.push_str(&answer.rest().unwrap_or_default());
         assert_eq!(told, "One two three");
@@ -176,7 +198,15 @@ mod tests {
     #[test]
     fn a_second_attempt_that_says_something_else_is_an_error() {
         let mut answer = Answer::default();
-        for event in [started(1), chunk("One "), started(2), chunk("Other"), EventBody::Completed { result: json!({"content": "Other"}) }] {
+        for event in [
+            started(1),
+            chunk("One "),
+            started(2),
+            chunk("Other"),
+            EventBody::Completed {
+                result: json!({"content": "Other"}),
+            },
+        ] {
             answer.hear(&event);
         }
         assert!(answer.rest().is_err());

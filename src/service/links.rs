@@ -33,7 +33,11 @@ fn apply(value: &mut Value, urls: &std::collections::HashMap<String, String>) {
     match value {
         Value::Object(fields) => {
             fields.values_mut().for_each(|field| apply(field, urls));
-            let url = fields.get("screenshot_key").and_then(Value::as_str).and_then(|key| urls.get(key)).cloned();
+            let url = fields
+                .get("screenshot_key")
+                .and_then(Value::as_str)
+                .and_then(|key| urls.get(key))
+                .cloned();
             if let Some(url) = url {
                 fields.insert("screenshot_url".to_owned(), Value::String(url));
             }

@@ -38,32 +38,55 @@ pub struct RegisterProvider {
 ///
 /// # Errors
 /// The field that is wrong, or 409 when the name is taken.
-pub async fn register(app: &App, tenant: TenantId, request: RegisterProvider) -> Result<(ProviderId, JobId), Problem> {
-    let url = urls::check(&request.url, app.private_urls()).await.map_err(|reason| Problem::field("url", reason))?;
+pub async fn register(
+    app: &App,
+    tenant: TenantId,
+    request: RegisterProvider,
+) -> Result<(ProviderId, JobId), Problem> {
+    let url = urls::check(&request.url, app.private_urls())
+        .await
+        .map_err(|reason| Problem::field("url", reason))?;
     let name = match &request.name {
         Some(name) => name.trim().to_owned(),
         None => default_name(&url),
     };
     check_name(&name)?;
     if request.username.is_some() && request.email.is_some() {
-        return Err(Problem::field("email", "is the same as username: give one of them"));
+        return Err(Problem::field(
+            "email",
+            "is the same as username: give one of them",
+        ));
     }
-    let username = request.username.or(request.email).filter(|text| !text.is_empty());
+    let username = request
+        .username
+        .or(request.email)
+        .filter(|text| !text.is_empty());
     let password = request.password.filter(|text| !text.is_empty());
     if username.is_some() && password.is_none() {
-        return Err(Problem::field("password", "is missing: an account needs one"));
+        return Err(Problem::field(
+            "password",
+            "is missing: an account needs one",
+        ));
     }
     // The name is looked up first, so that a refused registration leaves no credential behind; the unique key decides between two at once.
     let taken = app.store().provider_named(tenant, &name).await.is_ok();
     let credential = match password {
         Some(password) if !taken => {
             let password = Secret::new(password);
-            let new = NewCredential { label: &name, url: url.as_str(), username: username.as_deref().unwrap_or_default(), password: &password };
+            let new = NewCredential {
+                label: &name,
+                url: url.as_str(),
+                username: username.as_deref().unwrap_or_default(),
+                password: &password,
+            };
             Some(app.store().add_credential(tenant, &new).await?)
         }
         _ => None,
     };
-    let added = app.store().add_provider(tenant, &name, url.as_str(), credential).await;
+    let added = app
+        .store()
+        .add_provider(tenant, &name, url.as_str(), credential)
+        .await;
     let provider = match added {
         Ok(provider) => provider,
         Err(error) => {
@@ -87,8 +110,20 @@ pub async fn discover(app: &App, tenant: TenantId, provider: ProviderId) -> Resu
 }
 
 fn default_name(url: &url::Url) -> String {
-    let host = url.host_str().unwrap_or("provider").trim_start_matches("www.");
-    let name: String = host.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+    let host = url
+        .host_str()
+        .unwrap_or("provider")
+        .trim_start_matches("www.");
+    let name: String = host
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "._-".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
     match url.port() {
         Some(port) => format!("{name}-{port}"),
         None => name,
@@ -96,6 +131,16 @@ fn default_name(url: &url::Url) -> String {
 }
 
 fn check_name(name: &str) -> Result<(), Problem> {
-    let fits = (1..=64).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-    if fits { Ok(()) } else { Err(Problem::field("name", "must be 1 to 64 letters, digits, dots, dashes or underscores")) }
+    let fits = (1..=64).contains(&name.len())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    if fits {
+        Ok(())
+    } else {
+        Err(Problem::field(
+            "name",
+            "must be 1 to 64 letters, digits, dots, dashes or underscores",
+        ))
+    }
 }

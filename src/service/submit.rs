@@ -44,12 +44,28 @@ pub struct SubmitRequest {
 ///
 /// # Errors
 /// The field that is wrong, or 409 for an idempotency key that came with another request.
-pub async fn submit(app: &App, tenant: TenantId, request: SubmitRequest, key: Option<String>, body: &[u8]) -> Result<Submitted, Problem> {
-    let kind: JobKind = request.kind.parse().map_err(|error: computetower_jobs::kind::UnknownKind| Problem::field("kind", error.to_string()))?;
+pub async fn submit(
+    app: &App,
+    tenant: TenantId,
+    request: SubmitRequest,
+    key: Option<String>,
+    body: &[u8],
+) -> Result<Submitted, Problem> {
+    let kind: JobKind =
+        request
+            .kind
+            .parse()
+            .map_err(|error: computetower_jobs::kind::UnknownKind| {
+                Problem::field("kind", error.to_string())
+            })?;
     check_envelope(&request)?;
     let payload = request.payload.unwrap_or_else(|| json!({}));
     let parsed = kind.parse(payload.clone()).map_err(|invalid| {
-        let field = if invalid.field.is_empty() { "payload".to_owned() } else { format!("payload.{}", invalid.field) };
+        let field = if invalid.field.is_empty() {
+            "payload".to_owned()
+        } else {
+            format!("payload.{}", invalid.field)
+        };
         Problem::field(field, invalid.reason)
     })?;
     check_named(app, tenant, &parsed).await?;
@@ -74,13 +90,24 @@ fn check_envelope(request: &SubmitRequest) -> Result<(), Problem> {
     if let Some(deadline) = request.deadline
         && deadline <= request.run_at.unwrap_or_else(Utc::now)
     {
-        return Err(Problem::field("deadline", "must be in the future, and after run_at"));
+        return Err(Problem::field(
+            "deadline",
+            "must be in the future, and after run_at",
+        ));
     }
-    if request.timeout_ms.is_some_and(|timeout| !(100..=86_400_000).contains(&timeout)) {
-        return Err(Problem::field("timeout_ms", "must be between 100 and 86400000"));
+    if request
+        .timeout_ms
+        .is_some_and(|timeout| !(100..=86_400_000).contains(&timeout))
+    {
+        return Err(Problem::field(
+            "timeout_ms",
+            "must be between 100 and 86400000",
+        ));
     }
     if let Some(retry) = &request.retry {
-        retry.check().map_err(|(field, reason)| Problem::field(format!("retry.{field}"), reason))?;
+        retry
+            .check()
+            .map_err(|(field, reason)| Problem::field(format!("retry.{field}"), reason))?;
     }
     Ok(())
 }
@@ -89,12 +116,32 @@ fn check_envelope(request: &SubmitRequest) -> Result<(), Problem> {
 async fn check_named(app: &App, tenant: TenantId, payload: &Payload) -> Result<(), Problem> {
     let (field, found) = match payload {
         Payload::Noop(_) => return Ok(()),
-        Payload::Login(login) => ("payload.credential_id", app.store().credential(tenant, login.credential_id).await.map(|_| ())),
-        Payload::Discovery(discovery) => ("payload.provider_id", app.store().provider(tenant, discovery.provider_id).await.map(|_| ())),
-        Payload::Chat(chat) => ("payload.model", app.store().provider_named(tenant, &chat.model).await.map(|_| ())),
+        Payload::Login(login) => (
+            "payload.credential_id",
+            app.store()
+                .credential(tenant, login.credential_id)
+                .await
+                .map(|_| ()),
+        ),
+        Payload::Discovery(discovery) => (
+            "payload.provider_id",
+            app.store()
+                .provider(tenant, discovery.provider_id)
+                .await
+                .map(|_| ()),
+        ),
+        Payload::Chat(chat) => (
+            "payload.model",
+            app.store()
+                .provider_named(tenant, &chat.model)
+                .await
+                .map(|_| ()),
+        ),
     };
     match found {
-        Err(StoreError::NotFound(what)) => Err(Problem::field(field, format!("there is no such {what}"))),
+        Err(StoreError::NotFound(what)) => {
+            Err(Problem::field(field, format!("there is no such {what}")))
+        }
         other => Ok(other?),
     }
 }
@@ -104,9 +151,19 @@ async fn check_named(app: &App, tenant: TenantId, payload: &Payload) -> Result<(
 /// # Errors
 /// When it is empty, too long, or not printable.
 pub fn idempotency_key(headers: &axum::http::HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
     match value.to_str() {
-        Ok(text) if (1..=255).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic() || c == ' ') => Ok(Some(text.to_owned())),
-        _ => Err(Problem::new(ProblemCode::InvalidInput, "Idempotency-Key must be 1 to 255 printable characters.")),
+        Ok(text)
+            if (1..=255).contains(&text.len())
+                && text.chars().all(|c| c.is_ascii_graphic() || c == ' ') =>
+        {
+            Ok(Some(text.to_owned()))
+        }
+        _ => Err(Problem::new(
+            ProblemCode::InvalidInput,
+            "Idempotency-Key must be 1 to 255 printable characters.",
+        )),
     }
 }

@@ -26,12 +26,16 @@ pub async fn check(text: &str, allowed: PrivateUrls) -> Result<Url, String> {
         Some(Host::Ipv4(address)) => vec![IpAddr::V4(address)],
         Some(Host::Ipv6(address)) => vec![IpAddr::V6(address)],
         // A name that does not resolve now may do so when the job runs; the page then cannot be reached, and the job says so.
-        Some(Host::Domain(name)) => tokio::net::lookup_host((name, url.port_or_known_default().unwrap_or(80)))
-            .await
-            .map(|found| found.map(|address| address.ip()).collect())
-            .unwrap_or_default(),
+        Some(Host::Domain(name)) => {
+            tokio::net::lookup_host((name, url.port_or_known_default().unwrap_or(80)))
+                .await
+                .map(|found| found.map(|address| address.ip()).collect())
+                .unwrap_or_default()
+        }
     };
-    let refused = addresses.into_iter().find(|address| !permitted(*address, allowed));
+    let refused = addresses
+        .into_iter()
+        .find(|address| !permitted(*address, allowed));
     match refused {
         None => Ok(url),
         Some(_) => Err("names a private address; an operator can allow that with COMPUTETOWER_ALLOW_PRIVATE_URLS".to_owned()),
@@ -78,7 +82,11 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     let first = address.segments()[0];
     let unique_local = first & 0xfe00 == 0xfc00;
     let link_local = first & 0xffc0 == 0xfe80;
-    !(address.is_loopback() || address.is_unspecified() || address.is_multicast() || unique_local || link_local)
+    !(address.is_loopback()
+        || address.is_unspecified()
+        || address.is_multicast()
+        || unique_local
+        || link_local)
 }
 
 #[cfg(test)]
@@ -87,18 +95,43 @@ mod tests {
 
     #[tokio::test]
     async fn private_addresses_are_refused_unless_allowed() {
-        for text in ["http://127.0.0.1/", "http://10.0.0.1/", "http://169.254.169.254/latest", "http://[::1]/", "http://[::ffff:10.0.0.1]/", "http://0.0.0.0/"] {
+        for text in [
+            "http://127.0.0.1/",
+            "http://10.0.0.1/",
+            "http://169.254.169.254/latest",
+            "http://[::1]/",
+            "http://[::ffff:10.0.0.1]/",
+            "http://0.0.0.0/",
+        ] {
             assert!(check(text, PrivateUrls::Refused).await.is_err(), "{text}");
             assert!(check(text, PrivateUrls::All).await.is_ok(), "{text}");
         }
-        assert!(check("http://127.0.0.1:8000/x", PrivateUrls::Loopback).await.is_ok());
-        assert!(check("http://10.0.0.1/", PrivateUrls::Loopback).await.is_err());
-        assert!(check("http://93.184.216.34/", PrivateUrls::Refused).await.is_ok());
+        assert!(
+            check("http://127.0.0.1:8000/x", PrivateUrls::Loopback)
+                .await
+                .is_ok()
+        );
+        assert!(
+            check("http://10.0.0.1/", PrivateUrls::Loopback)
+                .await
+                .is_err()
+        );
+        assert!(
+            check("http://93.184.216.34/", PrivateUrls::Refused)
+                .await
+                .is_ok()
+        );
     }
 
     #[tokio::test]
     async fn only_web_addresses_are_taken() {
-        for text in ["file:///etc/passwd", "javascript:alert(1)", "chat.example", "http://", "http://me:secret@93.184.216.34/"] {
+        for text in [
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "chat.example",
+            "http://",
+            "http://me:secret@93.184.216.34/",
+        ] {
             assert!(check(text, PrivateUrls::All).await.is_err(), "{text}");
         }
     }

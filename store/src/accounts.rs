@@ -70,9 +70,12 @@ impl Store {
             Some(id) => TenantId(id),
             None => {
                 let id = TenantId::generate();
-                sqlx::query!("insert into tenants (id, name) values ($1, 'default')", id.0)
-                    .execute(&mut *transaction)
-                    .await?;
+                sqlx::query!(
+                    "insert into tenants (id, name) values ($1, 'default')",
+                    id.0
+                )
+                .execute(&mut *transaction)
+                .await?;
                 id
             }
         };
@@ -98,7 +101,11 @@ impl Store {
     /// When Postgres does not answer.
     pub async fn add_api_key(&self, new: &NewApiKey<'_>) -> Result<ApiKeyId, StoreError> {
         let id = ApiKeyId::generate();
-        let scopes: Vec<String> = new.scopes.iter().map(|scope| scope.name().to_owned()).collect();
+        let scopes: Vec<String> = new
+            .scopes
+            .iter()
+            .map(|scope| scope.name().to_owned())
+            .collect();
         let prefix: String = new.key.chars().take(9).collect();
         let kept = sqlx::query_scalar!(
             "insert into api_keys (id, tenant_id, name, prefix, hash, scopes, expires_at) values ($1, $2, $3, $4, $5, $6, $7)
@@ -144,9 +151,12 @@ impl Store {
     /// # Errors
     /// When Postgres does not answer, or there is no such key.
     pub async fn revoke_api_key(&self, id: ApiKeyId) -> Result<(), StoreError> {
-        let done = sqlx::query!("update api_keys set revoked_at = now() where id = $1 and revoked_at is null", id.0)
-            .execute(&self.system)
-            .await?;
+        let done = sqlx::query!(
+            "update api_keys set revoked_at = now() where id = $1 and revoked_at is null",
+            id.0
+        )
+        .execute(&self.system)
+        .await?;
         if done.rows_affected() == 0 {
             return Err(StoreError::NotFound("key"));
         }

@@ -59,10 +59,9 @@ impl Store {
     /// # Errors
     /// When a URL or a key cannot be read.
     pub async fn connect(config: &StoreConfig) -> Result<Self, StoreError> {
-        let options: PgConnectOptions = config
-            .database_url
-            .parse()
-            .map_err(|error| StoreError::Setting(format!("DATABASE_URL cannot be read: {error}")))?;
+        let options: PgConnectOptions = config.database_url.parse().map_err(|error| {
+            StoreError::Setting(format!("DATABASE_URL cannot be read: {error}"))
+        })?;
         let options = options.application_name("computetower");
         let system = pool(config, &options, "computetower_system");
         let tenant_pool = pool(config, &options, "computetower_tenant");
@@ -105,14 +104,25 @@ impl Store {
     }
 
     /// A connection on which row-level security shows only what is the tenant's.
-    pub(crate) async fn as_tenant(&self, tenant: TenantId) -> Result<PoolConnection<Postgres>, StoreError> {
-        let mut connection = self.tenant_pool.acquire().await?;
-        // Set for the session, not for a transaction: this function is the only way to such a connection, and it always sets it.
-        sqlx::query("select set_config('app.tenant', $1, false)")
-            .bind(tenant.to_string())
-            .execute(&mut *connection)
-            .await?;
-        Ok(connection)
+    pub(crate) async fn as_tenant(
+        &self,
+        tenant: TenantId,
+    ) -> Result<PoolConnection<Postgres>, StoreError> {
+        let mut tries = 0;
+        loop {
+            let mut connection = self.tenant_pool.acquire().await?;
+            // Set for the session, not for a transaction: this function is the only way to such a connection, and it always sets it.
+            let set = sqlx::query("select set_config('app.tenant', $1, false)")
+                .bind(tenant.to_string())
+                .execute(&mut *connection)
+                .await;
+            match set {
+                Ok(_) => return Ok(connection),
+                // A connection that died with its server: the pool may hold as many of those as it has connections.
+                Err(sqlx::Error::Io(_)) if tries < self.tenant_pool.options().get_max_connections() => tries += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// The process's one subscription to live events, made when first needed.
@@ -149,7 +159,9 @@ fn pool(config: &StoreConfig, options: &PgConnectOptions, role: &'static str) ->
         .test_before_acquire(false)
         .after_connect(move |connection, _| {
             Box::pin(async move {
-                sqlx::query(sqlx::AssertSqlSafe(format!("set role {role}"))).execute(connection).await?;
+                sqlx::query(sqlx::AssertSqlSafe(format!("set role {role}")))
+                    .execute(connection)
+                    .await?;
                 Ok(())
             })
         })

@@ -51,9 +51,16 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres does not answer or the vault cannot seal.
-    pub async fn add_credential(&self, tenant: TenantId, new: &NewCredential<'_>) -> Result<CredentialId, StoreError> {
+    pub async fn add_credential(
+        &self,
+        tenant: TenantId,
+        new: &NewCredential<'_>,
+    ) -> Result<CredentialId, StoreError> {
         let id = CredentialId::generate();
-        let sealed = self.vault.seal(tenant, &purpose(id), new.password.reveal().as_bytes()).await?;
+        let sealed = self
+            .vault
+            .seal(tenant, &purpose(id), new.password.reveal().as_bytes())
+            .await?;
         let mut connection = self.as_tenant(tenant).await?;
         sqlx::query!(
             "insert into credentials (id, tenant_id, label, url, username, secret) values ($1, $2, $3, $4, $5, $6)",
@@ -73,7 +80,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] also when it is another tenant's.
-    pub async fn credential(&self, tenant: TenantId, id: CredentialId) -> Result<Credential, StoreError> {
+    pub async fn credential(
+        &self,
+        tenant: TenantId,
+        id: CredentialId,
+    ) -> Result<Credential, StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
         let row = sqlx::query!(
             "select id, label, url, username, status, signed_in_at, created_at, profile_key from credentials where id = $1 and tenant_id = $2",
@@ -129,12 +140,20 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] also when it is another tenant's.
-    pub async fn remove_credential(&self, tenant: TenantId, id: CredentialId) -> Result<(), StoreError> {
+    pub async fn remove_credential(
+        &self,
+        tenant: TenantId,
+        id: CredentialId,
+    ) -> Result<(), StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
-        let row = sqlx::query!("delete from credentials where id = $1 and tenant_id = $2 returning profile_key", id.0, tenant.0)
-            .fetch_optional(&mut *connection)
-            .await?
-            .ok_or(StoreError::NotFound("credential"))?;
+        let row = sqlx::query!(
+            "delete from credentials where id = $1 and tenant_id = $2 returning profile_key",
+            id.0,
+            tenant.0
+        )
+        .fetch_optional(&mut *connection)
+        .await?
+        .ok_or(StoreError::NotFound("credential"))?;
         if let Some(key) = row.profile_key {
             self.objects.delete(&key).await?;
         }
@@ -146,12 +165,17 @@ impl Store {
     /// # Errors
     /// When it is not there or cannot be opened.
     pub async fn password(&self, tenant: TenantId, id: CredentialId) -> Result<Secret, StoreError> {
-        let sealed = sqlx::query_scalar!("select secret from credentials where id = $1 and tenant_id = $2", id.0, tenant.0)
-            .fetch_optional(&self.system)
-            .await?
-            .ok_or(StoreError::NotFound("credential"))?;
+        let sealed = sqlx::query_scalar!(
+            "select secret from credentials where id = $1 and tenant_id = $2",
+            id.0,
+            tenant.0
+        )
+        .fetch_optional(&self.system)
+        .await?
+        .ok_or(StoreError::NotFound("credential"))?;
         let plain = self.vault.open(tenant, &purpose(id), &sealed).await?;
-        let text = String::from_utf8(plain.to_vec()).map_err(|error| StoreError::decode("password", error.utf8_error()))?;
+        let text = String::from_utf8(plain.to_vec())
+            .map_err(|error| StoreError::decode("password", error.utf8_error()))?;
         Ok(Secret::new(text))
     }
 
@@ -159,7 +183,11 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn mark_credential_invalid(&self, tenant: TenantId, id: CredentialId) -> Result<(), StoreError> {
+    pub async fn mark_credential_invalid(
+        &self,
+        tenant: TenantId,
+        id: CredentialId,
+    ) -> Result<(), StoreError> {
         sqlx::query!("update credentials set status = 'invalid', updated_at = now() where id = $1 and tenant_id = $2", id.0, tenant.0)
             .execute(&self.system)
             .await?;
@@ -170,10 +198,20 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres or the object store does not answer.
-    pub async fn save_profile(&self, tenant: TenantId, id: CredentialId, profile: &[u8]) -> Result<(), StoreError> {
-        let sealed = self.vault.seal(tenant, &format!("{PROFILE_PURPOSE}/{id}"), profile).await?;
+    pub async fn save_profile(
+        &self,
+        tenant: TenantId,
+        id: CredentialId,
+        profile: &[u8],
+    ) -> Result<(), StoreError> {
+        let sealed = self
+            .vault
+            .seal(tenant, &format!("{PROFILE_PURPOSE}/{id}"), profile)
+            .await?;
         let key = profile_key(tenant, id);
-        self.objects.put(&key, "application/octet-stream", sealed).await?;
+        self.objects
+            .put(&key, "application/octet-stream", sealed)
+            .await?;
         sqlx::query!(
             "update credentials set profile_key = $3, signed_in_at = now(), status = 'active', updated_at = now()
              where id = $1 and tenant_id = $2",
@@ -190,14 +228,24 @@ impl Store {
     ///
     /// # Errors
     /// When the object store does not answer or the profile does not open.
-    pub async fn load_profile(&self, credential: &Credential) -> Result<Option<Vec<u8>>, StoreError> {
+    pub async fn load_profile(
+        &self,
+        credential: &Credential,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
         if !credential.has_profile {
             return Ok(None);
         }
-        let sealed = self.objects.get(&profile_key(credential.tenant, credential.id)).await?;
+        let sealed = self
+            .objects
+            .get(&profile_key(credential.tenant, credential.id))
+            .await?;
         let plain = self
             .vault
-            .open(credential.tenant, &format!("{PROFILE_PURPOSE}/{}", credential.id), &sealed)
+            .open(
+                credential.tenant,
+                &format!("{PROFILE_PURPOSE}/{}", credential.id),
+                &sealed,
+            )
             .await?;
         Ok(Some(plain.to_vec()))
     }

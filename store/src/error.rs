@@ -58,18 +58,29 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    pub(crate) fn decode(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        StoreError::Decode { what, source: source.into() }
+    pub(crate) fn decode(
+        what: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        StoreError::Decode {
+            what,
+            source: source.into(),
+        }
     }
 
     /// True when a service did not answer, so that trying again later can help.
     #[must_use]
     pub fn is_outage(&self) -> bool {
         match self {
-            StoreError::Postgres(error) => !matches!(
-                error,
-                sqlx::Error::Database(db) if !db.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08") || code.starts_with("53"))
-            ) && !matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::RowNotFound),
+            StoreError::Postgres(error) => {
+                !matches!(
+                    error,
+                    sqlx::Error::Database(db) if !db.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08") || code.starts_with("53"))
+                ) && !matches!(
+                    error,
+                    sqlx::Error::ColumnDecode { .. } | sqlx::Error::RowNotFound
+                )
+            }
             StoreError::Redis(_) | StoreError::Objects { .. } => true,
             _ => false,
         }

@@ -16,7 +16,11 @@ impl Store {
     /// A claim to lead a duty.
     #[must_use]
     pub fn leadership(&self, duty: &'static str) -> Leadership {
-        Leadership { store: self.clone(), duty, connection: None }
+        Leadership {
+            store: self.clone(),
+            duty,
+            connection: None,
+        }
     }
 }
 
@@ -34,9 +38,12 @@ impl Leadership {
             sqlx::query("select 1").execute(&mut connection).await?;
             true
         } else {
-            sqlx::query_scalar!(r#"select pg_try_advisory_lock(hashtextextended($1, 0)) as "held!""#, format!("computetower {}", self.duty))
-                .fetch_one(&mut connection)
-                .await?
+            sqlx::query_scalar!(
+                r#"select pg_try_advisory_lock(hashtextextended($1, 0)) as "held!""#,
+                format!("computetower {}", self.duty)
+            )
+            .fetch_one(&mut connection)
+            .await?
         };
         self.connection = Some((connection, leads));
         Ok(leads)

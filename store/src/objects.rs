@@ -66,7 +66,12 @@ impl Objects {
     ///
     /// # Errors
     /// When the object store does not take it.
-    pub async fn put(&self, key: &str, content_type: &str, body: Vec<u8>) -> Result<(), StoreError> {
+    pub async fn put(
+        &self,
+        key: &str,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<(), StoreError> {
         self.client
             .put_object()
             .bucket(&self.bucket)
@@ -92,7 +97,11 @@ impl Objects {
             .send()
             .await
             .map_err(|source| failed("reading", key, source))?;
-        let body = object.body.collect().await.map_err(|source| failed("reading", key, source))?;
+        let body = object
+            .body
+            .collect()
+            .await
+            .map_err(|source| failed("reading", key, source))?;
         Ok(body.to_vec())
     }
 
@@ -116,7 +125,8 @@ impl Objects {
     /// # Errors
     /// When it cannot be signed.
     pub async fn presigned(&self, key: &str) -> Result<String, StoreError> {
-        let config = PresigningConfig::expires_in(PRESIGNED_FOR).map_err(|source| failed("signing", key, source))?;
+        let config = PresigningConfig::expires_in(PRESIGNED_FOR)
+            .map_err(|source| failed("signing", key, source))?;
         let request = self
             .client
             .get_object()
@@ -139,8 +149,16 @@ impl Objects {
     }
 }
 
-fn failed(what: &'static str, key: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
-    StoreError::Objects { what, key: key.to_owned(), source: source.into() }
+fn failed(
+    what: &'static str,
+    key: &str,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> StoreError {
+    StoreError::Objects {
+        what,
+        key: key.to_owned(),
+        source: source.into(),
+    }
 }
 
 /// The key of a screenshot of a job.

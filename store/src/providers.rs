@@ -62,7 +62,9 @@ impl From<Row> for Provider {
             credential: row.credential_id.map(CredentialId),
             status: row.status,
             chat_map: row.chat_map,
-            failure: row.failure.and_then(|failure| serde_json::from_value(failure).ok()),
+            failure: row
+                .failure
+                .and_then(|failure| serde_json::from_value(failure).ok()),
             misses: row.misses,
             discovered_at: row.discovered_at,
             created_at: row.created_at,
@@ -126,7 +128,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the tenant has none of that name.
-    pub async fn provider_named(&self, tenant: TenantId, name: &str) -> Result<Provider, StoreError> {
+    pub async fn provider_named(
+        &self,
+        tenant: TenantId,
+        name: &str,
+    ) -> Result<Provider, StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
         sqlx::query_as!(
             Row,
@@ -162,11 +168,19 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] also when it is another tenant's.
-    pub async fn remove_provider(&self, tenant: TenantId, id: ProviderId) -> Result<(), StoreError> {
+    pub async fn remove_provider(
+        &self,
+        tenant: TenantId,
+        id: ProviderId,
+    ) -> Result<(), StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
-        let done = sqlx::query!("delete from providers where id = $1 and tenant_id = $2", id.0, tenant.0)
-            .execute(&mut *connection)
-            .await?;
+        let done = sqlx::query!(
+            "delete from providers where id = $1 and tenant_id = $2",
+            id.0,
+            tenant.0
+        )
+        .execute(&mut *connection)
+        .await?;
         if done.rows_affected() == 0 {
             return Err(StoreError::NotFound("provider"));
         }
@@ -204,8 +218,13 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn provider_failed(&self, id: ProviderId, failure: &PublicFailure) -> Result<(), StoreError> {
-        let failure = serde_json::to_value(failure).map_err(|error| StoreError::decode("failure", error))?;
+    pub async fn provider_failed(
+        &self,
+        id: ProviderId,
+        failure: &PublicFailure,
+    ) -> Result<(), StoreError> {
+        let failure =
+            serde_json::to_value(failure).map_err(|error| StoreError::decode("failure", error))?;
         sqlx::query!(
             "update providers set status = case when chat_map is null then 'failed' else 'unhealthy' end, failure = $2, updated_at = now()
              where id = $1",

@@ -25,7 +25,9 @@ impl RedisKeys {
     /// Names under a prefix.
     #[must_use]
     pub fn new(prefix: impl Into<String>) -> Self {
-        Self { prefix: prefix.into() }
+        Self {
+            prefix: prefix.into(),
+        }
     }
 
     /// The name of a lane, under which apalis-redis makes its own keys.
@@ -49,7 +51,11 @@ impl RedisKeys {
     /// The job of an events channel.
     #[must_use]
     pub fn job_of_channel(&self, channel: &str) -> Option<JobId> {
-        channel.strip_prefix(&self.prefix)?.strip_prefix(":events:")?.parse().ok()
+        channel
+            .strip_prefix(&self.prefix)?
+            .strip_prefix(":events:")?
+            .parse()
+            .ok()
     }
 
     /// The fence of a job's events.

@@ -85,7 +85,11 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn validations(&self, tenant: TenantId, job: JobId) -> Result<Vec<Validation>, StoreError> {
+    pub async fn validations(
+        &self,
+        tenant: TenantId,
+        job: JobId,
+    ) -> Result<Vec<Validation>, StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
         let rows = sqlx::query_as!(
             Validation,

@@ -61,10 +61,20 @@ impl MasterKey {
     /// # Errors
     /// When it is not that.
     pub fn from_base64(text: &str) -> Result<Self, VaultError> {
-        let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| VaultError::MasterKey)?);
-        let key = Zeroizing::new(<[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| VaultError::MasterKey)?);
+        let bytes = Zeroizing::new(
+            STANDARD
+                .decode(text.trim())
+                .map_err(|_| VaultError::MasterKey)?,
+        );
+        let key = Zeroizing::new(
+            <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| VaultError::MasterKey)?,
+        );
         let digest = Sha256::digest(key.as_slice());
-        let id = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let id = digest
+            .iter()
+            .take(6)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         Ok(Self { key, id })
     }
 }
@@ -79,7 +89,9 @@ impl fmt::Debug for MasterKey {
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// The master key is not the base64 of 32 bytes.
-    #[error("the master key must be the base64 of 32 random bytes, for example from: head -c 32 /dev/urandom | base64")]
+    #[error(
+        "the master key must be the base64 of 32 random bytes, for example from: head -c 32 /dev/urandom | base64"
+    )]
     MasterKey,
     /// The secret was sealed under another master key.
     #[error("this secret was sealed under master key {0}, which this process does not have")]
@@ -101,14 +113,24 @@ pub struct Vault {
 
 impl Vault {
     pub(crate) fn new(master: MasterKey, pool: PgPool) -> Self {
-        Self { master, pool, keys: Arc::default(), newest: Arc::default() }
+        Self {
+            master,
+            pool,
+            keys: Arc::default(),
+            newest: Arc::default(),
+        }
     }
 
     /// Seals bytes for a tenant. `purpose` names the column or object that will hold them.
     ///
     /// # Errors
     /// When Postgres does not answer or the master key is not the one that the tenant's key was wrapped with.
-    pub async fn seal(&self, tenant: TenantId, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
+    pub async fn seal(
+        &self,
+        tenant: TenantId,
+        purpose: &str,
+        plain: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
         let id = self.newest_key(tenant).await?;
         let key = self.open_key(tenant, id).await?;
         let nonce = rand::random::<[u8; NONCE]>();
@@ -125,13 +147,23 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError::Damaged`] when it was changed or belongs to another tenant or purpose.
-    pub async fn open(&self, tenant: TenantId, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    pub async fn open(
+        &self,
+        tenant: TenantId,
+        purpose: &str,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         if sealed.len() < HEAD || sealed[0] != VERSION {
             return Err(VaultError::Damaged.into());
         }
         let id = Uuid::from_slice(&sealed[1..17]).map_err(|_| VaultError::Damaged)?;
         let key = self.open_key(tenant, id).await?;
-        let plain = decrypt(&key, &sealed[17..HEAD], &sealed[HEAD..], &context(tenant, purpose))?;
+        let plain = decrypt(
+            &key,
+            &sealed[17..HEAD],
+            &sealed[HEAD..],
+            &context(tenant, purpose),
+        )?;
         Ok(Zeroizing::new(plain))
     }
 
@@ -158,7 +190,12 @@ impl Vault {
         let key = Zeroizing::new(rand::random::<[u8; 32]>());
         let nonce = rand::random::<[u8; NONCE]>();
         let mut wrapped = nonce.to_vec();
-        wrapped.extend(encrypt(&self.master.key, &nonce, key.as_slice(), &context(tenant, &id.to_string()))?);
+        wrapped.extend(encrypt(
+            &self.master.key,
+            &nonce,
+            key.as_slice(),
+            &context(tenant, &id.to_string()),
+        )?);
         sqlx::query!(
             "insert into tenant_keys (id, tenant_id, master_key_id, wrapped) values ($1, $2, $3, $4)",
             id,
@@ -171,14 +208,22 @@ impl Vault {
         Ok(id)
     }
 
-    async fn open_key(&self, tenant: TenantId, id: Uuid) -> Result<Zeroizing<[u8; 32]>, StoreError> {
+    async fn open_key(
+        &self,
+        tenant: TenantId,
+        id: Uuid,
+    ) -> Result<Zeroizing<[u8; 32]>, StoreError> {
         if let Some(key) = self.keys.read().await.get(&id) {
             return Ok(key.clone());
         }
-        let row = sqlx::query!("select master_key_id, wrapped from tenant_keys where id = $1 and tenant_id = $2", id, tenant.0)
-            .fetch_optional(&self.pool)
-            .await?
-            .ok_or(VaultError::Damaged)?;
+        let row = sqlx::query!(
+            "select master_key_id, wrapped from tenant_keys where id = $1 and tenant_id = $2",
+            id,
+            tenant.0
+        )
+        .fetch_optional(&self.pool)
+        .await?
+        .ok_or(VaultError::Damaged)?;
         if row.master_key_id != self.master.id {
             return Err(VaultError::OtherMasterKey(row.master_key_id).into());
         }
@@ -186,8 +231,15 @@ impl Vault {
             return Err(VaultError::Damaged.into());
         }
         let (nonce, sealed) = row.wrapped.split_at(NONCE);
-        let plain = Zeroizing::new(decrypt(&self.master.key, nonce, sealed, &context(tenant, &id.to_string()))?);
-        let key = Zeroizing::new(<[u8; 32]>::try_from(plain.as_slice()).map_err(|_| VaultError::Damaged)?);
+        let plain = Zeroizing::new(decrypt(
+            &self.master.key,
+            nonce,
+            sealed,
+            &context(tenant, &id.to_string()),
+        )?);
+        let key = Zeroizing::new(
+            <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| VaultError::Damaged)?,
+        );
         self.keys.write().await.insert(id, key.clone());
         Ok(key)
     }
@@ -197,7 +249,12 @@ fn context(tenant: TenantId, purpose: &str) -> Vec<u8> {
     format!("{tenant}/{purpose}").into_bytes()
 }
 
-fn encrypt(key: &[u8; 32], nonce: &[u8; NONCE], plain: &[u8], aad: &[u8]) -> Result<Vec<u8>, VaultError> {
+fn encrypt(
+    key: &[u8; 32],
+    nonce: &[u8; NONCE],
+    plain: &[u8],
+    aad: &[u8],
+) -> Result<Vec<u8>, VaultError> {
     let nonce = Nonce::try_from(nonce.as_slice()).map_err(|_| VaultError::Damaged)?;
     Aes256Gcm::new(key.into())
         .encrypt(&nonce, Payload { msg: plain, aad })

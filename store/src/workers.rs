@@ -49,8 +49,15 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn register_worker(&self, id: WorkerId, name: &str, queues: &[Queue], host: &str) -> Result<Presence, StoreError> {
-        let lock_key = i64::from_be_bytes(id.0.as_bytes()[8..].try_into().unwrap_or_default()) & i64::MAX;
+    pub async fn register_worker(
+        &self,
+        id: WorkerId,
+        name: &str,
+        queues: &[Queue],
+        host: &str,
+    ) -> Result<Presence, StoreError> {
+        let lock_key =
+            i64::from_be_bytes(id.0.as_bytes()[8..].try_into().unwrap_or_default()) & i64::MAX;
         let names: Vec<String> = queues.iter().map(|queue| queue.name().to_owned()).collect();
         sqlx::query!(
             "insert into workers (id, name, queues, host, pid, lock_key) values ($1, $2, $3, $4, $5, $6)",
@@ -63,7 +70,12 @@ impl Store {
         )
         .execute(&self.system)
         .await?;
-        let mut presence = Presence { connection: None, store: self.clone(), id, lock_key };
+        let mut presence = Presence {
+            connection: None,
+            store: self.clone(),
+            id,
+            lock_key,
+        };
         presence.beat().await?;
         Ok(presence)
     }
@@ -120,16 +132,23 @@ impl Presence {
     pub async fn beat(&mut self) -> Result<(), StoreError> {
         if self.connection.is_none() {
             let mut connection = self.store.connect_options.connect().await?;
-            sqlx::query("set role computetower_system").execute(&mut connection).await?;
-            sqlx::query!("select pg_advisory_lock($1)", self.lock_key).execute(&mut connection).await?;
+            sqlx::query("set role computetower_system")
+                .execute(&mut connection)
+                .await?;
+            sqlx::query!("select pg_advisory_lock($1)", self.lock_key)
+                .execute(&mut connection)
+                .await?;
             self.connection = Some(connection);
         }
         let Some(connection) = &mut self.connection else {
             return Ok(());
         };
-        let beaten = sqlx::query!("update workers set heartbeat_at = now(), stopped_at = null where id = $1", self.id.0)
-            .execute(connection)
-            .await;
+        let beaten = sqlx::query!(
+            "update workers set heartbeat_at = now(), stopped_at = null where id = $1",
+            self.id.0
+        )
+        .execute(connection)
+        .await;
         if beaten.is_err() {
             self.connection = None;
         }
@@ -142,9 +161,12 @@ impl Presence {
     /// # Errors
     /// When Postgres does not answer; then the lock tells it all the same.
     pub async fn leave(self) -> Result<(), StoreError> {
-        sqlx::query!("update workers set stopped_at = now() where id = $1", self.id.0)
-            .execute(&self.store.system)
-            .await?;
+        sqlx::query!(
+            "update workers set stopped_at = now() where id = $1",
+            self.id.0
+        )
+        .execute(&self.store.system)
+        .await?;
         Ok(())
     }
 }

@@ -1,6 +1,14 @@
 //! The whole platform against real Postgres, Redis, S3 and Chromium. `scripts/test.sh` starts what is needed.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test tells its story to whoever looks")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+#![allow(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a test tells its story to whoever looks"
+)]
 
 mod api;
 mod kinds;

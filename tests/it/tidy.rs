@@ -16,7 +16,10 @@ fn sources(folder: &str) -> Vec<PathBuf> {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() && name != "target" && name != "snapshots" {
                 folders.push(path);
-            } else if path.extension().is_some_and(|kind| matches!(kind.to_str(), Some("rs" | "js" | "lua" | "sql"))) {
+            } else if path
+                .extension()
+                .is_some_and(|kind| matches!(kind.to_str(), Some("rs" | "js" | "lua" | "sql")))
+            {
                 found.push(path);
             }
         }
@@ -25,7 +28,15 @@ fn sources(folder: &str) -> Vec<PathBuf> {
 }
 
 fn product() -> Vec<PathBuf> {
-    ["jobs", "store", "workers", "src"].iter().flat_map(|folder| sources(folder)).filter(|path| !path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "examples")).collect()
+    ["jobs", "store", "workers", "src"]
+        .iter()
+        .flat_map(|folder| sources(folder))
+        .filter(|path| {
+            !path
+                .components()
+                .any(|part| part.as_os_str() == "tests" || part.as_os_str() == "examples")
+        })
+        .collect()
 }
 
 fn short(path: &Path) -> String {
@@ -49,7 +60,11 @@ fn files_are_short_enough_to_read() {
 fn no_module_is_a_drawer_for_everything() {
     for path in product() {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        assert!(!["common", "core", "utils", "helpers", "misc", "types"].contains(&name.as_str()), "{}", short(&path));
+        assert!(
+            !["common", "core", "utils", "helpers", "misc", "types"].contains(&name.as_str()),
+            "{}",
+            short(&path)
+        );
     }
 }
 
@@ -57,11 +72,38 @@ fn no_module_is_a_drawer_for_everything() {
 fn the_browser_knows_no_site() {
     // Brands of chat pages and login services, and addresses: a detector works by structure or not at all.
     let brands = [
-        "openai.com", "chatgpt", "gemini", "claude.ai", "mistral", "perplexity", "deepseek", "copilot", "huggingface", "grok", "poe.com",
-        "gradio", "chainlit", "nicegui", "streamlit", "deep-chat", "deepchat", "open-webui", "librechat", "quasar", "chatscope", "shiny", "panel-",
-        "okta", "auth0", "keycloak", "django",
+        "openai.com",
+        "chatgpt",
+        "gemini",
+        "claude.ai",
+        "mistral",
+        "perplexity",
+        "deepseek",
+        "copilot",
+        "huggingface",
+        "grok",
+        "poe.com",
+        "gradio",
+        "chainlit",
+        "nicegui",
+        "streamlit",
+        "deep-chat",
+        "deepchat",
+        "open-webui",
+        "librechat",
+        "quasar",
+        "chatscope",
+        "shiny",
+        "panel-",
+        "okta",
+        "auth0",
+        "keycloak",
+        "django",
     ];
-    for path in sources("workers").into_iter().filter(|path| !path.components().any(|part| part.as_os_str() == "tests")) {
+    for path in sources("workers")
+        .into_iter()
+        .filter(|path| !path.components().any(|part| part.as_os_str() == "tests"))
+    {
         let text = std::fs::read_to_string(&path).unwrap().to_lowercase();
         for brand in brands {
             assert!(!text.contains(brand), "{} names {brand}", short(&path));
@@ -75,7 +117,11 @@ fn only_the_configuration_reads_the_environment() {
         let text = std::fs::read_to_string(&path).unwrap();
         if short(&path) != "src/config.rs" && path.extension().is_some_and(|kind| kind == "rs") {
             for asked in ["env::var(", "env::var_os(", "env::vars"] {
-                assert!(!text.contains(asked), "{} reads the environment", short(&path));
+                assert!(
+                    !text.contains(asked),
+                    "{} reads the environment",
+                    short(&path)
+                );
             }
         }
     }
@@ -84,11 +130,18 @@ fn only_the_configuration_reads_the_environment() {
 #[test]
 fn every_kind_has_its_files_and_its_docs() {
     for kind in computetower_jobs::JobKind::ALL {
-        for file in [format!("jobs/src/kinds/{kind}.rs"), format!("workers/src/kinds/{kind}.rs")] {
+        for file in [
+            format!("jobs/src/kinds/{kind}.rs"),
+            format!("workers/src/kinds/{kind}.rs"),
+        ] {
             assert!(Path::new(ROOT).join(&file).is_file(), "{file} is missing");
         }
-        let tested = std::fs::read_to_string(Path::new(ROOT).join("tests/it/kinds/mod.rs")).unwrap();
-        assert!(tested.contains(&format!("mod {kind};")) || tested.contains(&format!("`{kind}`")), "{kind} has no test");
+        let tested =
+            std::fs::read_to_string(Path::new(ROOT).join("tests/it/kinds/mod.rs")).unwrap();
+        assert!(
+            tested.contains(&format!("mod {kind};")) || tested.contains(&format!("`{kind}`")),
+            "{kind} has no test"
+        );
     }
 }
 
@@ -96,7 +149,10 @@ fn every_kind_has_its_files_and_its_docs() {
 fn every_queue_has_a_process_type() {
     let procfile = std::fs::read_to_string(Path::new(ROOT).join("Procfile")).unwrap();
     for queue in computetower_jobs::Queue::ALL {
-        assert!(procfile.contains(&format!("--queues {queue}")), "no process type of the Procfile takes jobs from {queue}");
+        assert!(
+            procfile.contains(&format!("--queues {queue}")),
+            "no process type of the Procfile takes jobs from {queue}"
+        );
     }
 }
 
@@ -105,6 +161,10 @@ fn the_repository_is_whole_by_itself() {
     for path in product().into_iter().chain(sources("tests")) {
         let text = std::fs::read_to_string(&path).unwrap();
         let outside = ["..", "shared"].join("/");
-        assert!(!text.contains(&outside), "{} reaches outside of the repository", short(&path));
+        assert!(
+            !text.contains(&outside),
+            "{} reaches outside of the repository",
+            short(&path)
+        );
     }
 }

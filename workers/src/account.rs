@@ -40,7 +40,12 @@ pub(crate) async fn open_signed_in(
     let owner = match (&credential, provider) {
         (Some(credential), _) => SessionOwner::Credential(credential.id),
         (None, Some(provider)) => SessionOwner::Provider(provider),
-        (None, None) => return Err(Failure::new(FailureCode::InvalidInput, "The job names neither an account nor a provider.")),
+        (None, None) => {
+            return Err(Failure::new(
+                FailureCode::InvalidInput,
+                "The job names neither an account nor a provider.",
+            ));
+        }
     };
     let opened = open(context, url, owner, credential.as_ref()).await;
     let (session, page) = match opened {
@@ -48,7 +53,11 @@ pub(crate) async fn open_signed_in(
         Err(error) => return Err(failure_of(context, &error).await),
     };
     let Some(credential) = credential else {
-        return Ok(SignedIn { _session: session, page, sign_in: None });
+        return Ok(SignedIn {
+            _session: session,
+            page,
+            sign_in: None,
+        });
     };
     let done = {
         let _alone = session.signing_in.lock().await;
@@ -60,11 +69,19 @@ pub(crate) async fn open_signed_in(
             return Err(failure_of(context, &error).await);
         }
     }
-    Ok(SignedIn { _session: session, page, sign_in: Some(done) })
+    Ok(SignedIn {
+        _session: session,
+        page,
+        sign_in: Some(done),
+    })
 }
 
 async fn usable(context: &JobContext, id: CredentialId) -> Result<Credential, Failure> {
-    let credential = context.store.credential(context.job.tenant, id).await.map_err(|error| classify::store(&error))?;
+    let credential = context
+        .store
+        .credential(context.job.tenant, id)
+        .await
+        .map_err(|error| classify::store(&error))?;
     if credential.status == "invalid" {
         return Err(Failure::new(
             FailureCode::InvalidCredentials,
@@ -95,19 +112,30 @@ async fn open(
     Ok((session, page))
 }
 
-async fn sign_in_with(context: &JobContext, page: &Page, credential: &Credential, notes: &Notes) -> Result<SignIn, Failure> {
+async fn sign_in_with(
+    context: &JobContext,
+    page: &Page,
+    credential: &Credential,
+    notes: &Notes,
+) -> Result<SignIn, Failure> {
     let password = context
         .store
         .password(context.job.tenant, credential.id)
         .await
         .map_err(|error| classify::store(&error))?;
-    let account = Account { username: &credential.username, password: password.reveal() };
+    let account = Account {
+        username: &credential.username,
+        password: password.reveal(),
+    };
     match sign_in(page, &account, notes).await {
         Ok(done) => Ok(done),
         Err(error) => {
             let failure = failure_of(context, &error).await;
             if failure.code == FailureCode::InvalidCredentials
-                && let Err(error) = context.store.mark_credential_invalid(context.job.tenant, credential.id).await
+                && let Err(error) = context
+                    .store
+                    .mark_credential_invalid(context.job.tenant, credential.id)
+                    .await
             {
                 tracing::warn!(job.id = %context.job.id, error = %chain(&error), "the refused credential could not be marked");
             }
@@ -125,8 +153,14 @@ async fn keep_profile(context: &JobContext, session: &LiveSession, credential: &
             return;
         }
     };
-    let Ok(bytes) = serde_json::to_vec(&profile) else { return };
-    if let Err(error) = context.store.save_profile(context.job.tenant, credential.id, &bytes).await {
+    let Ok(bytes) = serde_json::to_vec(&profile) else {
+        return;
+    };
+    if let Err(error) = context
+        .store
+        .save_profile(context.job.tenant, credential.id, &bytes)
+        .await
+    {
         tracing::warn!(job.id = %context.job.id, error = %chain(&error), "the profile could not be stored");
     }
 }

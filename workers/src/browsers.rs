@@ -61,11 +61,17 @@ impl LiveSession {
     }
 
     fn touch(&self) {
-        *self.last_used.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Instant::now();
+        *self
+            .last_used
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = Instant::now();
     }
 
     fn idle_for(&self) -> Duration {
-        self.last_used.lock().unwrap_or_else(std::sync::PoisonError::into_inner).elapsed()
+        self.last_used
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .elapsed()
     }
 }
 
@@ -106,27 +112,40 @@ impl Browsers {
     /// Nothing is started yet.
     #[must_use]
     pub fn new(settings: BrowserSettings) -> Self {
-        Self { settings, state: Mutex::default() }
+        Self {
+            settings,
+            state: Mutex::default(),
+        }
     }
 
     /// The session of an account, restored by `profile` when it is not live here.
     ///
     /// # Errors
     /// When Chromium does not start.
-    pub async fn session<F>(&self, owner: SessionOwner, profile: F) -> Result<Arc<LiveSession>, BrowserError>
+    pub async fn session<F>(
+        &self,
+        owner: SessionOwner,
+        profile: F,
+    ) -> Result<Arc<LiveSession>, BrowserError>
     where
         F: Future<Output = Option<Profile>>,
     {
         let mut state = self.state.lock().await;
         let chromium = self.chromium(&mut state).await?;
-        state.sessions.retain(|_, session| Arc::strong_count(session) > 1 || session.idle_for() < IDLE);
+        state
+            .sessions
+            .retain(|_, session| Arc::strong_count(session) > 1 || session.idle_for() < IDLE);
         if let Some(live) = state.sessions.get(&owner) {
             live.touch();
             return Ok(live.clone());
         }
         let profile = profile.await;
         let session = chromium.new_session(profile.as_ref()).await?;
-        let live = Arc::new(LiveSession { session, signing_in: Mutex::default(), last_used: std::sync::Mutex::new(Instant::now()) });
+        let live = Arc::new(LiveSession {
+            session,
+            signing_in: Mutex::default(),
+            last_used: std::sync::Mutex::new(Instant::now()),
+        });
         state.sessions.insert(owner, live.clone());
         Ok(live)
     }

@@ -27,7 +27,17 @@ struct State {
 impl Feed {
     /// Goes on after `seq`.
     pub(crate) fn new(job: JobId, attempt: i32, seq: i64, publisher: EventPublisher) -> Self {
-        Self { inner: Arc::new(Inner { job, attempt, publisher, state: Mutex::new(State { seq, unsaved: Vec::new() }) }) }
+        Self {
+            inner: Arc::new(Inner {
+                job,
+                attempt,
+                publisher,
+                state: Mutex::new(State {
+                    seq,
+                    unsaved: Vec::new(),
+                }),
+            }),
+        }
     }
 
     /// Numbers an event and publishes it.
@@ -36,19 +46,26 @@ impl Feed {
         let event = Self::number(&mut state, body);
         state.unsaved.push(event.clone());
         // Published under the lock, so that numbers go out in order.
-        self.inner.publisher.publish(self.inner.job, self.inner.attempt, event);
+        self.inner
+            .publisher
+            .publish(self.inner.job, self.inner.attempt, event);
     }
 
     /// Numbers the last events of the attempt without publishing them: nobody may hear of an end before it is recorded.
     pub(crate) fn prepare(&self, bodies: Vec<EventBody>) -> Vec<Event> {
         let mut state = self.lock();
-        bodies.into_iter().map(|body| Self::number(&mut state, body)).collect()
+        bodies
+            .into_iter()
+            .map(|body| Self::number(&mut state, body))
+            .collect()
     }
 
     /// Publishes events that were prepared and recorded.
     pub(crate) fn publish_prepared(&self, events: Vec<Event>) {
         for event in events {
-            self.inner.publisher.publish(self.inner.job, self.inner.attempt, event);
+            self.inner
+                .publisher
+                .publish(self.inner.job, self.inner.attempt, event);
         }
     }
 
@@ -66,11 +83,18 @@ impl Feed {
 
     fn number(state: &mut State, body: EventBody) -> Event {
         state.seq += 1;
-        Event { seq: state.seq, body, at: Utc::now() }
+        Event {
+            seq: state.seq,
+            body,
+            at: Utc::now(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing can panic between two changes of the state.
-        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -34,7 +34,11 @@ pub(crate) fn start(shared: &Arc<Shared>, queue: Queue, doorbell: Arc<Doorbell>)
     // Fetch, claim and acknowledge are strictly in turn within an apalis worker; short jobs need several to keep the slots full.
     let workers = concurrency.div_ceil(8).min(4);
     for number in 0..workers {
-        let lane = Lane { shared: shared.clone(), queue, slots: slots.clone() };
+        let lane = Lane {
+            shared: shared.clone(),
+            queue,
+            slots: slots.clone(),
+        };
         let doorbell = doorbell.clone();
         let runtime = tokio::runtime::Handle::current();
         // The library's worker future is not `Send`: it gets a thread that blocks on it inside the runtime.
@@ -55,9 +59,16 @@ async fn supervise(lane: Lane, number: usize, doorbell: Arc<Doorbell>) {
         // A name is refused while an earlier holder's heartbeat is fresh, so each life has its own.
         let life = LIVES.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-{}-{number}-{life}", lane.shared.name, lane.queue);
-        let backend = lane.shared.store.lane_backend(lane.queue, doorbell.wake(lane.queue));
+        let backend = lane
+            .shared
+            .store
+            .lane_backend(lane.queue, doorbell.wake(lane.queue));
         let context = WorkerContext::new(&name);
-        let worker = WorkerBuilder::new(context.clone()).backend(backend).data(lane.clone()).concurrency(1).build(take);
+        let worker = WorkerBuilder::new(context.clone())
+            .backend(backend)
+            .data(lane.clone())
+            .concurrency(1)
+            .build(take);
         let began = tokio::time::Instant::now();
         tokio::select! {
             ended = worker.run() => {
@@ -88,7 +99,13 @@ async fn take(envelope: Envelope, lane: Data<Lane>) -> Result<(), std::convert::
     let slot = match slot {
         Ok(Ok(slot)) if !lane.shared.closing.is_cancelled() => slot,
         _ => {
-            if let Err(error) = lane.shared.store.lane.push(lane.queue, End::Front, &[(message.job, message.dispatch)]).await {
+            if let Err(error) = lane
+                .shared
+                .store
+                .lane
+                .push(lane.queue, End::Front, &[(message.job, message.dispatch)])
+                .await
+            {
                 tracing::warn!(error = %crate::run::chain(&error), job.id = %message.job, "a message could not be put back; the dispatcher will hand the job over again");
             }
             return Ok(());

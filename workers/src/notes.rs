@@ -66,7 +66,12 @@ impl NotePump {
 
 /// Stores a judgement with its screenshot, and tells it. Storage that is away costs the screenshot, not the job.
 async fn keep(context: &JobContext, about: About, number: u32, verdict: Verdict) -> Value {
-    let key = keep_screenshot(context, &format!("{number}-{}", verdict.subject), verdict.screenshot).await;
+    let key = keep_screenshot(
+        context,
+        &format!("{number}-{}", verdict.subject),
+        verdict.screenshot,
+    )
+    .await;
     let new = NewValidation {
         tenant: context.job.tenant,
         job: context.job.id,
@@ -106,7 +111,12 @@ async fn keep_screenshot(context: &JobContext, name: &str, jpeg: Vec<u8>) -> Opt
     if jpeg.is_empty() {
         return None;
     }
-    let key = screenshot_key(context.job.tenant, context.job.id, context.job.attempt, name);
+    let key = screenshot_key(
+        context.job.tenant,
+        context.job.id,
+        context.job.attempt,
+        name,
+    );
     match context.store.objects.put(&key, "image/jpeg", jpeg).await {
         Ok(()) => Some(key),
         Err(error) => {

@@ -48,7 +48,11 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn concurrency(&self, queue: Queue) -> usize {
-        self.concurrency.get(&queue).copied().unwrap_or_else(|| queue.default_concurrency()).max(1)
+        self.concurrency
+            .get(&queue)
+            .copied()
+            .unwrap_or_else(|| queue.default_concurrency())
+            .max(1)
     }
 }
 
@@ -56,11 +60,24 @@ impl Shared {
 ///
 /// # Errors
 /// When Postgres does not answer at the start.
-pub async fn run_worker(store: Store, options: WorkerOptions, shutdown: CancellationToken) -> Result<(), StoreError> {
+pub async fn run_worker(
+    store: Store,
+    options: WorkerOptions,
+    shutdown: CancellationToken,
+) -> Result<(), StoreError> {
     let worker = WorkerId::generate();
-    let short: String = worker.0.simple().to_string().chars().rev().take(6).collect();
+    let short: String = worker
+        .0
+        .simple()
+        .to_string()
+        .chars()
+        .rev()
+        .take(6)
+        .collect();
     let name = format!("{}-{}-{short}", options.host, std::process::id());
-    let presence = store.register_worker(worker, &name, &options.queues, &options.host).await?;
+    let presence = store
+        .register_worker(worker, &name, &options.queues, &options.host)
+        .await?;
     let browsers = Arc::new(Browsers::new(options.browser.clone()));
     let shared = Arc::new(Shared {
         store: store.clone(),
@@ -123,7 +140,11 @@ async fn beat(mut presence: Presence, ended: CancellationToken) -> Presence {
 }
 
 /// Renews leases on time and obeys orders to stop.
-async fn keep_leases(shared: Arc<Shared>, mut control: UnboundedReceiver<Control>, ended: CancellationToken) {
+async fn keep_leases(
+    shared: Arc<Shared>,
+    mut control: UnboundedReceiver<Control>,
+    ended: CancellationToken,
+) {
     let mut renewal = tokio::time::interval(RENEW);
     renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -144,8 +165,11 @@ async fn renew(shared: &Shared) {
     if before.is_empty() {
         return;
     }
-    match shared.store.renew_leases(shared.worker).await {
+    let jobs: Vec<_> = before.iter().map(|(job, _)| *job).collect();
+    match shared.store.renew_leases(shared.worker, &jobs).await {
         Ok(held) => shared.running.compare(&before, &held),
-        Err(error) => tracing::warn!(error = %chain(&error), "leases could not be renewed; trying again in a moment"),
+        Err(error) => {
+            tracing::warn!(error = %chain(&error), "leases could not be renewed; trying again in a moment")
+        }
     }
 }

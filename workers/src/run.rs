@@ -27,12 +27,26 @@ const HOLD_RESULT: Duration = Duration::from_secs(600);
 
 /// Runs one attempt of a job, if this worker gets it.
 pub(crate) async fn run_attempt(shared: Arc<Shared>, job: JobId, dispatch: i32) {
-    let Some(claimed) = claim(&shared, job, dispatch).await else { return };
+    let Some(claimed) = claim(&shared, job, dispatch).await else {
+        return;
+    };
     let (stop, _guard) = shared.running.enter(claimed.id, claimed.lease);
-    let seq = shared.store.last_event_seq(claimed.id, claimed.event_seq, claimed.attempt == 1).await;
-    let feed = Feed::new(claimed.id, claimed.attempt, seq, shared.store.publisher.clone());
-    feed.emit(EventBody::Started { attempt: claimed.attempt, worker: shared.name.clone() });
-    let context = JobContext { store: shared.store.clone(), browsers: shared.browsers.clone(), job: claimed, feed };
+    let feed = Feed::new(
+        claimed.id,
+        claimed.attempt,
+        claimed.event_seq,
+        shared.store.publisher.clone(),
+    );
+    feed.emit(EventBody::Started {
+        attempt: claimed.attempt,
+        worker: shared.name.clone(),
+    });
+    let context = JobContext {
+        store: shared.store.clone(),
+        browsers: shared.browsers.clone(),
+        job: claimed,
+        feed,
+    };
     let Some(outcome) = execute(&context, &stop).await else {
         tracing::warn!(job.id = %context.job.id, job.attempt = context.job.attempt, "lost the lease; what this attempt did is dropped");
         return;
@@ -42,7 +56,11 @@ pub(crate) async fn run_attempt(shared: Arc<Shared>, job: JobId, dispatch: i32) 
 }
 
 async fn claim(shared: &Shared, job: JobId, dispatch: i32) -> Option<ClaimedJob> {
-    match shared.store.claim(job, dispatch, shared.worker, &shared.name).await {
+    match shared
+        .store
+        .claim(job, dispatch, shared.worker, &shared.name)
+        .await
+    {
         Ok(claimed) => claimed,
         Err(error) => {
             // The job stays queued; the dispatcher hands it over again.
@@ -55,7 +73,9 @@ async fn claim(shared: &Shared, job: JobId, dispatch: i32) -> Option<ClaimedJob>
 /// Runs the handler until it ends, the time is over, or it has to stop. `None` when the lease is gone.
 async fn execute(context: &JobContext, stop: &Stop) -> Option<Outcome> {
     let job = &context.job;
-    let left = job.deadline.map(|deadline| (deadline - Utc::now()).to_std().unwrap_or_default());
+    let left = job
+        .deadline
+        .map(|deadline| (deadline - Utc::now()).to_std().unwrap_or_default());
     if left.is_some_and(|left| left.is_zero()) {
         return Some(Outcome::Failed(deadline_exceeded()));
     }
@@ -90,7 +110,11 @@ async fn save_events(context: &JobContext, stop: &Stop) {
         if events.is_empty() {
             continue;
         }
-        match context.store.save_events(context.job.id, context.job.lease, &events).await {
+        match context
+            .store
+            .save_events(context.job.id, context.job.lease, &events)
+            .await
+        {
             Ok(()) => {}
             Err(StoreError::LeaseLost) => {
                 stop.stop(StopReason::LeaseLost);
@@ -106,7 +130,10 @@ async fn save_events(context: &JobContext, stop: &Stop) {
 
 /// True when this failure would end the job: no attempt would follow.
 pub(crate) fn would_end(job: &ClaimedJob, failure: &Failure) -> bool {
-    matches!(verdict_on(job, failure, 0), Verdict::Fail | Verdict::Park | Verdict::Cancel)
+    matches!(
+        verdict_on(job, failure, 0),
+        Verdict::Fail | Verdict::Park | Verdict::Cancel
+    )
 }
 
 fn verdict_on(job: &ClaimedJob, failure: &Failure, interrupted: u32) -> Verdict {
@@ -118,18 +145,32 @@ fn verdict_on(job: &ClaimedJob, failure: &Failure, interrupted: u32) -> Verdict 
         deadline: job.deadline,
     };
     // The token is random enough to spread retries, and the same for both who ask.
-    decide(&job.retry, &history, failure, Utc::now(), job.lease.0.as_u64_pair().1)
+    decide(
+        &job.retry,
+        &history,
+        failure,
+        Utc::now(),
+        job.lease.0.as_u64_pair().1,
+    )
 }
 
 /// Turns an outcome into an ending and the events that tell it.
 fn conclude(job: &ClaimedJob, outcome: Outcome) -> (Ending, Vec<EventBody>) {
     let (failure, interrupted) = match outcome {
         Outcome::Completed(result) => {
-            let told = vec![EventBody::Completed { result: result.clone() }];
+            let told = vec![EventBody::Completed {
+                result: result.clone(),
+            }];
             return (Ending::Completed(result), told);
         }
         Outcome::Cancelled => return (Ending::Cancelled, vec![EventBody::Cancelled {}]),
-        Outcome::Interrupted => (Failure::new(FailureCode::WorkerLost, "The worker shut down; the job goes on elsewhere."), 1),
+        Outcome::Interrupted => (
+            Failure::new(
+                FailureCode::WorkerLost,
+                "The worker shut down; the job goes on elsewhere.",
+            ),
+            1,
+        ),
         Outcome::Snoozed { wait, reason } => {
             let mut failure = Failure::new(FailureCode::NotReady, reason);
             failure.retry_after = Some(wait);
@@ -138,13 +179,23 @@ fn conclude(job: &ClaimedJob, outcome: Outcome) -> (Ending, Vec<EventBody>) {
         Outcome::Failed(failure) => (failure, 0),
     };
     let public = failure.to_public();
-    let retrying = |at| EventBody::Retrying { attempt: job.attempt, at, failure: public.clone() };
+    let retrying = |at| EventBody::Retrying {
+        attempt: job.attempt,
+        at,
+        failure: public.clone(),
+    };
     match verdict_on(job, &failure, interrupted) {
         Verdict::Retry { at } => (Ending::Retry(at, failure), vec![retrying(at)]),
         Verdict::Snooze { until } => (Ending::Snoozed(until, failure), vec![retrying(until)]),
         Verdict::Requeue => (Ending::Requeued(failure), vec![retrying(Utc::now())]),
-        Verdict::Park => (Ending::Parked(failure), vec![EventBody::InterventionNeeded { failure: public }]),
-        Verdict::Fail => (Ending::Failed(failure), vec![EventBody::Failed { failure: public }]),
+        Verdict::Park => (
+            Ending::Parked(failure),
+            vec![EventBody::InterventionNeeded { failure: public }],
+        ),
+        Verdict::Fail => (
+            Ending::Failed(failure),
+            vec![EventBody::Failed { failure: public }],
+        ),
         Verdict::Cancel => (Ending::Cancelled, vec![EventBody::Cancelled {}]),
     }
 }
@@ -185,7 +236,11 @@ async fn finish(context: &JobContext, ending: &Ending, told: Vec<EventBody>) {
 }
 
 async fn hand_back(store: &Store, job: &ClaimedJob, dispatch: i32) {
-    if let Err(error) = store.lane.push(job.kind.queue(), End::Front, &[(job.id, dispatch)]).await {
+    if let Err(error) = store
+        .lane
+        .push(job.kind.queue(), End::Front, &[(job.id, dispatch)])
+        .await
+    {
         tracing::warn!(job.id = %job.id, error = %chain(&error), "the job could not be put back on its lane; the dispatcher will");
     }
 }

@@ -51,7 +51,14 @@ impl Running {
     pub(crate) fn enter(self: &Arc<Self>, job: JobId, lease: LeaseToken) -> (Stop, RunningGuard) {
         let stop = Stop::default();
         self.lock().insert(job, (lease, stop.clone()));
-        (stop, RunningGuard { running: self.clone(), job, lease })
+        (
+            stop,
+            RunningGuard {
+                running: self.clone(),
+                job,
+                lease,
+            },
+        )
     }
 
     /// Stops a job if it runs here.
@@ -75,15 +82,21 @@ impl Running {
 
     /// The attempts that run right now.
     pub(crate) fn leases(&self) -> Vec<(JobId, LeaseToken)> {
-        self.lock().iter().map(|(job, (lease, _))| (*job, *lease)).collect()
+        self.lock()
+            .iter()
+            .map(|(job, (lease, _))| (*job, *lease))
+            .collect()
     }
 
     /// Compares with what Postgres says: `before` is what ran before Postgres was asked, so that an attempt that began meanwhile is left alone.
     pub(crate) fn compare(&self, before: &[(JobId, LeaseToken)], held: &[LeaseState]) {
-        let held: HashMap<JobId, &LeaseState> = held.iter().map(|state| (state.job, state)).collect();
+        let held: HashMap<JobId, &LeaseState> =
+            held.iter().map(|state| (state.job, state)).collect();
         let attempts = self.lock();
         for (job, lease) in before {
-            let Some((current, stop)) = attempts.get(job) else { continue };
+            let Some((current, stop)) = attempts.get(job) else {
+                continue;
+            };
             if current != lease {
                 continue;
             }
@@ -126,7 +139,10 @@ pub(crate) struct RunningGuard {
 impl Drop for RunningGuard {
     fn drop(&mut self) {
         let mut attempts = self.running.lock();
-        if attempts.get(&self.job).is_some_and(|(lease, _)| *lease == self.lease) {
+        if attempts
+            .get(&self.job)
+            .is_some_and(|(lease, _)| *lease == self.lease)
+        {
             attempts.remove(&self.job);
         }
     }

@@ -10,7 +10,11 @@ use crate::policy::{KindPolicy, RetryPolicy};
 
 /// How `chat` is tried. An answer may take ten minutes; the page is given a little more.
 pub const POLICY: KindPolicy = KindPolicy {
-    retry: RetryPolicy { attempts: 4, base_ms: 1_000, cap_ms: 30_000 },
+    retry: RetryPolicy {
+        attempts: 4,
+        base_ms: 1_000,
+        cap_ms: 30_000,
+    },
     timeout: Duration::from_secs(780),
 };
 
@@ -53,17 +57,34 @@ pub enum Role {
 impl Chat {
     pub(crate) fn check(&self) -> Result<(), InvalidPayload> {
         if self.messages.is_empty() {
-            return Err(InvalidPayload::new("messages", "must hold at least one message"));
+            return Err(InvalidPayload::new(
+                "messages",
+                "must hold at least one message",
+            ));
         }
-        if !self.messages.iter().any(|message| message.role == Role::User) {
-            return Err(InvalidPayload::new("messages", "must hold a message with role user"));
+        if !self
+            .messages
+            .iter()
+            .any(|message| message.role == Role::User)
+        {
+            return Err(InvalidPayload::new(
+                "messages",
+                "must hold a message with role user",
+            ));
         }
         if self.prompt().trim().is_empty() {
             return Err(InvalidPayload::new("messages", "must not all be empty"));
         }
-        let characters: usize = self.messages.iter().map(|message| message.content.chars().count()).sum();
+        let characters: usize = self
+            .messages
+            .iter()
+            .map(|message| message.content.chars().count())
+            .sum();
         if characters > MAX_CHARACTERS {
-            return Err(InvalidPayload::new("messages", format!("must have at most {MAX_CHARACTERS} characters together")));
+            return Err(InvalidPayload::new(
+                "messages",
+                format!("must have at most {MAX_CHARACTERS} characters together"),
+            ));
         }
         Ok(())
     }
@@ -96,12 +117,18 @@ mod tests {
     use super::*;
 
     fn message(role: Role, content: &str) -> Message {
-        Message { role, content: content.to_owned() }
+        Message {
+            role,
+            content: content.to_owned(),
+        }
     }
 
     #[test]
     fn a_single_question_is_typed_as_it_is() {
-        let chat = Chat { model: "m".into(), messages: vec![message(Role::User, " Why?\n")] };
+        let chat = Chat {
+            model: "m".into(),
+            messages: vec![message(Role::User, " Why?\n")],
+        };
         assert_eq!(chat.prompt(), " Why?\n");
     }
 
@@ -116,12 +143,18 @@ mod tests {
                 message(Role::User, "Why?"),
             ],
         };
-        assert_eq!(chat.prompt(), "Instructions: Be short.\n\nUser: Hi\n\nAssistant: Hello\n\nUser: Why?");
+        assert_eq!(
+            chat.prompt(),
+            "Instructions: Be short.\n\nUser: Hi\n\nAssistant: Hello\n\nUser: Why?"
+        );
     }
 
     #[test]
     fn a_conversation_without_a_question_is_refused() {
-        let chat = Chat { model: "m".into(), messages: vec![message(Role::System, "x")] };
+        let chat = Chat {
+            model: "m".into(),
+            messages: vec![message(Role::System, "x")],
+        };
         assert!(chat.check().is_err());
     }
 }

@@ -10,7 +10,11 @@ use crate::policy::{KindPolicy, RetryPolicy};
 
 /// How `discovery` is tried.
 pub const POLICY: KindPolicy = KindPolicy {
-    retry: RetryPolicy { attempts: 3, base_ms: 2_000, cap_ms: 60_000 },
+    retry: RetryPolicy {
+        attempts: 3,
+        base_ms: 2_000,
+        cap_ms: 60_000,
+    },
     timeout: Duration::from_secs(300),
 };
 

@@ -11,7 +11,11 @@ use crate::policy::{KindPolicy, RetryPolicy};
 
 /// How `noop` is tried.
 pub const POLICY: KindPolicy = KindPolicy {
-    retry: RetryPolicy { attempts: 5, base_ms: 500, cap_ms: 30_000 },
+    retry: RetryPolicy {
+        attempts: 5,
+        base_ms: 500,
+        cap_ms: 30_000,
+    },
     timeout: Duration::from_secs(3_600),
 };
 

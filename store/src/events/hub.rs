@@ -46,7 +46,10 @@ impl EventHub {
     pub(crate) fn start(client: redis::Client, keys: RedisKeys) -> Self {
         let (commands, receiver) = mpsc::unbounded_channel();
         tokio::spawn(run(client, keys, receiver));
-        Self { commands, topics: Arc::default() }
+        Self {
+            commands,
+            topics: Arc::default(),
+        }
     }
 
     /// Listens to a job. The first notice is always [`Notice::Resync`] once Redis has confirmed the subscription: what was said before it stands in
@@ -54,19 +57,29 @@ impl EventHub {
     #[must_use]
     pub fn subscribe(&self, job: JobId) -> Subscription {
         let mut topics = lock(&self.topics);
-        let sender = topics.entry(job).or_insert_with(|| broadcast::channel(WAITING).0).clone();
+        let sender = topics
+            .entry(job)
+            .or_insert_with(|| broadcast::channel(WAITING).0)
+            .clone();
         let receiver = sender.subscribe();
         // Sent under the lock, so that joins and leaves of one job arrive in the order in which they happened.
         let _ = self.commands.send(Command::Join(job, sender));
         drop(topics);
-        Subscription { job, receiver: Some(receiver), commands: self.commands.clone(), topics: self.topics.clone() }
+        Subscription {
+            job,
+            receiver: Some(receiver),
+            commands: self.commands.clone(),
+            topics: self.topics.clone(),
+        }
     }
 }
 
 impl Subscription {
     /// The next notice.
     pub async fn next(&mut self) -> Notice {
-        let Some(receiver) = &mut self.receiver else { return Notice::Resync };
+        let Some(receiver) = &mut self.receiver else {
+            return Notice::Resync;
+        };
         match receiver.recv().await {
             Ok(notice) => notice,
             Err(broadcast::error::RecvError::Lagged(_)) => Notice::Resync,
@@ -80,7 +93,10 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         let mut topics = lock(&self.topics);
         self.receiver = None;
-        if topics.get(&self.job).is_some_and(|sender| sender.receiver_count() == 0) {
+        if topics
+            .get(&self.job)
+            .is_some_and(|sender| sender.receiver_count() == 0)
+        {
             topics.remove(&self.job);
             let _ = self.commands.send(Command::Leave(self.job));
         }
@@ -89,10 +105,16 @@ impl Drop for Subscription {
 
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // A panic while the map was held leaves the map itself sound.
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-async fn run(client: redis::Client, keys: RedisKeys, mut commands: mpsc::UnboundedReceiver<Command>) {
+async fn run(
+    client: redis::Client,
+    keys: RedisKeys,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+) {
     let mut topics: HashMap<JobId, broadcast::Sender<Notice>> = HashMap::new();
     let mut wait = Duration::from_millis(50);
     loop {

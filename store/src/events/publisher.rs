@@ -20,7 +20,11 @@ const WAITING: usize = 65_536;
 const BATCH: usize = 256;
 
 enum Message {
-    Event { job: JobId, fence: i64, event: Event },
+    Event {
+        job: JobId,
+        fence: i64,
+        event: Event,
+    },
     Flush(oneshot::Sender<()>),
 }
 
@@ -48,7 +52,11 @@ impl EventPublisher {
     }
 
     fn send(&self, job: JobId, fence: i64, event: Event) {
-        if self.sender.try_send(Message::Event { job, fence, event }).is_err() {
+        if self
+            .sender
+            .try_send(Message::Event { job, fence, event })
+            .is_err()
+        {
             tracing::warn!(job.id = %job, "too many events wait for Redis; subscribers will read this one from Postgres");
         }
     }
@@ -89,9 +97,12 @@ async fn run(mut receiver: mpsc::Receiver<Message>, mut redis: PatientConnection
             }
             let mut call = script.prepare_invoke();
             call.key(keys.events(job)).key(keys.fence(job));
-            call.arg(fence).arg(KEPT).arg(if ended { ENDED_SECONDS } else { LIVE_SECONDS });
+            call.arg(fence)
+                .arg(KEPT)
+                .arg(if ended { ENDED_SECONDS } else { LIVE_SECONDS });
             for event in &arguments {
-                call.arg(event.seq).arg(serde_json::to_string(event).unwrap_or_default());
+                call.arg(event.seq)
+                    .arg(serde_json::to_string(event).unwrap_or_default());
             }
             events += arguments.len();
             pipeline.invoke_script(&call).ignore();
@@ -108,7 +119,11 @@ async fn run(mut receiver: mpsc::Receiver<Message>, mut redis: PatientConnection
     }
 }
 
-async fn publish(redis: &mut PatientConnection, script: &redis::Script, pipeline: &redis::Pipeline) -> redis::RedisResult<()> {
+async fn publish(
+    redis: &mut PatientConnection,
+    script: &redis::Script,
+    pipeline: &redis::Pipeline,
+) -> redis::RedisResult<()> {
     match pipeline.query_async::<()>(redis).await {
         Err(error) if error.code() == Some("NOSCRIPT") => {
             script.prepare_invoke().load_async(redis).await?;

@@ -12,10 +12,16 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn events_after(&self, tenant: TenantId, job: JobId, after: i64) -> Result<Vec<Event>, StoreError> {
+    pub async fn events_after(
+        &self,
+        tenant: TenantId,
+        job: JobId,
+        after: i64,
+    ) -> Result<Vec<Event>, StoreError> {
         // Redis first: an event moves from there to Postgres, never back.
         let live = self.live_events(job, after).await.unwrap_or_default();
-        let mut events: BTreeMap<i64, Event> = live.into_iter().map(|event| (event.seq, event)).collect();
+        let mut events: BTreeMap<i64, Event> =
+            live.into_iter().map(|event| (event.seq, event)).collect();
         for event in self.saved_events(tenant, job, after).await? {
             events.insert(event.seq, event);
         }
@@ -32,26 +38,25 @@ impl Store {
             .await?;
         Ok(entries
             .into_iter()
-            .filter_map(|(_, fields)| fields.get(1).and_then(|json| serde_json::from_str(json).ok()))
+            .filter_map(|(_, fields)| {
+                fields
+                    .get(1)
+                    .and_then(|json| serde_json::from_str(json).ok())
+            })
             .collect())
     }
 
-    /// The number from which a new attempt goes on, so that nobody hears a number twice: above everything in Postgres and in Redis.
-    pub async fn last_event_seq(&self, job: JobId, saved: i64, first_attempt: bool) -> i64 {
-        if first_attempt {
-            return saved;
-        }
+    /// Ends what a dead attempt may still say: raises the fence, then reads the events that it published and that are not in Postgres.
+    /// `None` when Redis cannot tell, because it is down or was wiped: then some may have been heard that nobody knows any more.
+    pub async fn last_words(&self, job: JobId, attempt: i32, saved: i64) -> Option<Vec<Event>> {
         let mut redis = self.redis.clone();
-        let last: redis::RedisResult<Vec<(String, Vec<String>)>> =
-            redis::cmd("XREVRANGE").arg(self.keys.events(job)).arg("+").arg("-").arg("COUNT").arg(1).query_async(&mut redis).await;
-        let live = match last {
-            Ok(entries) => entries
-                .first()
-                .and_then(|(id, _)| id.split('-').next())
-                .and_then(|number| number.parse::<i64>().ok()),
-            // Redis is down or was wiped while an attempt ran: leave room for what was heard and not saved.
-            Err(_) => None,
-        };
-        live.map_or(saved, |live| live.max(saved))
+        let fenced: redis::RedisResult<()> =
+            redis::cmd("SET").arg(self.keys.fence(job)).arg(i64::from(attempt) * 2 + 1).arg("EX").arg(3_600).query_async(&mut redis).await;
+        fenced.ok()?;
+        let known: i64 = redis::cmd("EXISTS").arg(self.keys.events(job)).query_async(&mut redis).await.ok()?;
+        if known == 0 {
+            return None;
+        }
+        self.live_events(job, saved).await.ok()
     }
 }

@@ -54,8 +54,13 @@ impl Store {
                 Ok(CancelReply::Asked)
             }
             (_, Some(seq)) => {
-                let event = Event { seq, body: EventBody::Cancelled {}, at: chrono::Utc::now() };
-                self.publisher.publish_between(id, row.attempt.unwrap_or_default(), event);
+                let event = Event {
+                    seq,
+                    body: EventBody::Cancelled {},
+                    at: chrono::Utc::now(),
+                };
+                self.publisher
+                    .publish_between(id, row.attempt.unwrap_or_default(), event);
                 Ok(CancelReply::Cancelled)
             }
             (JobState::Cancelled, None) => Ok(CancelReply::Already),

@@ -46,7 +46,13 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres does not answer, or the row cannot be read.
-    pub async fn claim(&self, id: JobId, dispatch: i32, worker: WorkerId, worker_name: &str) -> Result<Option<ClaimedJob>, StoreError> {
+    pub async fn claim(
+        &self,
+        id: JobId,
+        dispatch: i32,
+        worker: WorkerId,
+        worker_name: &str,
+    ) -> Result<Option<ClaimedJob>, StoreError> {
         let lease = LeaseToken::generate();
         let row = sqlx::query!(
             r#"with claimed as (
@@ -80,7 +86,8 @@ impl Store {
             event_seq: row.event_seq,
             deadline: row.deadline,
             timeout: Duration::from_millis(u64::try_from(row.timeout_ms).unwrap_or_default()),
-            retry: serde_json::from_value(row.retry).map_err(|error| StoreError::decode("retry policy", error))?,
+            retry: serde_json::from_value(row.retry)
+                .map_err(|error| StoreError::decode("retry policy", error))?,
             lease,
         }))
     }

@@ -38,7 +38,13 @@ impl Row {
             queue: super::parse("queue", &self.queue)?,
             dispatch: self.dispatch,
             attempt: self.attempt,
-            event: Event { seq: self.event_seq, body: EventBody::Queued { dispatch: self.dispatch }, at: self.at },
+            event: Event {
+                seq: self.event_seq,
+                body: EventBody::Queued {
+                    dispatch: self.dispatch,
+                },
+                at: self.at,
+            },
         })
     }
 }
@@ -75,7 +81,12 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn redispatch(&self, queue: Queue, seconds: f64, limit: i64) -> Result<Vec<(JobId, i32)>, StoreError> {
+    pub async fn redispatch(
+        &self,
+        queue: Queue,
+        seconds: f64,
+        limit: i64,
+    ) -> Result<Vec<(JobId, i32)>, StoreError> {
         let rows = sqlx::query!(
             r#"with lost as (
                    select id from jobs where state = 'queued' and queue = $1 and dispatched_at < now() - make_interval(secs => $2)
@@ -88,14 +99,20 @@ impl Store {
         )
         .fetch_all(&self.system)
         .await?;
-        Ok(rows.into_iter().map(|row| (JobId(row.id), row.dispatch)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| (JobId(row.id), row.dispatch))
+            .collect())
     }
 
     /// Fails waiting jobs whose deadline has passed. Returns them with the event that tells it, already in Postgres.
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn expire(&self, failure: &Value) -> Result<Vec<(JobId, TenantId, i32, i64)>, StoreError> {
+    pub async fn expire(
+        &self,
+        failure: &Value,
+    ) -> Result<Vec<(JobId, TenantId, i32, i64)>, StoreError> {
         let rows = sqlx::query!(
             r#"with late as (
                    select id from jobs where state in ('pending', 'queued', 'paused', 'intervention_needed') and deadline < now()
@@ -114,7 +131,14 @@ impl Store {
         .await?;
         Ok(rows
             .into_iter()
-            .map(|row| (JobId(row.id), TenantId(row.tenant_id), row.attempt, row.event_seq))
+            .map(|row| {
+                (
+                    JobId(row.id),
+                    TenantId(row.tenant_id),
+                    row.attempt,
+                    row.event_seq,
+                )
+            })
             .collect())
     }
 

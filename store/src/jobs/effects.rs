@@ -23,17 +23,31 @@ impl Store {
     /// # Errors
     /// When Postgres does not answer.
     pub async fn effect(&self, job: JobId, name: &str) -> Result<Option<Effect>, StoreError> {
-        let row = sqlx::query!("select attempt, detail, done_at from job_effects where job_id = $1 and name = $2", job.0, name)
-            .fetch_optional(&self.system)
-            .await?;
-        Ok(row.map(|row| Effect { attempt: row.attempt, detail: row.detail, done: row.done_at.is_some() }))
+        let row = sqlx::query!(
+            "select attempt, detail, done_at from job_effects where job_id = $1 and name = $2",
+            job.0,
+            name
+        )
+        .fetch_optional(&self.system)
+        .await?;
+        Ok(row.map(|row| Effect {
+            attempt: row.attempt,
+            detail: row.detail,
+            done: row.done_at.is_some(),
+        }))
     }
 
     /// Writes down that the effect is about to happen.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when the attempt no longer owns the job: then it must not happen.
-    pub async fn intend_effect(&self, job: JobId, lease: LeaseToken, name: &str, detail: &Value) -> Result<(), StoreError> {
+    pub async fn intend_effect(
+        &self,
+        job: JobId,
+        lease: LeaseToken,
+        name: &str,
+        detail: &Value,
+    ) -> Result<(), StoreError> {
         let done = sqlx::query!(
             "insert into job_effects (job_id, name, tenant_id, attempt, detail)
              select id, $3, tenant_id, attempt, $4 from jobs where id = $1 and lease_token = $2 and state = 'running'
@@ -56,7 +70,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when the attempt no longer owns the job.
-    pub async fn effect_done(&self, job: JobId, lease: LeaseToken, name: &str, detail: &Value) -> Result<(), StoreError> {
+    pub async fn effect_done(
+        &self,
+        job: JobId,
+        lease: LeaseToken,
+        name: &str,
+        detail: &Value,
+    ) -> Result<(), StoreError> {
         let done = sqlx::query!(
             "update job_effects e set done_at = now(), detail = $4 from jobs j
              where e.job_id = $1 and e.name = $3 and j.id = e.job_id and j.lease_token = $2 and j.state = 'running'",

@@ -59,13 +59,21 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when another attempt owns the job, or it has ended: then nothing was changed.
-    pub async fn finish(&self, job: JobId, lease: LeaseToken, ending: &Ending, events: &[Event]) -> Result<i32, StoreError> {
+    pub async fn finish(
+        &self,
+        job: JobId,
+        lease: LeaseToken,
+        ending: &Ending,
+        events: &[Event],
+    ) -> Result<i32, StoreError> {
         let state = ending.state();
         let result = match ending {
             Ending::Completed(result) => Some(result),
             _ => None,
         };
-        let public = ending.failure().map(|failure| serde_json::to_value(failure.to_public()).unwrap_or(Value::Null));
+        let public = ending
+            .failure()
+            .map(|failure| serde_json::to_value(failure.to_public()).unwrap_or(Value::Null));
         let internal = ending.failure().map(|failure| {
             json!({ "code": failure.code, "message": failure.public, "internal": failure.internal.for_operators(), "evidence": failure.evidence })
         });
@@ -122,7 +130,12 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when the attempt no longer owns the job.
-    pub async fn save_events(&self, job: JobId, lease: LeaseToken, events: &[Event]) -> Result<(), StoreError> {
+    pub async fn save_events(
+        &self,
+        job: JobId,
+        lease: LeaseToken,
+        events: &[Event],
+    ) -> Result<(), StoreError> {
         let columns = EventColumns::of(events);
         let held = sqlx::query_scalar!(
             r#"with held as (

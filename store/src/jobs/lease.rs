@@ -24,16 +24,18 @@ pub struct LeaseState {
 }
 
 impl Store {
-    /// Renews all leases of a process and tells which still hold, and which jobs are to stop.
+    /// Renews these leases of a process and tells which still hold, and which jobs are to stop. Only jobs that really run are named, so that
+    /// one that was forgotten runs out and is rescued.
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn renew_leases(&self, worker: WorkerId) -> Result<Vec<LeaseState>, StoreError> {
+    pub async fn renew_leases(&self, worker: WorkerId, jobs: &[JobId]) -> Result<Vec<LeaseState>, StoreError> {
         let rows = sqlx::query!(
             r#"update jobs set lease_until = now() + make_interval(secs => $2)
-               where worker_id = $1 and state = 'running' returning id, lease_token as "lease_token!", cancel_requested"#,
+               where worker_id = $1 and id = any($3) and state = 'running' returning id, lease_token as "lease_token!", cancel_requested"#,
             worker.0,
-            LEASE.as_secs_f64()
+            LEASE.as_secs_f64(),
+            &jobs.iter().map(|job| job.0).collect::<Vec<_>>(),
         )
         .fetch_all(&self.system)
         .await?;

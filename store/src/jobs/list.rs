@@ -98,7 +98,9 @@ impl TryFrom<Row> for JobRow {
             run_at: row.run_at,
             deadline: row.deadline,
             result: row.result,
-            failure: row.failure.and_then(|failure| serde_json::from_value(failure).ok()),
+            failure: row
+                .failure
+                .and_then(|failure| serde_json::from_value(failure).ok()),
             cancel_requested: row.cancel_requested,
             event_seq: row.event_seq,
             created_at: row.created_at,
@@ -152,9 +154,16 @@ impl Store {
         .fetch_all(&mut *connection)
         .await?;
         let more = i64::try_from(rows.len()).unwrap_or_default() > limit;
-        let mut jobs = rows.into_iter().map(JobRow::try_from).collect::<Result<Vec<_>, _>>()?;
+        let mut jobs = rows
+            .into_iter()
+            .map(JobRow::try_from)
+            .collect::<Result<Vec<_>, _>>()?;
         jobs.truncate(usize::try_from(limit).unwrap_or_default());
-        let next = if more { jobs.last().map(|job| job.id) } else { None };
+        let next = if more {
+            jobs.last().map(|job| job.id)
+        } else {
+            None
+        };
         Ok(JobPage { jobs, next })
     }
 

@@ -40,7 +40,10 @@ impl EventColumns {
     pub(crate) fn of(events: &[Event]) -> Self {
         Self {
             seqs: events.iter().map(|event| event.seq).collect(),
-            names: events.iter().map(|event| event.body.name().to_owned()).collect(),
+            names: events
+                .iter()
+                .map(|event| event.body.name().to_owned())
+                .collect(),
             data: events.iter().map(|event| event.body.data()).collect(),
             at: events.iter().map(|event| event.at).collect(),
         }
@@ -52,5 +55,6 @@ where
     T: std::str::FromStr,
     T::Err: std::error::Error + Send + Sync + 'static,
 {
-    text.parse().map_err(|error| StoreError::decode(what, error))
+    text.parse()
+        .map_err(|error| StoreError::decode(what, error))
 }

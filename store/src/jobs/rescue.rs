@@ -72,7 +72,8 @@ impl Store {
                     interruptions: super::claim::count(row.interruptions),
                     snoozes: super::claim::count(row.snoozes),
                     deadline: row.deadline,
-                    retry: serde_json::from_value(row.retry).map_err(|error| StoreError::decode("retry policy", error))?,
+                    retry: serde_json::from_value(row.retry)
+                        .map_err(|error| StoreError::decode("retry policy", error))?,
                     event_seq: row.event_seq,
                     cancel_requested: row.cancel_requested,
                 })

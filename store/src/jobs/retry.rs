@@ -38,11 +38,18 @@ impl Store {
         drop(connection);
         let (Some(queue), Some(dispatch), Some(seq)) = (row.queue, row.dispatch, row.seq) else {
             let was: JobState = super::parse("state", &row.was)?;
-            return Err(StoreError::Conflict(format!("only failed and cancelled jobs can be retried; this one is {was}")));
+            return Err(StoreError::Conflict(format!(
+                "only failed and cancelled jobs can be retried; this one is {was}"
+            )));
         };
         let queue: Queue = super::parse("queue", &queue)?;
-        let event = Event { seq, body: EventBody::Queued { dispatch }, at: chrono::Utc::now() };
-        self.publisher.publish_between(id, row.attempt.unwrap_or_default(), event);
+        let event = Event {
+            seq,
+            body: EventBody::Queued { dispatch },
+            at: chrono::Utc::now(),
+        };
+        self.publisher
+            .publish_between(id, row.attempt.unwrap_or_default(), event);
         self.lane.ring(queue, &[(id, dispatch)]).await;
         Ok(())
     }

@@ -64,8 +64,11 @@ impl Store {
     pub async fn submit(&self, tenant: TenantId, new: &NewJob) -> Result<Submitted, StoreError> {
         let id = JobId::generate();
         let policy = new.kind.policy();
-        let retry = serde_json::to_value(new.retry.unwrap_or(policy.retry)).map_err(|error| StoreError::decode("retry policy", error))?;
-        let timeout_ms = new.timeout_ms.unwrap_or(i64::try_from(policy.timeout.as_millis()).unwrap_or(i64::MAX));
+        let retry = serde_json::to_value(new.retry.unwrap_or(policy.retry))
+            .map_err(|error| StoreError::decode("retry policy", error))?;
+        let timeout_ms = new
+            .timeout_ms
+            .unwrap_or(i64::try_from(policy.timeout.as_millis()).unwrap_or(i64::MAX));
         let (key, hash) = match &new.idempotency {
             Some((key, hash)) => (Some(key.as_str()), Some(hash.as_slice())),
             None => (None, None),
@@ -105,9 +108,15 @@ impl Store {
             drop(connection);
             let state: JobState = super::parse("state", &row.state)?;
             if state == JobState::Queued {
-                self.lane.ring(new.kind.queue(), &[(id, row.dispatch)]).await;
+                self.lane
+                    .ring(new.kind.queue(), &[(id, row.dispatch)])
+                    .await;
             }
-            return Ok(Submitted { id, state, repeated: false });
+            return Ok(Submitted {
+                id,
+                state,
+                repeated: false,
+            });
         }
         let earlier = sqlx::query!(
             "select id, state, request_hash from jobs where tenant_id = $1 and idempotency_key = $2",

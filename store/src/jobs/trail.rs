@@ -29,7 +29,12 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres does not answer or an event cannot be read.
-    pub async fn saved_events(&self, tenant: TenantId, job: JobId, after: i64) -> Result<Vec<Event>, StoreError> {
+    pub async fn saved_events(
+        &self,
+        tenant: TenantId,
+        job: JobId,
+        after: i64,
+    ) -> Result<Vec<Event>, StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
         let rows = sqlx::query!(
             "select seq, name, data, at from job_events where job_id = $1 and tenant_id = $2 and seq > $3 order by seq",
@@ -41,8 +46,13 @@ impl Store {
         .await?;
         rows.into_iter()
             .map(|row| {
-                let body = EventBody::from_parts(&row.name, row.data).map_err(|error| StoreError::decode("event", error))?;
-                Ok(Event { seq: row.seq, body, at: row.at })
+                let body = EventBody::from_parts(&row.name, row.data)
+                    .map_err(|error| StoreError::decode("event", error))?;
+                Ok(Event {
+                    seq: row.seq,
+                    body,
+                    at: row.at,
+                })
             })
             .collect()
     }
@@ -51,7 +61,11 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn attempts(&self, tenant: TenantId, job: JobId) -> Result<Vec<AttemptRow>, StoreError> {
+    pub async fn attempts(
+        &self,
+        tenant: TenantId,
+        job: JobId,
+    ) -> Result<Vec<AttemptRow>, StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
         let rows = sqlx::query_as!(
             AttemptRow,

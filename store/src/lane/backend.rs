@@ -16,10 +16,11 @@ use crate::lane::poll::RingOrTimer;
 use crate::redis_keys::RedisKeys;
 
 /// What an apalis worker of a lane runs on.
-pub type LaneBackend = PollWith<WithCodec<RedisStorage<Envelope, PatientConnection>, EnvelopeCodec>, RingOrTimer>;
+pub type LaneBackend =
+    PollWith<WithCodec<RedisStorage<Envelope, PatientConnection>, EnvelopeCodec>, RingOrTimer>;
 
 pub(super) fn config(keys: &RedisKeys, queue: Queue) -> Config {
-    let mut config = Config::default().queue(&keys.lane(queue));
+    let mut config = Config::default().queue(keys.lane(queue));
     config.batch_size = 1;
     config.lock_tasks = false;
     config.emit_events = false;
@@ -35,6 +36,9 @@ impl Store {
     pub fn lane_backend(&self, queue: Queue, wake: Wake) -> LaneBackend {
         let redis = self.redis.with_patience(Duration::from_secs(20));
         let storage = RedisStorage::new(redis).with_config(config(&self.keys, queue));
-        PollWith::new(WithCodec::new(storage, EnvelopeCodec), RingOrTimer::new(wake, SAFETY_NET))
+        PollWith::new(
+            WithCodec::new(storage, EnvelopeCodec),
+            RingOrTimer::new(wake, SAFETY_NET),
+        )
     }
 }

@@ -31,7 +31,10 @@ impl PatientConnection {
     /// The same connection with another patience.
     #[must_use]
     pub fn with_patience(&self, patience: Duration) -> Self {
-        Self { inner: self.inner.clone(), patience }
+        Self {
+            inner: self.inner.clone(),
+            patience,
+        }
     }
 
     fn backoff(&self) -> ExponentialBuilder {
@@ -45,7 +48,10 @@ impl PatientConnection {
 }
 
 fn is_blip(error: &RedisError) -> bool {
-    error.is_io_error() || error.is_timeout() || error.is_connection_dropped() || error.code() == Some("LOADING")
+    error.is_io_error()
+        || error.is_timeout()
+        || error.is_connection_dropped()
+        || error.code() == Some("LOADING")
 }
 
 impl ConnectionLike for PatientConnection {
@@ -63,7 +69,12 @@ impl ConnectionLike for PatientConnection {
         })
     }
 
-    fn req_packed_commands<'a>(&'a mut self, pipeline: &'a Pipeline, offset: usize, count: usize) -> RedisFuture<'a, Vec<Value>> {
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
         let backoff = self.backoff();
         let inner = self.inner.clone();
         Box::pin(async move {

@@ -96,7 +96,9 @@ async fn listen(
     }
 }
 
-async fn subscribe(store: &Store) -> redis::RedisResult<(redis::aio::PubSubSink, redis::aio::PubSubStream)> {
+async fn subscribe(
+    store: &Store,
+) -> redis::RedisResult<(redis::aio::PubSubSink, redis::aio::PubSubStream)> {
     let (mut sink, stream) = store.redis_client.get_async_pubsub().await?.split();
     sink.subscribe(store.keys().control()).await?;
     for queue in Queue::ALL {
@@ -107,5 +109,8 @@ async fn subscribe(store: &Store) -> redis::RedisResult<(redis::aio::PubSubSink,
 
 fn read_order(bytes: &[u8]) -> Option<Control> {
     let text = std::str::from_utf8(bytes).ok()?;
-    text.strip_prefix("cancel ")?.parse().ok().map(Control::Cancel)
+    text.strip_prefix("cancel ")?
+        .parse()
+        .ok()
+        .map(Control::Cancel)
 }

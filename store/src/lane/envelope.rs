@@ -26,7 +26,12 @@ impl Message {
     /// Never the same twice, also when a job is put back: an id that was used before may be trimmed away at any time.
     pub(super) fn lane_id(self) -> String {
         let push = PUSHES.fetch_add(1, Ordering::Relaxed);
-        format!("{}.{}.{:x}.{push:x}", self.job, self.dispatch, std::process::id())
+        format!(
+            "{}.{}.{:x}.{push:x}",
+            self.job,
+            self.dispatch,
+            std::process::id()
+        )
     }
 
     pub(super) fn encode(self) -> Vec<u8> {
@@ -65,8 +70,14 @@ mod tests {
 
     #[test]
     fn a_message_survives_the_way_and_its_lane_id_is_new_each_time() {
-        let message = Message { job: JobId::generate(), dispatch: 3 };
-        assert_eq!(EnvelopeCodec.decode(&message.encode()), Ok(Envelope(Some(message))));
+        let message = Message {
+            job: JobId::generate(),
+            dispatch: 3,
+        };
+        assert_eq!(
+            EnvelopeCodec.decode(&message.encode()),
+            Ok(Envelope(Some(message)))
+        );
         assert_ne!(message.lane_id(), message.lane_id());
     }
 }

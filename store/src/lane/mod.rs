@@ -63,17 +63,28 @@ impl Lane {
     ///
     /// # Errors
     /// When Redis does not answer.
-    pub async fn push(&self, queue: Queue, end: End, jobs: &[(JobId, i32)]) -> Result<(), StoreError> {
+    pub async fn push(
+        &self,
+        queue: Queue,
+        end: End,
+        jobs: &[(JobId, i32)],
+    ) -> Result<(), StoreError> {
         if jobs.is_empty() {
             return Ok(());
         }
         let config = backend::config(&self.keys, queue);
         for slice in jobs.chunks(500) {
             let mut call = self.push.prepare_invoke();
-            call.key(config.job_data_hash()).key(config.active_jobs_list()).key(config.job_meta_hash()).key(self.keys.wake(queue));
+            call.key(config.job_data_hash())
+                .key(config.active_jobs_list())
+                .key(config.job_meta_hash())
+                .key(self.keys.wake(queue));
             call.arg(if end == End::Front { "front" } else { "back" });
             for (job, dispatch) in slice {
-                let message = Message { job: *job, dispatch: *dispatch };
+                let message = Message {
+                    job: *job,
+                    dispatch: *dispatch,
+                };
                 call.arg(message.lane_id()).arg(message.encode());
             }
             call.invoke_async::<()>(&mut self.redis.clone()).await?;
@@ -83,8 +94,11 @@ impl Lane {
 
     /// Tells whichever worker runs the job to stop it. A message that is lost is made up for by the next renewal of the lease.
     pub async fn tell_to_stop(&self, job: JobId) {
-        let told: redis::RedisResult<i64> =
-            redis::cmd("PUBLISH").arg(self.keys.control()).arg(format!("cancel {job}")).query_async(&mut self.redis.clone()).await;
+        let told: redis::RedisResult<i64> = redis::cmd("PUBLISH")
+            .arg(self.keys.control())
+            .arg(format!("cancel {job}"))
+            .query_async(&mut self.redis.clone())
+            .await;
         if let Err(error) = told {
             tracing::warn!(error = %error, job.id = %job, "the cancel could not be announced; the worker will see it when it renews its lease");
         }
@@ -96,7 +110,10 @@ impl Lane {
     /// When Redis does not answer.
     pub async fn waiting(&self, queue: Queue) -> Result<i64, StoreError> {
         let list = backend::config(&self.keys, queue).active_jobs_list();
-        Ok(redis::cmd("LLEN").arg(list).query_async(&mut self.redis.clone()).await?)
+        Ok(redis::cmd("LLEN")
+            .arg(list)
+            .query_async(&mut self.redis.clone())
+            .await?)
     }
 
     /// Marks Redis as known. False when the mark was missing: Redis was wiped, or is new.
@@ -104,7 +121,12 @@ impl Lane {
     /// # Errors
     /// When Redis does not answer.
     pub async fn is_as_it_was(&self) -> Result<bool, StoreError> {
-        let made: Option<String> = redis::cmd("SET").arg(self.keys.epoch()).arg("1").arg("NX").query_async(&mut self.redis.clone()).await?;
+        let made: Option<String> = redis::cmd("SET")
+            .arg(self.keys.epoch())
+            .arg("1")
+            .arg("NX")
+            .query_async(&mut self.redis.clone())
+            .await?;
         Ok(made.is_none())
     }
 
@@ -115,7 +137,11 @@ impl Lane {
     pub async fn trim(&self, queue: Queue, slice: usize) -> Result<usize, StoreError> {
         let config = backend::config(&self.keys, queue);
         let mut call = self.trim.prepare_invoke();
-        call.key(config.done_jobs_set()).key(config.dead_jobs_set()).key(config.job_data_hash()).key(config.job_meta_hash()).arg(slice);
+        call.key(config.done_jobs_set())
+            .key(config.dead_jobs_set())
+            .key(config.job_data_hash())
+            .key(config.job_meta_hash())
+            .arg(slice);
         Ok(call.invoke_async(&mut self.redis.clone()).await?)
     }
 }

@@ -20,7 +20,11 @@ pub struct RingOrTimer {
 
 impl RingOrTimer {
     pub(super) fn new(rings: Receiver<()>, pause: Duration) -> Self {
-        Self { rings, pause, timer: None }
+        Self {
+            rings,
+            pause,
+            timer: None,
+        }
     }
 }
 
@@ -32,7 +36,9 @@ impl PollStrategy for RingOrTimer {
         }
         loop {
             let pause = self.pause;
-            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));
+            let timer = self
+                .timer
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));
             if timer.as_mut().poll(cx).is_pending() {
                 break;
             }

@@ -13,17 +13,44 @@ async fn a_password_is_sealed_and_never_shown() {
     let reply = client.post("/api/v1/credentials", json!({"url": "http://127.0.0.1:9/", "email": "ada@example.test", "password": password})).await;
     assert_eq!(reply.status, 201, "{}", reply.body);
     let id = reply.body["id"].as_str().unwrap();
-    assert_eq!((&reply.body["username"], &reply.body["status"]), (&json!("ada@example.test"), &json!("active")));
-    for answer in [reply.body.to_string(), client.get(&format!("/api/v1/credentials/{id}")).await.body.to_string(), client.get("/api/v1/credentials").await.body.to_string()] {
+    assert_eq!(
+        (&reply.body["username"], &reply.body["status"]),
+        (&json!("ada@example.test"), &json!("active"))
+    );
+    for answer in [
+        reply.body.to_string(),
+        client
+            .get(&format!("/api/v1/credentials/{id}"))
+            .await
+            .body
+            .to_string(),
+        client.get("/api/v1/credentials").await.body.to_string(),
+    ] {
         assert!(!answer.contains("horse"), "{answer}");
     }
-    let mut connection = PgConnection::connect(&app.config.store.database_url).await.unwrap();
-    let stored: Vec<u8> = sqlx::query("select secret from credentials").fetch_one(&mut connection).await.unwrap().get(0);
+    let mut connection = PgConnection::connect(&app.config.store.database_url)
+        .await
+        .unwrap();
+    let stored: Vec<u8> = sqlx::query("select secret from credentials")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap()
+        .get(0);
     assert!(!stored.windows(5).any(|window| window == b"horse"));
-    let opened = app.store.password(app.tenant, id.parse().unwrap()).await.unwrap();
+    let opened = app
+        .store
+        .password(app.tenant, id.parse().unwrap())
+        .await
+        .unwrap();
     assert_eq!(opened.reveal(), password);
     // Copied to another row, it does not open.
-    let other = client.post("/api/v1/credentials", json!({"url": "http://127.0.0.1:9/", "username": "bob", "password": "y"})).await.body;
+    let other = client
+        .post(
+            "/api/v1/credentials",
+            json!({"url": "http://127.0.0.1:9/", "username": "bob", "password": "y"}),
+        )
+        .await
+        .body;
     let other = other["id"].as_str().unwrap();
     sqlx::query("update credentials set secret = $1 where id = $2")
         .bind(&stored)
@@ -31,9 +58,26 @@ async fn a_password_is_sealed_and_never_shown() {
         .execute(&mut connection)
         .await
         .unwrap();
-    assert!(app.store.password(app.tenant, other.parse().unwrap()).await.is_err());
-    assert_eq!(client.delete(&format!("/api/v1/credentials/{id}")).await.status, 204);
-    assert_eq!(client.get(&format!("/api/v1/credentials/{id}")).await.status, 404);
+    assert!(
+        app.store
+            .password(app.tenant, other.parse().unwrap())
+            .await
+            .is_err()
+    );
+    assert_eq!(
+        client
+            .delete(&format!("/api/v1/credentials/{id}"))
+            .await
+            .status,
+        204
+    );
+    assert_eq!(
+        client
+            .get(&format!("/api/v1/credentials/{id}"))
+            .await
+            .status,
+        404
+    );
 }
 
 #[tokio::test]
@@ -41,15 +85,38 @@ async fn accounts_that_make_no_sense_are_refused() {
     let app = TestApp::without_workers().await;
     let client = app.client();
     for (body, field) in [
-        (json!({"url": "ftp://127.0.0.1/", "username": "a", "password": "b"}), "url"),
-        (json!({"url": "http://10.0.0.1/", "username": "a", "password": "b"}), "url"),
-        (json!({"url": "nonsense", "username": "a", "password": "b"}), "url"),
-        (json!({"url": "http://127.0.0.1:9/", "username": "a", "password": ""}), "password"),
-        (json!({"url": "http://127.0.0.1:9/", "username": "a", "email": "b", "password": "c"}), "email"),
-        (json!({"url": "http://127.0.0.1:9/", "username": "a", "password": 7}), "password"),
+        (
+            json!({"url": "ftp://127.0.0.1/", "username": "a", "password": "b"}),
+            "url",
+        ),
+        (
+            json!({"url": "http://10.0.0.1/", "username": "a", "password": "b"}),
+            "url",
+        ),
+        (
+            json!({"url": "nonsense", "username": "a", "password": "b"}),
+            "url",
+        ),
+        (
+            json!({"url": "http://127.0.0.1:9/", "username": "a", "password": ""}),
+            "password",
+        ),
+        (
+            json!({"url": "http://127.0.0.1:9/", "username": "a", "email": "b", "password": "c"}),
+            "email",
+        ),
+        (
+            json!({"url": "http://127.0.0.1:9/", "username": "a", "password": 7}),
+            "password",
+        ),
     ] {
         let reply = client.post("/api/v1/credentials", body).await;
-        assert_eq!((reply.status, reply.body["errors"][0]["field"].as_str()), (422, Some(field)), "{}", reply.body);
+        assert_eq!(
+            (reply.status, reply.body["errors"][0]["field"].as_str()),
+            (422, Some(field)),
+            "{}",
+            reply.body
+        );
         assert!(!reply.body.to_string().contains("\"c\""));
     }
 }

@@ -8,8 +8,13 @@ use crate::support::{Client, SseEvent, TestApp};
 /// Reads a job's events over connections that are cut after a few each.
 async fn read_with_cuts(client: &Client, id: &str, mut seed: u64) -> Vec<SseEvent> {
     let mut events: Vec<SseEvent> = Vec::new();
-    while !events.last().is_some_and(|event| matches!(event.name.as_str(), "completed" | "failed" | "cancelled")) {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    while !events
+        .last()
+        .is_some_and(|event| matches!(event.name.as_str(), "completed" | "failed" | "cancelled"))
+    {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let mut left = 1 + (seed >> 33) % 12;
         let after = events.last().map_or(0, |event| event.id);
         let more = client
@@ -33,14 +38,22 @@ fn assert_each_once(events: &[SseEvent]) {
 async fn clients_that_reconnect_at_random_see_every_event_once_in_order() {
     let app = TestApp::start(&[Queue::Noop]).await;
     let client = app.client();
-    let id = client.submit("noop", json!({"progress": 200, "sleep_ms": 1500})).await;
+    let id = client
+        .submit("noop", json!({"progress": 200, "sleep_ms": 1500}))
+        .await;
     let readers = (1..=8).map(|seed| {
         println!("seed {seed}");
         read_with_cuts(&client, &id, seed)
     });
     for events in futures::future::join_all(readers).await {
         assert_each_once(&events);
-        assert_eq!(events.iter().filter(|event| event.name == "progress").count(), 200);
+        assert_eq!(
+            events
+                .iter()
+                .filter(|event| event.name == "progress")
+                .count(),
+            200
+        );
         assert_eq!(events.last().unwrap().name, "completed");
     }
     // And after the end, from any number on.
@@ -54,17 +67,27 @@ async fn clients_that_reconnect_at_random_see_every_event_once_in_order() {
 async fn wiping_redis_in_the_middle_loses_no_event() {
     let app = TestApp::start(&[Queue::Noop]).await;
     let client = app.client();
-    let id = client.submit("noop", json!({"progress": 100, "sleep_ms": 2000})).await;
+    let id = client
+        .submit("noop", json!({"progress": 100, "sleep_ms": 2000}))
+        .await;
     let reader = read_with_cuts(&client, &id, 7);
     let wipes = async {
         for wanted in [20, 50, 80] {
-            client.events_until(&id, 0, |event| event.id >= wanted).await;
+            client
+                .events_until(&id, 0, |event| event.id >= wanted)
+                .await;
             app.wipe_redis().await;
         }
     };
     let (events, ()) = tokio::join!(reader, wipes);
     assert_each_once(&events);
-    assert_eq!(events.iter().filter(|event| event.name == "progress").count(), 100);
+    assert_eq!(
+        events
+            .iter()
+            .filter(|event| event.name == "progress")
+            .count(),
+        100
+    );
 }
 
 #[tokio::test]
@@ -74,12 +97,22 @@ async fn a_stream_that_waits_hears_what_comes_from_elsewhere() {
     let id = client.submit("noop", json!({})).await;
     let listening = client.events(&id, 0);
     let cancel = async {
-        client.events_until(&id, 0, |event| event.name == "queued").await;
-        client.post(&format!("/api/v1/jobs/{id}/cancel"), json!({})).await
+        client
+            .events_until(&id, 0, |event| event.name == "queued")
+            .await;
+        client
+            .post(&format!("/api/v1/jobs/{id}/cancel"), json!({}))
+            .await
     };
     let (events, reply) = tokio::join!(listening, cancel);
     assert_eq!(reply.status, 200);
-    assert_eq!(events.iter().map(|event| event.name.as_str()).collect::<Vec<_>>(), ["queued", "cancelled"]);
+    assert_eq!(
+        events
+            .iter()
+            .map(|event| event.name.as_str())
+            .collect::<Vec<_>>(),
+        ["queued", "cancelled"]
+    );
 }
 
 #[tokio::test]
@@ -88,8 +121,21 @@ async fn a_wrong_place_to_go_on_from_is_refused() {
     let client = app.client();
     let id = client.submit("noop", json!({})).await;
     for query in ["after=x", "after=-1"] {
-        assert_eq!(client.get(&format!("/api/v1/jobs/{id}/events?{query}")).await.status, 422, "{query}");
+        assert_eq!(
+            client
+                .get(&format!("/api/v1/jobs/{id}/events?{query}"))
+                .await
+                .status,
+            422,
+            "{query}"
+        );
     }
     let unknown = uuid::Uuid::now_v7();
-    assert_eq!(client.get(&format!("/api/v1/jobs/{unknown}/events")).await.status, 404);
+    assert_eq!(
+        client
+            .get(&format!("/api/v1/jobs/{unknown}/events"))
+            .await
+            .status,
+        404
+    );
 }

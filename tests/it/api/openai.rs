@@ -13,7 +13,10 @@ pub(crate) async fn discovered(app: &TestApp, site: &Site, shape: &str) {
     let body = json!({"name": shape, "url": site.url(shape), "username": Site::user(), "password": Site::password()});
     let reply = app.operator().post("/admin/providers", body).await;
     assert_eq!(reply.status, 202, "{}", reply.body);
-    let job = app.client().ended(reply.body["job_id"].as_str().unwrap()).await;
+    let job = app
+        .client()
+        .ended(reply.body["job_id"].as_str().unwrap())
+        .await;
     assert_eq!(job["state"], "completed", "{job}");
 }
 
@@ -22,12 +25,27 @@ async fn the_official_client_cannot_tell_the_difference() {
     let site = Site::start().await;
     let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
     discovered(&app, &site, "classic-sse").await;
-    let python = std::env::var("TEST_OPENAI_PYTHON").expect("scripts/test.sh sets TEST_OPENAI_PYTHON");
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/openai_client.py");
+    let python =
+        std::env::var("TEST_OPENAI_PYTHON").expect("scripts/test.sh sets TEST_OPENAI_PYTHON");
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/clients/openai_client.py"
+    );
     let (address, key) = (format!("{}/v1", app.address), app.key().to_owned());
-    let output = tokio::task::spawn_blocking(move || Command::new(python).args([script, &address, &key, "classic-sse"]).output().unwrap()).await.unwrap();
+    let output = tokio::task::spawn_blocking(move || {
+        Command::new(python)
+            .args([script, &address, &key, "classic-sse"])
+            .output()
+            .unwrap()
+    })
+    .await
+    .unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{told}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(told.contains(" 0 failed"), "{told}");
     app.stop().await;
 }
@@ -37,21 +55,63 @@ async fn what_cannot_be_answered_is_refused_in_openais_words() {
     let app = TestApp::without_workers().await;
     let client = app.client();
     let ask = async |body| client.post("/v1/chat/completions", body).await;
-    let unknown = ask(json!({"model": "nobody", "messages": [{"role": "user", "content": "x"}]})).await;
-    assert_eq!((unknown.status, &unknown.body["error"]["code"]), (404, &json!("model_not_found")));
+    let unknown =
+        ask(json!({"model": "nobody", "messages": [{"role": "user", "content": "x"}]})).await;
+    assert_eq!(
+        (unknown.status, &unknown.body["error"]["code"]),
+        (404, &json!("model_not_found"))
+    );
     let empty = ask(json!({"model": "nobody", "messages": []})).await;
-    assert_eq!((empty.status, &empty.body["error"]["param"]), (400, &json!("messages")));
-    let many = ask(json!({"model": "nobody", "n": 2, "messages": [{"role": "user", "content": "x"}]})).await;
-    assert_eq!((many.status, &many.body["error"]["code"]), (400, &json!("unsupported_parameter")));
-    let wrong = client.with_key("ct_wrong").post("/v1/chat/completions", json!({})).await;
-    assert_eq!((wrong.status, &wrong.body["error"]["code"]), (401, &json!("invalid_api_key")));
-    let malformed = client.post_with("/v1/chat/completions", &[("content-type", "application/json")], "{").await;
-    assert_eq!((malformed.status, &malformed.body["error"]["type"]), (400, &json!("invalid_request_error")));
+    assert_eq!(
+        (empty.status, &empty.body["error"]["param"]),
+        (400, &json!("messages"))
+    );
+    let many =
+        ask(json!({"model": "nobody", "n": 2, "messages": [{"role": "user", "content": "x"}]}))
+            .await;
+    assert_eq!(
+        (many.status, &many.body["error"]["code"]),
+        (400, &json!("unsupported_parameter"))
+    );
+    let wrong = client
+        .with_key("ct_wrong")
+        .post("/v1/chat/completions", json!({}))
+        .await;
+    assert_eq!(
+        (wrong.status, &wrong.body["error"]["code"]),
+        (401, &json!("invalid_api_key"))
+    );
+    let malformed = client
+        .post_with(
+            "/v1/chat/completions",
+            &[("content-type", "application/json")],
+            "{",
+        )
+        .await;
+    assert_eq!(
+        (malformed.status, &malformed.body["error"]["type"]),
+        (400, &json!("invalid_request_error"))
+    );
     let huge = "x".repeat(5 * 1024 * 1024);
-    let huge = client.post_with("/v1/chat/completions", &[("content-type", "application/json")], huge).await;
-    assert_eq!((huge.status, huge.body["error"]["message"].is_string()), (400, true));
-    assert_eq!(client.get("/v1/models/nobody").await.body["error"]["code"], "model_not_found");
-    assert_eq!(client.get("/v1/models").await.body, json!({"object": "list", "data": []}));
+    let huge = client
+        .post_with(
+            "/v1/chat/completions",
+            &[("content-type", "application/json")],
+            huge,
+        )
+        .await;
+    assert_eq!(
+        (huge.status, huge.body["error"]["message"].is_string()),
+        (400, true)
+    );
+    assert_eq!(
+        client.get("/v1/models/nobody").await.body["error"]["code"],
+        "model_not_found"
+    );
+    assert_eq!(
+        client.get("/v1/models").await.body,
+        json!({"object": "list", "data": []})
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,10 +120,16 @@ async fn a_caller_that_goes_away_ends_the_job() {
     let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
     discovered(&app, &site, "open-sse").await;
     let client = app.client();
-    let ask = client.post("/v1/chat/completions", json!({"model": "open-sse", "messages": [{"role": "user", "content": "please stall"}]}));
+    let ask = client.post(
+        "/v1/chat/completions",
+        json!({"model": "open-sse", "messages": [{"role": "user", "content": "please stall"}]}),
+    );
     let started = async {
         loop {
-            let jobs = client.get("/api/v1/jobs?kind=chat&state=running").await.body;
+            let jobs = client
+                .get("/api/v1/jobs?kind=chat&state=running")
+                .await
+                .body;
             if let Some(id) = jobs["jobs"][0]["id"].as_str() {
                 return id.to_owned();
             }

@@ -13,14 +13,29 @@ fn bare(text: &str) -> String {
 }
 
 async fn ask(client: &Client, model: &str, question: &str) -> String {
-    let id = client.submit("chat", json!({"model": model, "messages": [{"role": "user", "content": question}]})).await;
+    let id = client
+        .submit(
+            "chat",
+            json!({"model": model, "messages": [{"role": "user", "content": question}]}),
+        )
+        .await;
     let events = client.events(&id, 0).await;
     let job = client.job(&id).await;
     assert_eq!(job["state"], "completed", "{question}: {job}");
     let content = job["result"]["content"].as_str().unwrap().to_owned();
-    let last_start = events.iter().rposition(|event| event.name == "started").unwrap();
-    let chunks: String = events[last_start..].iter().filter(|event| event.name == "chunk").map(|event| event.data["text"].as_str().unwrap()).collect();
-    assert_eq!(chunks, content, "the chunks of {question:?} are not the answer");
+    let last_start = events
+        .iter()
+        .rposition(|event| event.name == "started")
+        .unwrap();
+    let chunks: String = events[last_start..]
+        .iter()
+        .filter(|event| event.name == "chunk")
+        .map(|event| event.data["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        chunks, content,
+        "the chunks of {question:?} are not the answer"
+    );
     content
 }
 
@@ -30,19 +45,46 @@ async fn twenty_questions_in_a_row_and_five_at_once_are_answered_completely() {
     let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
     let client = app.client();
     discovered(&app, &site, "classic-sse").await;
-    let kinds = ["plain words", "in markdown please", "a long one", "then stall a moment"];
+    let kinds = [
+        "plain words",
+        "in markdown please",
+        "a long one",
+        "then stall a moment",
+    ];
     for number in 0..20 {
-        let question = format!("Question {number}, {}", kinds[if number % 5 == 4 { 1 + number / 5 % 3 } else { 0 }]);
-        assert_eq!(bare(&ask(&client, "classic-sse", &question).await), bare(&echo::answer(&question)), "{question}");
+        let question = format!(
+            "Question {number}, {}",
+            kinds[if number % 5 == 4 {
+                1 + number / 5 % 3
+            } else {
+                0
+            }]
+        );
+        assert_eq!(
+            bare(&ask(&client, "classic-sse", &question).await),
+            bare(&echo::answer(&question)),
+            "{question}"
+        );
     }
-    let questions: Vec<String> = (0..5).map(|number| format!("At once {number}, {}", kinds[number % 4])).collect();
-    let answers = futures::future::join_all(questions.iter().map(|question| ask(&client, "classic-sse", question))).await;
+    let questions: Vec<String> = (0..5)
+        .map(|number| format!("At once {number}, {}", kinds[number % 4]))
+        .collect();
+    let answers = futures::future::join_all(
+        questions
+            .iter()
+            .map(|question| ask(&client, "classic-sse", question)),
+    )
+    .await;
     for (question, answer) in questions.iter().zip(&answers) {
         assert_eq!(bare(answer), bare(&echo::answer(question)), "{question}");
     }
     let asked = site.asked("classic-sse");
     for question in &questions {
-        assert_eq!(asked.iter().filter(|seen| *seen == question).count(), 1, "typed once: {question}");
+        assert_eq!(
+            asked.iter().filter(|seen| *seen == question).count(),
+            1,
+            "typed once: {question}"
+        );
     }
     app.stop().await;
 }
@@ -52,10 +94,22 @@ async fn pages_of_other_shapes_answer_without_a_line_about_them() {
     let site = Site::start().await;
     let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
     let client = app.client();
-    for shape in ["bare-dom", "shadow-eventsource", "two-step-ws", "code-ndjson"] {
+    for shape in [
+        "bare-dom",
+        "shadow-eventsource",
+        "two-step-ws",
+        "code-ndjson",
+    ] {
         discovered(&app, &site, shape).await;
-        for question in [format!("Say something to {shape}"), format!("Some markdown for {shape}")] {
-            assert_eq!(bare(&ask(&client, shape, &question).await), bare(&echo::answer(&question)), "{shape}: {question}");
+        for question in [
+            format!("Say something to {shape}"),
+            format!("Some markdown for {shape}"),
+        ] {
+            assert_eq!(
+                bare(&ask(&client, shape, &question).await),
+                bare(&echo::answer(&question)),
+                "{shape}: {question}"
+            );
         }
     }
     app.stop().await;
@@ -69,7 +123,10 @@ async fn an_expired_session_is_signed_in_again() {
     discovered(&app, &site, "classic-sse").await;
     ask(&client, "classic-sse", "Before").await;
     site.sign_everyone_out("classic-sse");
-    assert_eq!(bare(&ask(&client, "classic-sse", "After").await), bare(&echo::answer("After")));
+    assert_eq!(
+        bare(&ask(&client, "classic-sse", "After").await),
+        bare(&echo::answer("After"))
+    );
     app.stop().await;
 }
 
@@ -78,11 +135,25 @@ async fn a_question_before_the_discovery_has_ended_waits_for_it() {
     let site = Site::start().await;
     let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
     let client = app.client();
-    let reply = app.operator().post("/admin/providers", json!({"name": "soon", "url": site.url("open-sse")})).await;
+    let reply = app
+        .operator()
+        .post(
+            "/admin/providers",
+            json!({"name": "soon", "url": site.url("open-sse")}),
+        )
+        .await;
     assert_eq!(reply.status, 202);
-    let answer = client.post("/v1/chat/completions", json!({"model": "soon", "messages": [{"role": "user", "content": "Early"}]})).await;
+    let answer = client
+        .post(
+            "/v1/chat/completions",
+            json!({"model": "soon", "messages": [{"role": "user", "content": "Early"}]}),
+        )
+        .await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     let content: &Value = &answer.body["choices"][0]["message"]["content"];
-    assert_eq!(bare(content.as_str().unwrap()), bare(&echo::answer("Early")));
+    assert_eq!(
+        bare(content.as_str().unwrap()),
+        bare(&echo::answer("Early"))
+    );
     app.stop().await;
 }

@@ -1,5 +1,6 @@
 //! Things die in the middle, and nothing accepted is lost.
 
 mod browser;
+mod postgres;
 mod redis;
 mod worker;

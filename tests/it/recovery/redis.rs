@@ -19,8 +19,17 @@ async fn two_hundred_queued_jobs_survive_a_wiped_redis() {
     app.drained().await;
     for id in &ids {
         let job = client.job(id).await;
-        assert_eq!((&job["state"], &job["attempt"]), (&json!("completed"), &json!(1)), "{job}");
-        let completed = client.events(id, 0).await.iter().filter(|event| event.name == "completed").count();
+        assert_eq!(
+            (&job["state"], &job["attempt"]),
+            (&json!("completed"), &json!(1)),
+            "{job}"
+        );
+        let completed = client
+            .events(id, 0)
+            .await
+            .iter()
+            .filter(|event| event.name == "completed")
+            .count();
         assert_eq!(completed, 1);
     }
     app.stop().await;
@@ -32,7 +41,11 @@ async fn a_wipe_while_workers_run_stops_nothing_for_long() {
     let client = app.client();
     let mut ids = Vec::new();
     for number in 0..200 {
-        ids.push(client.submit("noop", json!({"progress": 2, "sleep_ms": 50})).await);
+        ids.push(
+            client
+                .submit("noop", json!({"progress": 2, "sleep_ms": 50}))
+                .await,
+        );
         if number % 60 == 30 {
             app.wipe_redis().await;
         }
@@ -52,10 +65,21 @@ async fn a_message_that_cannot_be_read_harms_nobody() {
     let redis = redis::Client::open(app.config.store.redis_url.as_str()).unwrap();
     let mut connection = redis.get_multiplexed_async_connection().await.unwrap();
     let lane = app.store.keys().lane(Queue::Noop);
-    for (id, message) in [("poison-1", "not json"), ("poison-2", ""), ("poison-3", "{\"job\":7}")] {
+    for (id, message) in [
+        ("poison-1", "not json"),
+        ("poison-2", ""),
+        ("poison-3", "{\"job\":7}"),
+    ] {
         redis::pipe()
             .hset(format!("{lane}:data"), id, message)
-            .hset_multiple(format!("{lane}:meta:{id}"), &[("attempts", "0"), ("max_attempts", "1"), ("status", "Pending")])
+            .hset_multiple(
+                format!("{lane}:meta:{id}"),
+                &[
+                    ("attempts", "0"),
+                    ("max_attempts", "1"),
+                    ("status", "Pending"),
+                ],
+            )
             .rpush(format!("{lane}:active"), id)
             .query_async::<()>(&mut connection)
             .await

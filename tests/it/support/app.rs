@@ -45,7 +45,9 @@ impl TestApp {
         computetower::telemetry::start(computetower::telemetry::LogFormat::Text, Some("warn"));
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
-        let objects = serve_folder(folder.path().join("objects"), "key".into(), "secret".into()).await.unwrap();
+        let objects = serve_folder(folder.path().join("objects"), "key".into(), "secret".into())
+            .await
+            .unwrap();
         let config = config(&folder, &objects, fresh_database().await);
         Store::migrate(&config.store).await.unwrap();
         let store = Store::connect(&config.store).await.unwrap();
@@ -85,7 +87,10 @@ impl TestApp {
     }
 
     pub(crate) fn start_dispatcher(&mut self) {
-        self.workers.push(tokio::spawn(run_dispatcher(self.store.clone(), self.shutdown.clone())));
+        self.workers.push(tokio::spawn(run_dispatcher(
+            self.store.clone(),
+            self.shutdown.clone(),
+        )));
     }
 
     pub(crate) fn start_worker(&mut self, queues: &[Queue]) {
@@ -97,7 +102,9 @@ impl TestApp {
             browser: self.config.browser.clone(),
         };
         let (store, shutdown) = (self.store.clone(), self.shutdown.clone());
-        self.workers.push(tokio::spawn(async move { run_worker(store, options, shutdown).await.unwrap() }));
+        self.workers.push(tokio::spawn(async move {
+            run_worker(store, options, shutdown).await.unwrap()
+        }));
     }
 
     /// A client with the first tenant's key.
@@ -113,7 +120,10 @@ impl TestApp {
     /// A client of a tenant of its own.
     pub(crate) async fn stranger(&self) -> Client {
         let tenant = self.store.add_tenant("stranger").await.unwrap();
-        Client::new(&self.address, &self.new_key(tenant, &[Scope::Read, Scope::Write]).await)
+        Client::new(
+            &self.address,
+            &self.new_key(tenant, &[Scope::Read, Scope::Write]).await,
+        )
     }
 
     pub(crate) fn key(&self) -> &str {
@@ -122,7 +132,13 @@ impl TestApp {
 
     pub(crate) async fn new_key(&self, tenant: TenantId, scopes: &[Scope]) -> String {
         let key = format!("ct_{}", Uuid::new_v4().simple());
-        let new = NewApiKey { tenant, name: "test", key: &key, scopes, expires_at: None };
+        let new = NewApiKey {
+            tenant,
+            name: "test",
+            key: &key,
+            scopes,
+            expires_at: None,
+        };
         self.store.add_api_key(&new).await.unwrap();
         key
     }
@@ -131,10 +147,17 @@ impl TestApp {
     pub(crate) async fn wipe_redis(&self) {
         let client = redis::Client::open(self.config.store.redis_url.as_str()).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        let keys: Vec<String> =
-            redis::cmd("KEYS").arg(format!("{}:*", self.config.store.redis_prefix)).query_async(&mut connection).await.unwrap();
+        let keys: Vec<String> = redis::cmd("KEYS")
+            .arg(format!("{}:*", self.config.store.redis_prefix))
+            .query_async(&mut connection)
+            .await
+            .unwrap();
         if !keys.is_empty() {
-            redis::cmd("DEL").arg(keys).query_async::<()>(&mut connection).await.unwrap();
+            redis::cmd("DEL")
+                .arg(keys)
+                .query_async::<()>(&mut connection)
+                .await
+                .unwrap();
         }
     }
 
@@ -142,7 +165,9 @@ impl TestApp {
     pub(crate) async fn drained(&self) {
         until("all jobs have ended", || async {
             let counts = self.store.count_by_state().await.unwrap();
-            counts.iter().all(|(state, _)| matches!(state.as_str(), "completed" | "failed" | "cancelled"))
+            counts
+                .iter()
+                .all(|(state, _)| matches!(state.as_str(), "completed" | "failed" | "cancelled"))
         })
         .await;
     }
@@ -165,12 +190,21 @@ impl TestApp {
             ("S3_ENDPOINT", store.objects.endpoint.clone().unwrap()),
             ("S3_BUCKET", store.objects.bucket.clone()),
             ("S3_ACCESS_KEY_ID", store.objects.access_key_id.clone()),
-            ("S3_SECRET_ACCESS_KEY", store.objects.secret_access_key.clone()),
+            (
+                "S3_SECRET_ACCESS_KEY",
+                store.objects.secret_access_key.clone(),
+            ),
             ("COMPUTETOWER_MASTER_KEY", MASTER_KEY.to_owned()),
-            ("COMPUTETOWER_DATA_DIR", self.folder.path().display().to_string()),
+            (
+                "COMPUTETOWER_DATA_DIR",
+                self.folder.path().display().to_string(),
+            ),
             ("COMPUTETOWER_ADMIN_KEY", ADMIN_KEY.to_owned()),
             ("COMPUTETOWER_ALLOW_PRIVATE_URLS", "loopback".to_owned()),
-            ("CHROMIUM", self.config.browser.executable.display().to_string()),
+            (
+                "CHROMIUM",
+                self.config.browser.executable.display().to_string(),
+            ),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .to_vec()
@@ -187,7 +221,8 @@ fn config(folder: &tempfile::TempDir, objects: &S3Server, database_url: String) 
     Config {
         store: StoreConfig {
             database_url,
-            redis_url: std::env::var("TEST_REDIS_URL").expect("scripts/test.sh sets TEST_REDIS_URL"),
+            redis_url: std::env::var("TEST_REDIS_URL")
+                .expect("scripts/test.sh sets TEST_REDIS_URL"),
             redis_prefix: format!("test-{}", Uuid::new_v4().simple()),
             objects: ObjectSettings {
                 endpoint: objects.settings.endpoint.clone(),
@@ -203,7 +238,8 @@ fn config(folder: &tempfile::TempDir, objects: &S3Server, database_url: String) 
         admin_key: Some(Secret::new(ADMIN_KEY.to_owned())),
         data_dir: folder.path().to_owned(),
         browser: BrowserSettings {
-            executable: std::env::var_os("CHROMIUM").map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from),
+            executable: std::env::var_os("CHROMIUM")
+                .map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from),
             data_dir: folder.path().join("browsers"),
             extra_args: Vec::new(),
         },
@@ -216,10 +252,14 @@ fn config(folder: &tempfile::TempDir, objects: &S3Server, database_url: String) 
 
 /// A database of its own on the server that the test script started. It goes with the server.
 async fn fresh_database() -> String {
-    let server = std::env::var("TEST_DATABASE_URL").expect("scripts/test.sh sets TEST_DATABASE_URL");
+    let server =
+        std::env::var("TEST_DATABASE_URL").expect("scripts/test.sh sets TEST_DATABASE_URL");
     let name = format!("test_{}", Uuid::new_v4().simple());
     let mut connection = PgConnection::connect(&server).await.unwrap();
-    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&mut connection).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}")))
+        .execute(&mut connection)
+        .await
+        .unwrap();
     connection.close().await.unwrap();
     let mut url = url::Url::parse(&server).unwrap();
     url.set_path(&name);

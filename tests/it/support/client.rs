@@ -33,27 +33,56 @@ pub(crate) struct SseEvent {
 
 impl Client {
     pub(crate) fn new(address: &str, key: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        Self { http, address: address.to_owned(), key: key.to_owned() }
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(PATIENCE)
+            .build()
+            .unwrap();
+        Self {
+            http,
+            address: address.to_owned(),
+            key: key.to_owned(),
+        }
     }
 
     pub(crate) fn with_key(&self, key: &str) -> Self {
-        Self { key: key.to_owned(), ..self.clone() }
+        Self {
+            key: key.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether the platform answers that all its services do.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let asked = self.http.get(format!("{}/ready", self.address)).send().await;
+        asked.is_ok_and(|answer| answer.status().is_success())
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
-        self.send(self.http.get(format!("{}{path}", self.address))).await
+        self.send(self.http.get(format!("{}{path}", self.address)))
+            .await
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Reply {
-        self.send(self.http.delete(format!("{}{path}", self.address))).await
+        self.send(self.http.delete(format!("{}{path}", self.address)))
+            .await
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
-        self.send(self.http.post(format!("{}{path}", self.address)).json(&body)).await
+        self.send(
+            self.http
+                .post(format!("{}{path}", self.address))
+                .json(&body),
+        )
+        .await
     }
 
-    pub(crate) async fn post_with(&self, path: &str, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Reply {
+    pub(crate) async fn post_with(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> Reply {
         let mut request = self.http.post(format!("{}{path}", self.address)).body(body);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -67,12 +96,18 @@ impl Client {
         let headers = answer.headers().clone();
         let text = answer.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Reply { status, headers, body }
+        Reply {
+            status,
+            headers,
+            body,
+        }
     }
 
     /// Submits a job and returns its id.
     pub(crate) async fn submit(&self, kind: &str, payload: Value) -> String {
-        let reply = self.post("/api/v1/jobs", json!({ "kind": kind, "payload": payload })).await;
+        let reply = self
+            .post("/api/v1/jobs", json!({ "kind": kind, "payload": payload }))
+            .await;
         assert_eq!(reply.status, 202, "{}", reply.body);
         reply.body["id"].as_str().unwrap().to_owned()
     }
@@ -96,7 +131,12 @@ impl Client {
     }
 
     /// Events of a job after a number, until one is the last that is wanted (the connection is then cut) or the stream ends.
-    pub(crate) async fn events_until(&self, id: &str, after: i64, mut enough: impl FnMut(&SseEvent) -> bool) -> Vec<SseEvent> {
+    pub(crate) async fn events_until(
+        &self,
+        id: &str,
+        after: i64,
+        mut enough: impl FnMut(&SseEvent) -> bool,
+    ) -> Vec<SseEvent> {
         let answer = self
             .http
             .get(format!("{}/api/v1/jobs/{id}/events", self.address))
@@ -130,7 +170,12 @@ impl Client {
 }
 
 fn parse(block: &str) -> Option<SseEvent> {
-    let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let field = |name: &str| {
+        block
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .map(str::trim)
+    };
     Some(SseEvent {
         id: field("id:")?.parse().unwrap(),
         name: field("event:")?.to_owned(),

@@ -23,7 +23,12 @@ impl WorkerProcess {
         let worker = Self { child };
         let pid = i32::try_from(worker.child.id()).unwrap();
         until("the worker has announced itself", || async {
-            app.store.live_workers().await.unwrap().iter().any(|row| row.pid == pid)
+            app.store
+                .live_workers()
+                .await
+                .unwrap()
+                .iter()
+                .any(|row| row.pid == pid)
         })
         .await;
         worker

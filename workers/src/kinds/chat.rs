@@ -39,9 +39,20 @@ pub(super) async fn run(context: &JobContext, chat: &Chat) -> Outcome {
     let (provider, map) = match provider_of(context, &chat.model).await {
         Ok(found) => found,
         Err(Halt::Failed(failure)) => return Outcome::Failed(failure),
-        Err(Halt::NotYet(reason)) => return Outcome::Snoozed { wait: Duration::from_millis(500), reason },
+        Err(Halt::NotYet(reason)) => {
+            return Outcome::Snoozed {
+                wait: Duration::from_millis(500),
+                reason,
+            };
+        }
     };
-    let pump = NotePump::start(context, About { credential: provider.credential, provider: Some(provider.id) });
+    let pump = NotePump::start(
+        context,
+        About {
+            credential: provider.credential,
+            provider: Some(provider.id),
+        },
+    );
     let done = attempt(context, chat, &provider, &map, pump.notes()).await;
     let validation = pump.finish().await;
     match done {
@@ -61,33 +72,73 @@ pub(super) async fn run(context: &JobContext, chat: &Chat) -> Outcome {
 }
 
 async fn provider_of(context: &JobContext, model: &str) -> Result<(Provider, ChatMap), Halt> {
-    let provider = match context.store.provider_named(context.job.tenant, model).await {
+    let provider = match context
+        .store
+        .provider_named(context.job.tenant, model)
+        .await
+    {
         Ok(provider) => provider,
         Err(StoreError::NotFound(_)) => {
-            return Err(Failure::new(FailureCode::InvalidInput, format!("model: there is no provider named {model:?}.")).into());
+            return Err(Failure::new(
+                FailureCode::InvalidInput,
+                format!("model: there is no provider named {model:?}."),
+            )
+            .into());
         }
         Err(error) => return Err(classify::store(&error).into()),
     };
     match provider.chat_map.clone() {
         Some(map) => match serde_json::from_value(map) {
             Ok(map) => Ok((provider, map)),
-            Err(error) => Err(Failure::new(FailureCode::Unknown, "What is stored about the provider cannot be read; discover it again.")
-                .with_internal(error.to_string())
-                .into()),
+            Err(error) => Err(Failure::new(
+                FailureCode::Unknown,
+                "What is stored about the provider cannot be read; discover it again.",
+            )
+            .with_internal(error.to_string())
+            .into()),
         },
         None if provider.status == "failed" => {
-            let why = provider.failure.map_or_else(|| "unknown".to_owned(), |failure| failure.message);
-            Err(Failure::new(FailureCode::InvalidInput, format!("model: the discovery of {model:?} failed: {why}")).into())
+            let why = provider
+                .failure
+                .map_or_else(|| "unknown".to_owned(), |failure| failure.message);
+            Err(Failure::new(
+                FailureCode::InvalidInput,
+                format!("model: the discovery of {model:?} failed: {why}"),
+            )
+            .into())
         }
-        None => Err(Halt::NotYet(format!("The provider {model:?} is still being discovered."))),
+        None => Err(Halt::NotYet(format!(
+            "The provider {model:?} is still being discovered."
+        ))),
     }
 }
 
-async fn attempt(context: &JobContext, chat: &Chat, provider: &Provider, map: &ChatMap, notes: &Notes) -> Result<Answer, Failure> {
-    let signed_in = open_signed_in(context, &provider.url, provider.credential, Some(provider.id), notes).await?;
+async fn attempt(
+    context: &JobContext,
+    chat: &Chat,
+    provider: &Provider,
+    map: &ChatMap,
+    notes: &Notes,
+) -> Result<Answer, Failure> {
+    let signed_in = open_signed_in(
+        context,
+        &provider.url,
+        provider.credential,
+        Some(provider.id),
+        notes,
+    )
+    .await?;
     let question = chat.prompt();
     let mut conversation = Conversation::new(&signed_in.page, map, notes);
-    if !was_asked(context, &signed_in.page, &mut conversation, &question, &provider.url).await? {
+    if !was_asked(
+        context,
+        &signed_in.page,
+        &mut conversation,
+        &question,
+        &provider.url,
+    )
+    .await?
+    {
         ask(context, &signed_in.page, &mut conversation, &question).await?;
     }
     match read(context, &mut conversation).await {
@@ -104,9 +155,19 @@ async fn was_asked(
     question: &str,
     start: &str,
 ) -> Result<bool, Failure> {
-    let effect = context.store.effect(context.job.id, PROMPT).await.map_err(|error| classify::store(&error))?;
-    let Some(effect) = effect else { return Ok(false) };
-    let left_at = effect.detail.get("url").and_then(Value::as_str).unwrap_or(start);
+    let effect = context
+        .store
+        .effect(context.job.id, PROMPT)
+        .await
+        .map_err(|error| classify::store(&error))?;
+    let Some(effect) = effect else {
+        return Ok(false);
+    };
+    let left_at = effect
+        .detail
+        .get("url")
+        .and_then(Value::as_str)
+        .unwrap_or(start);
     let looked = async {
         page.goto(left_at).await?;
         if conversation.shows(question).await? && conversation.resume(question).await? {
@@ -118,14 +179,23 @@ async fn was_asked(
     match looked.await {
         Ok(shown) => {
             let kind = if shown { "prompt.found" } else { "prompt.gone" };
-            context.feed.emit(EventBody::Step { kind: kind.to_owned(), detail: json!({ "attempt": effect.attempt }), duration_ms: 0 });
+            context.feed.emit(EventBody::Step {
+                kind: kind.to_owned(),
+                detail: json!({ "attempt": effect.attempt }),
+                duration_ms: 0,
+            });
             Ok(shown)
         }
         Err(error) => Err(failure_of(context, &error).await),
     }
 }
 
-async fn ask(context: &JobContext, page: &Page, conversation: &mut Conversation<'_>, question: &str) -> Result<(), Failure> {
+async fn ask(
+    context: &JobContext,
+    page: &Page,
+    conversation: &mut Conversation<'_>,
+    question: &str,
+) -> Result<(), Failure> {
     if let Err(error) = conversation.type_question(question).await {
         return Err(failure_of(context, &error).await);
     }
@@ -141,13 +211,20 @@ async fn ask(context: &JobContext, page: &Page, conversation: &mut Conversation<
     }
     let after = page.url().await.unwrap_or(before);
     // The question is out: that this could not be noted must not stop the answer from being read.
-    if let Err(error) = context.store.effect_done(job, lease, PROMPT, &json!({ "url": after })).await {
+    if let Err(error) = context
+        .store
+        .effect_done(job, lease, PROMPT, &json!({ "url": after }))
+        .await
+    {
         tracing::warn!(job.id = %job, error = %chain(&error), "the sent question could not be noted");
     }
     Ok(())
 }
 
-async fn read(context: &JobContext, conversation: &mut Conversation<'_>) -> Result<Answer, BrowserError> {
+async fn read(
+    context: &JobContext,
+    conversation: &mut Conversation<'_>,
+) -> Result<Answer, BrowserError> {
     let (sender, mut chunks) = mpsc::channel::<String>(256);
     let pass_on = async {
         let mut index = 0;

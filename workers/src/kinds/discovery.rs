@@ -13,11 +13,21 @@ use crate::notes::{About, NotePump, failure_of};
 use crate::run::{chain, would_end};
 
 pub(super) async fn run(context: &JobContext, discovery: &Discovery) -> Outcome {
-    let provider = match context.store.provider(context.job.tenant, discovery.provider_id).await {
+    let provider = match context
+        .store
+        .provider(context.job.tenant, discovery.provider_id)
+        .await
+    {
         Ok(provider) => provider,
         Err(error) => return Outcome::Failed(classify::store(&error)),
     };
-    let pump = NotePump::start(context, About { credential: provider.credential, provider: Some(provider.id) });
+    let pump = NotePump::start(
+        context,
+        About {
+            credential: provider.credential,
+            provider: Some(provider.id),
+        },
+    );
     let done = attempt(context, &provider, &pump).await;
     let validation = pump.finish().await;
     match done {
@@ -27,7 +37,10 @@ pub(super) async fn run(context: &JobContext, discovery: &Discovery) -> Outcome 
         }
         Err(failure) => {
             if would_end(&context.job, &failure)
-                && let Err(error) = context.store.provider_failed(provider.id, &failure.to_public()).await
+                && let Err(error) = context
+                    .store
+                    .provider_failed(provider.id, &failure.to_public())
+                    .await
             {
                 tracing::warn!(job.id = %context.job.id, error = %chain(&error), "the provider could not be marked");
             }
@@ -36,19 +49,47 @@ pub(super) async fn run(context: &JobContext, discovery: &Discovery) -> Outcome 
     }
 }
 
-async fn attempt(context: &JobContext, provider: &Provider, pump: &NotePump) -> Result<Value, Failure> {
-    context.store.provider_discovering(provider.id).await.map_err(|error| classify::store(&error))?;
+async fn attempt(
+    context: &JobContext,
+    provider: &Provider,
+    pump: &NotePump,
+) -> Result<Value, Failure> {
+    context
+        .store
+        .provider_discovering(provider.id)
+        .await
+        .map_err(|error| classify::store(&error))?;
     context.progress(5.0, "opening", format!("Opening {}", provider.url));
-    let signed_in = open_signed_in(context, &provider.url, provider.credential, Some(provider.id), pump.notes()).await?;
-    context.progress(30.0, "discovering", "Looking for the chat box, the send control and the answer");
-    let known: Option<ChatMap> = provider.chat_map.clone().and_then(|map| serde_json::from_value(map).ok());
+    let signed_in = open_signed_in(
+        context,
+        &provider.url,
+        provider.credential,
+        Some(provider.id),
+        pump.notes(),
+    )
+    .await?;
+    context.progress(
+        30.0,
+        "discovering",
+        "Looking for the chat box, the send control and the answer",
+    );
+    let known: Option<ChatMap> = provider
+        .chat_map
+        .clone()
+        .and_then(|map| serde_json::from_value(map).ok());
     let map = match discover_chat(&signed_in.page, known.as_ref(), pump.notes()).await {
         Ok(map) => map,
         Err(error) => return Err(failure_of(context, &error).await),
     };
-    let map = serde_json::to_value(&map)
-        .map_err(|error| Failure::new(FailureCode::Unknown, "What was found could not be stored.").with_internal(error.to_string()))?;
-    context.store.provider_ready(provider.id, &map).await.map_err(|error| classify::store(&error))?;
+    let map = serde_json::to_value(&map).map_err(|error| {
+        Failure::new(FailureCode::Unknown, "What was found could not be stored.")
+            .with_internal(error.to_string())
+    })?;
+    context
+        .store
+        .provider_ready(provider.id, &map)
+        .await
+        .map_err(|error| classify::store(&error))?;
     context.progress(100.0, "ready", "The provider answers");
     Ok(json!({ "provider_id": provider.id, "chat_map": map }))
 }

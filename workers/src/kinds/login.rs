@@ -10,7 +10,10 @@ use crate::context::JobContext;
 use crate::notes::{About, NotePump};
 
 pub(super) async fn run(context: &JobContext, login: &Login) -> Outcome {
-    let about = About { credential: Some(login.credential_id), provider: None };
+    let about = About {
+        credential: Some(login.credential_id),
+        provider: None,
+    };
     let pump = NotePump::start(context, about);
     let done = attempt(context, login, &pump).await;
     let validation = pump.finish().await;
@@ -30,9 +33,20 @@ async fn attempt(context: &JobContext, login: &Login, pump: &NotePump) -> Result
         .await
         .map_err(|error| classify::store(&error))?;
     context.progress(10.0, "opening", format!("Opening {}", credential.url));
-    let signed_in = open_signed_in(context, &credential.url, Some(credential.id), None, pump.notes()).await?;
+    let signed_in = open_signed_in(
+        context,
+        &credential.url,
+        Some(credential.id),
+        None,
+        pump.notes(),
+    )
+    .await?;
     context.progress(100.0, "signed_in", "Signed in");
-    let url = signed_in.page.url().await.unwrap_or_else(|_| credential.url.clone());
+    let url = signed_in
+        .page
+        .url()
+        .await
+        .unwrap_or_else(|_| credential.url.clone());
     Ok(json!({
         "credential_id": credential.id,
         "url": url,

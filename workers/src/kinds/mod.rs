@@ -14,7 +14,10 @@ pub(crate) async fn handle(context: &JobContext) -> Outcome {
     let payload = match context.job.kind.parse(context.job.payload.clone()) {
         Ok(payload) => payload,
         Err(invalid) => {
-            return Outcome::Failed(Failure::new(FailureCode::InvalidInput, format!("The payload cannot be used: {invalid}.")));
+            return Outcome::Failed(Failure::new(
+                FailureCode::InvalidInput,
+                format!("The payload cannot be used: {invalid}."),
+            ));
         }
     };
     match payload {

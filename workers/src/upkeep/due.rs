@@ -9,8 +9,13 @@ pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
     let due = store.dispatch_due(500).await?;
     let mut by_queue: HashMap<Queue, Vec<(JobId, i32)>> = HashMap::new();
     for job in &due {
-        store.publisher.publish_between(job.id, job.attempt, job.event.clone());
-        by_queue.entry(job.queue).or_default().push((job.id, job.dispatch));
+        store
+            .publisher
+            .publish_between(job.id, job.attempt, job.event.clone());
+        by_queue
+            .entry(job.queue)
+            .or_default()
+            .push((job.id, job.dispatch));
     }
     for (queue, jobs) in &by_queue {
         store.lane.ring(*queue, jobs).await;

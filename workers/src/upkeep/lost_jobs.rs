@@ -6,6 +6,9 @@ use computetower_store::jobs::{Ending, LostJob};
 use computetower_store::lane::End;
 use computetower_store::{Store, StoreError};
 
+/// Numbers left out when nobody knows which were used: more than an attempt says between two saves.
+const SKIPPED: i64 = 1_000;
+
 pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
     let lost = store.lost_jobs().await?;
     let mut rescued = 0;
@@ -21,7 +24,10 @@ pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
 }
 
 async fn rescue(store: &Store, job: &LostJob) -> Result<(), StoreError> {
-    let failure = Failure::new(FailureCode::WorkerLost, "The worker that ran the job is gone.");
+    let failure = Failure::new(
+        FailureCode::WorkerLost,
+        "The worker that ran the job is gone.",
+    );
     let history = History {
         attempts: job.counted,
         interruptions: job.interruptions + 1,
@@ -29,25 +35,49 @@ async fn rescue(store: &Store, job: &LostJob) -> Result<(), StoreError> {
         deadline: job.deadline,
     };
     let verdict = decide(&job.retry, &history, &failure, Utc::now(), 0);
-    let seq = store.last_event_seq(job.id, job.event_seq, false).await + 1;
+    // What the dead attempt said goes into Postgres with its end, so that late readers miss nothing. When Redis has forgotten it, its numbers are
+    // skipped: a number that was heard must not come again with something else.
+    let last_words = store.last_words(job.id, job.attempt, job.event_seq).await;
+    let seq = match &last_words {
+        Some(events) => events.last().map_or(job.event_seq, |event| event.seq) + 1,
+        None => job.event_seq + SKIPPED,
+    };
     let public = failure.to_public();
     let (ending, body) = if job.cancel_requested {
         (Ending::Cancelled, EventBody::Cancelled {})
     } else if verdict == Verdict::Requeue {
-        let told = EventBody::Retrying { attempt: job.attempt, at: Utc::now(), failure: public };
+        let told = EventBody::Retrying {
+            attempt: job.attempt,
+            at: Utc::now(),
+            failure: public,
+        };
         (Ending::Requeued(failure), told)
     } else {
-        let failure = Failure::new(FailureCode::WorkerLost, "The job has lost too many workers; it may be what ends them.");
-        let told = EventBody::Failed { failure: failure.to_public() };
+        let failure = Failure::new(
+            FailureCode::WorkerLost,
+            "The job has lost too many workers; it may be what ends them.",
+        );
+        let told = EventBody::Failed {
+            failure: failure.to_public(),
+        };
         (Ending::Failed(failure), told)
     };
-    let event = Event { seq, body, at: Utc::now() };
-    let dispatch = store.finish(job.id, job.lease, &ending, std::slice::from_ref(&event)).await?;
+    let event = Event {
+        seq,
+        body,
+        at: Utc::now(),
+    };
+    let mut events = last_words.unwrap_or_default();
+    events.push(event.clone());
+    let dispatch = store.finish(job.id, job.lease, &ending, &events).await?;
     store.publisher.publish_between(job.id, job.attempt, event);
     tracing::warn!(job.id = %job.id, job.attempt = job.attempt, state = %ending.state(), "rescued a job whose worker is gone");
     if matches!(ending, Ending::Requeued(_)) {
         // What was running goes before what was waiting. A push that fails is made up for by the watch over lost messages.
-        let _ = store.lane.push(job.queue, End::Front, &[(job.id, dispatch)]).await;
+        let _ = store
+            .lane
+            .push(job.queue, End::Front, &[(job.id, dispatch)])
+            .await;
     }
     Ok(())
 }

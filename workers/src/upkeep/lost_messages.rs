@@ -45,7 +45,9 @@ async fn hand_over(store: &Store, queue: Queue, seconds: f64) -> Result<usize, S
     let mut handed = 0;
     loop {
         // Measured from the beginning, so that a slice does not find the one before it again.
-        let jobs = store.redispatch(queue, seconds + began.elapsed().as_secs_f64(), LIMIT).await?;
+        let jobs = store
+            .redispatch(queue, seconds + began.elapsed().as_secs_f64(), LIMIT)
+            .await?;
         if let Err(error) = store.lane.push(queue, End::Back, &jobs).await {
             // The new numbers stand in Postgres; a later look finds the jobs again.
             tracing::warn!(error = %crate::run::chain(&error), queue = %queue, "jobs could not be handed over again");
