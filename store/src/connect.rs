@@ -6,7 +6,7 @@ use std::time::Duration;
 use computetower_jobs::TenantId;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgPool, Postgres};
+use sqlx::{Connection, PgPool, Postgres};
 
 use crate::error::StoreError;
 use crate::events::{EventHub, EventPublisher};
@@ -155,8 +155,12 @@ fn pool(config: &StoreConfig, options: &PgConnectOptions, role: &'static str) ->
         .max_connections(config.pool_size)
         .min_connections(1)
         .acquire_timeout(Duration::from_secs(10))
-        // A connection that died with Postgres is noticed by the statement that uses it, not by an extra round trip before each.
+        // A connection that died with Postgres is noticed before it is used again; one that was used a moment ago is not asked, which would
+        // cost a round trip for each statement under load.
         .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move { Ok(meta.idle_for < Duration::from_millis(200) || connection.ping().await.is_ok()) })
+        })
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 sqlx::query(sqlx::AssertSqlSafe(format!("set role {role}")))

@@ -54,7 +54,9 @@ pub async fn discover_chat(
     if !furniture_known {
         let mut conversation = Conversation::new(page, &map, notes).learning();
         let second = trial(&mut conversation, 2).await?;
+        let passing = std::mem::take(&mut map.furniture.trailing);
         map.furniture = learn_from_two(&readings[0].raw, &second.raw);
+        map.furniture.trailing.extend(passing);
         if let Some(recipe) = &second.recipe {
             map.recipes.push(recipe.clone());
             map.method = recipe.method;
@@ -82,6 +84,11 @@ pub async fn discover_chat(
 }
 
 fn learn_marks(map: &mut ChatMap, reading: &Reading) {
+    for text in &reading.passing {
+        if !map.furniture.trailing.contains(text) {
+            map.furniture.trailing.push(text.clone());
+        }
+    }
     for mark in &reading.closing {
         if !map.closing.contains(mark) {
             map.closing.push(mark.clone());

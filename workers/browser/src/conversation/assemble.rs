@@ -31,7 +31,11 @@ const SHORT: usize = 60;
 
 /// The blocks that are part of the answer, with inline heads taken off.
 pub(crate) fn content(blocks: &[Block], furniture: &Furniture) -> Vec<Block> {
-    let listed = |list: &[String], block: &Block| list.contains(&block.markdown);
+    let listed = |list: &[String], block: &Block| {
+        let text = timeless(&block.markdown);
+        list.iter()
+            .any(|known| *known == block.markdown || timeless(known) == text)
+    };
     let edge = |block: &Block| {
         block.kind == "p" && (is_time(&block.markdown) || is_symbol(&block.markdown))
             || listed(&furniture.leading, block)
@@ -47,7 +51,12 @@ pub(crate) fn content(blocks: &[Block], furniture: &Furniture) -> Vec<Block> {
     while kept.first().is_some_and(|block| edge(block)) {
         kept.remove(0);
     }
-    while kept.last().is_some_and(|block| edge(block)) {
+    // A note that more is being written is no part of what was written.
+    let more = |block: &Block| block.kind == "p" && is_placeholder(&block.markdown);
+    while kept
+        .last()
+        .is_some_and(|block| edge(block) || kept.len() > 1 && more(block))
+    {
         kept.pop();
     }
     // Several messages: each may have its own edges.
@@ -96,6 +105,37 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
     let dots = lower.ends_with("...") || lower.ends_with('…');
     let short = lower.split_whitespace().count() <= 4;
     words::any(&lower, words::WAITING) && (dots || short)
+}
+
+/// A text with its clock times made equal; without one, itself.
+fn timeless(text: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let colon = |i: usize| {
+        letters[i] == ':'
+            && i > 0
+            && letters[i - 1].is_ascii_digit()
+            && letters.get(i + 1).is_some_and(char::is_ascii_digit)
+    };
+    if !(0..letters.len()).any(colon) {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    for (i, letter) in letters.iter().enumerate() {
+        if letter.is_ascii_digit() {
+            if i == 0 || !letters[i - 1].is_ascii_digit() {
+                out.push('0');
+            }
+        } else {
+            out.push(*letter);
+        }
+    }
+    let noon = ["am", "pm", "AM", "PM"];
+    for word in noon {
+        out = out
+            .replace(&format!("0 {word}"), "0")
+            .replace(&format!("0{word}"), "0");
+    }
+    out
 }
 
 fn is_symbol(text: &str) -> bool {
@@ -150,7 +190,7 @@ pub(crate) fn learn_from_two(first: &[Block], second: &[Block]) -> Furniture {
     let mut furniture = Furniture::default();
     let same = |a: &Block, b: &Block| {
         a.kind == "p"
-            && a.markdown == b.markdown
+            && timeless(&a.markdown) == timeless(&b.markdown)
             && a.element == b.element
             && a.markdown.chars().count() <= SHORT
     };
@@ -235,6 +275,24 @@ pub(crate) fn learn_from_source(blocks: &[Block], source: &str) -> Option<Furnit
     None
 }
 
+/// Short blocks that stood below the answer while it was written and are no part of it: notes that more is coming.
+pub(crate) fn passing(seen: &[Block], text: &str) -> Vec<String> {
+    let whole = reduce(text);
+    let mut out: Vec<String> = Vec::new();
+    for block in seen {
+        let reduced = reduce(&block.markdown);
+        let short = block.kind == "p" && block.markdown.chars().count() <= SHORT;
+        if short
+            && !reduced.is_empty()
+            && !whole.contains(&reduced)
+            && !out.contains(&block.markdown)
+        {
+            out.push(block.markdown.clone());
+        }
+    }
+    out
+}
+
 /// An element is known by its class names only when no block of the answer itself looks like it.
 fn add_element(furniture: &mut Furniture, block: &Block, body: &[Block]) {
     let telling =
@@ -270,6 +328,24 @@ mod tests {
         let furniture = learn_from_two(&answer("Red is warm."), &answer("Blue is cold."));
         assert_eq!(furniture.leading, ["Bot"]);
         assert_eq!(join(&content(&answer("Green."), &furniture)), "Green.");
+    }
+
+    #[test]
+    fn furniture_with_a_clock_in_it_is_known_at_any_time() {
+        let answer = |time: &str, text: &str| {
+            vec![block(&format!("Echo{time}"), "header"), block(text, "p")]
+        };
+        let furniture = learn_from_source(&answer("9:59 AM", "Red."), "Red.");
+        let content = content(
+            &answer("12:03 PM", "Green."),
+            &furniture.unwrap_or_default(),
+        );
+        assert_eq!(join(&content), "Green.");
+        let growing = [block("Green", "p"), block("Bot is typing", "div")];
+        assert_eq!(
+            join(&super::content(&growing, &Furniture::default())),
+            "Green"
+        );
     }
 
     #[test]

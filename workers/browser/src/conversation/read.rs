@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::assemble::{Block, content, is_placeholder, join};
+use super::assemble::{Block, content, is_placeholder, join, passing};
 use super::completion::{Limits, Look, Progress, Watcher};
 use super::emit::{Emitter, Fit, compatible};
 use super::{Answer, Conversation};
@@ -53,6 +53,8 @@ pub(crate) struct Reading {
     pub(crate) inside: Option<(Recipe, String)>,
     pub(crate) closing: Vec<String>,
     pub(crate) lasting: Vec<String>,
+    /// Short texts that stood below the answer only while it was written.
+    pub(crate) passing: Vec<String>,
 }
 
 /// What the traffic says about the answer shown.
@@ -75,6 +77,8 @@ struct State {
     trouble_since: Option<Instant>,
     emitter: Emitter,
     watcher: Watcher,
+    /// Last blocks of every look, while learning.
+    tails: Vec<Block>,
     recipe: Option<Recipe>,
     traffic_key: (u64, usize),
     carrying: std::collections::HashMap<u64, usize>,
@@ -133,6 +137,7 @@ impl Conversation<'_> {
             trouble_since: None,
             emitter: Emitter::default(),
             watcher: Watcher::new(limits, began, &self.map.ignored, &self.map.closing),
+            tails: Vec::new(),
             recipe: None,
             traffic_key: (0, usize::MAX),
             carrying: Default::default(),
@@ -247,6 +252,13 @@ impl Conversation<'_> {
         }
         if poll.blocks.is_empty() && poll.from == poll.n && poll.alerts.is_none() {
             return false;
+        }
+        if self.learning
+            && state.tails.len() < 400
+            && let Some(last) = state.blocks.last()
+            && state.tails.last() != Some(last)
+        {
+            state.tails.push(last.clone());
         }
         let text = join(&content(&state.blocks, &self.map.furniture));
         let changed = text != state.text;
@@ -458,6 +470,7 @@ impl Conversation<'_> {
             method,
             verdict,
         };
+        let passing = passing(&state.tails, &answer.text);
         let (closing, lasting) = (state.watcher.closing_marks(), state.watcher.lasting_marks());
         self.tap = None;
         Ok(Reading {
@@ -467,6 +480,7 @@ impl Conversation<'_> {
             inside,
             closing,
             lasting,
+            passing,
         })
     }
 }

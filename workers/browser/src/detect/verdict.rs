@@ -133,6 +133,12 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
             {
                 return refused(0.8, text);
             }
+            let said = now.text.to_lowercase();
+            let accuses = words::any(&said, words::WRONG)
+                && (words::any(&said, words::SECRET) || words::any(&said, words::USER));
+            if accuses && now.text.len() < 300 && now.fields.is_empty() {
+                return refused(0.8, &now.text);
+            }
             let blank = now.text.is_empty() && now.fields.is_empty() && now.buttons.is_empty();
             if blank || now.ready == "loading" || now.busy && ms < 6000 {
                 return Outcome::Pending;

@@ -40,7 +40,8 @@ pub struct LaunchConfig {
 
 /// A running process group and its profile folder. Dropping it kills and deletes both.
 pub(crate) struct Process {
-    child: Mutex<Option<Child>>,
+    /// Behind an asynchronous lock, so that whoever ends the process second waits for the first.
+    child: tokio::sync::Mutex<Option<Child>>,
     leader: u32,
     profile: PathBuf,
     pub(crate) socket: String,
@@ -98,7 +99,7 @@ impl Process {
             tokio::spawn(remember(BufReader::new(stderr), said.clone()));
         }
         let mut process = Self {
-            child: Mutex::new(Some(child)),
+            child: tokio::sync::Mutex::new(Some(child)),
             leader,
             profile,
             socket: String::new(),
@@ -129,12 +130,10 @@ impl Process {
 
     /// Kills the group, reaps the child and deletes the profile folder.
     pub(crate) async fn end(&self) {
-        let child = self
-            .child
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take();
-        let Some(mut child) = child else { return };
+        let mut held = self.child.lock().await;
+        let Some(mut child) = held.take() else {
+            return;
+        };
         owner::kill_group(self.leader);
         if let Err(error) = child.wait().await {
             tracing::warn!("a killed browser could not be reaped: {error}");
@@ -147,11 +146,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let child = self
-            .child
-            .get_mut()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take();
+        let child = self.child.get_mut().take();
         if let Some(child) = child {
             owner::kill_group(self.leader);
             // tokio reaps a dropped child in the background.
