@@ -159,7 +159,7 @@ create table job_attempts (
     primary key (job_id, attempt)
 );
 
--- Events: numbered within the job, without gaps.
+-- Events: numbered within the job, rising, never the same number twice.
 create table job_events (
     job_id    uuid not null references jobs (id) on delete cascade,
     seq       bigint not null,

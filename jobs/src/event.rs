@@ -146,7 +146,8 @@ impl EventBody {
     }
 }
 
-/// A numbered event. Numbers start at 1, rise by one, and never repeat within a job.
+/// A numbered event. Numbers start at 1, rise, and never repeat within a job. They rise by one, except where a worker died while Redis was
+/// wiped: then those that may have been heard are left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Event {
     /// The number within the job.

@@ -85,7 +85,7 @@ impl JobState {
                 Failed,
                 Cancelled,
             ],
-            Paused => &[Pending, Cancelled],
+            Paused => &[Pending, Failed, Cancelled],
             InterventionNeeded => &[Pending, Failed, Cancelled],
             // Retried by hand: a new series of attempts.
             Failed | Cancelled => &[Pending, Queued],

@@ -20,11 +20,19 @@ pub(super) struct Args {
     /// Make the key for a new tenant of this name.
     #[arg(long)]
     new_tenant: Option<String>,
+    /// End this key instead of making one.
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["read_only", "new_tenant"])]
+    revoke: Option<String>,
 }
 
 #[expect(clippy::print_stdout, reason = "the key is what the person asked for")]
 pub(super) async fn run(config: &Config, args: Args) -> Result<(), Failure> {
     let store = Store::connect(&config.store).await?;
+    if let Some(key) = &args.revoke {
+        store.revoke_api_key(key).await?;
+        println!("revoked");
+        return Ok(());
+    }
     let tenant = match &args.new_tenant {
         Some(name) => store.add_tenant(name).await?,
         None => store.first_tenant().await?,

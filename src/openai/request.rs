@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::error::OpenAiError;
+use crate::api::extract::field_with_nul;
 
 /// The fields that matter here. All others are looked at in `rest`.
 #[derive(Deserialize)]
@@ -62,6 +63,12 @@ const IGNORED: [&str; 21] = [
 
 /// Reads a request.
 pub(crate) fn read(body: &[u8]) -> Result<Completion, OpenAiError> {
+    if let Some(field) = field_with_nul(body) {
+        return Err(OpenAiError::invalid(
+            field,
+            "The character NUL cannot be typed into a page.",
+        ));
+    }
     let raw: Raw = serde_json::from_slice(body).map_err(|error| {
         OpenAiError::invalid("body", format!("The body cannot be read: {error}."))
     })?;

@@ -146,17 +146,14 @@ impl Store {
         }))
     }
 
-    /// Ends a key at once.
+    /// Ends a key. Processes that have seen it a moment ago forget it within seconds.
     ///
     /// # Errors
     /// When Postgres does not answer, or there is no such key.
-    pub async fn revoke_api_key(&self, id: ApiKeyId) -> Result<(), StoreError> {
-        let done = sqlx::query!(
-            "update api_keys set revoked_at = now() where id = $1 and revoked_at is null",
-            id.0
-        )
-        .execute(&self.system)
-        .await?;
+    pub async fn revoke_api_key(&self, key: &str) -> Result<(), StoreError> {
+        let done = sqlx::query!("update api_keys set revoked_at = now() where hash = $1 and revoked_at is null", hash(key))
+            .execute(&self.system)
+            .await?;
         if done.rows_affected() == 0 {
             return Err(StoreError::NotFound("key"));
         }

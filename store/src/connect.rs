@@ -119,7 +119,11 @@ impl Store {
             match set {
                 Ok(_) => return Ok(connection),
                 // A connection that died with its server: the pool may hold as many of those as it has connections.
-                Err(sqlx::Error::Io(_)) if tries < self.tenant_pool.options().get_max_connections() => tries += 1,
+                Err(sqlx::Error::Io(_))
+                    if tries < self.tenant_pool.options().get_max_connections() =>
+                {
+                    tries += 1
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -159,7 +163,9 @@ fn pool(config: &StoreConfig, options: &PgConnectOptions, role: &'static str) ->
         // cost a round trip for each statement under load.
         .test_before_acquire(false)
         .before_acquire(|connection, meta| {
-            Box::pin(async move { Ok(meta.idle_for < Duration::from_millis(200) || connection.ping().await.is_ok()) })
+            Box::pin(async move {
+                Ok(meta.idle_for < Duration::from_millis(200) || connection.ping().await.is_ok())
+            })
         })
         .after_connect(move |connection, _| {
             Box::pin(async move {

@@ -14,7 +14,7 @@ use computetower_store::lane::{Doorbell, End, Envelope};
 use tokio::sync::Semaphore;
 
 use crate::process::Shared;
-use crate::run::run_attempt;
+use crate::run::{claim, run_attempt};
 
 /// How long a fetched message waits for a slot before it is put back for other workers.
 const WAIT_FOR_SLOT: Duration = Duration::from_millis(500);
@@ -112,8 +112,12 @@ async fn take(envelope: Envelope, lane: Data<Lane>) -> Result<(), std::convert::
         }
     };
     let shared = lane.shared.clone();
+    // Claimed before the message is acknowledged: a process that dies here leaves either the message or a lease behind.
+    let Some(claimed) = claim(&shared, message.job, message.dispatch).await else {
+        return Ok(());
+    };
     shared.tasks.clone().spawn(async move {
-        run_attempt(shared, message.job, message.dispatch).await;
+        run_attempt(shared, claimed).await;
         drop(slot);
     });
     Ok(())

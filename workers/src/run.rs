@@ -25,11 +25,24 @@ const SAVE_EVENTS: Duration = Duration::from_millis(500);
 /// How long a result is held while Postgres is away.
 const HOLD_RESULT: Duration = Duration::from_secs(600);
 
-/// Runs one attempt of a job, if this worker gets it.
-pub(crate) async fn run_attempt(shared: Arc<Shared>, job: JobId, dispatch: i32) {
-    let Some(claimed) = claim(&shared, job, dispatch).await else {
-        return;
-    };
+/// Takes a job, if it is still to be had. From then on this process holds its lease.
+pub(crate) async fn claim(shared: &Shared, job: JobId, dispatch: i32) -> Option<ClaimedJob> {
+    match shared
+        .store
+        .claim(job, dispatch, shared.worker, &shared.name)
+        .await
+    {
+        Ok(claimed) => claimed,
+        Err(error) => {
+            // The job stays queued; the dispatcher hands it over again.
+            tracing::warn!(job.id = %job, error = %chain(&error), "could not claim");
+            None
+        }
+    }
+}
+
+/// Runs one attempt of a claimed job to its recorded end.
+pub(crate) async fn run_attempt(shared: Arc<Shared>, claimed: ClaimedJob) {
     let (stop, _guard) = shared.running.enter(claimed.id, claimed.lease);
     let feed = Feed::new(
         claimed.id,
@@ -53,21 +66,6 @@ pub(crate) async fn run_attempt(shared: Arc<Shared>, job: JobId, dispatch: i32) 
     };
     let (ending, told) = conclude(&context.job, outcome);
     finish(&context, &ending, told).await;
-}
-
-async fn claim(shared: &Shared, job: JobId, dispatch: i32) -> Option<ClaimedJob> {
-    match shared
-        .store
-        .claim(job, dispatch, shared.worker, &shared.name)
-        .await
-    {
-        Ok(claimed) => claimed,
-        Err(error) => {
-            // The job stays queued; the dispatcher hands it over again.
-            tracing::warn!(job.id = %job, error = %chain(&error), "could not claim");
-            None
-        }
-    }
 }
 
 /// Runs the handler until it ends, the time is over, or it has to stop. `None` when the lease is gone.

@@ -50,10 +50,19 @@ impl Store {
     /// `None` when Redis cannot tell, because it is down or was wiped: then some may have been heard that nobody knows any more.
     pub async fn last_words(&self, job: JobId, attempt: i32, saved: i64) -> Option<Vec<Event>> {
         let mut redis = self.redis.clone();
-        let fenced: redis::RedisResult<()> =
-            redis::cmd("SET").arg(self.keys.fence(job)).arg(i64::from(attempt) * 2 + 1).arg("EX").arg(3_600).query_async(&mut redis).await;
+        let fenced: redis::RedisResult<()> = redis::cmd("SET")
+            .arg(self.keys.fence(job))
+            .arg(i64::from(attempt) * 2 + 1)
+            .arg("EX")
+            .arg(3_600)
+            .query_async(&mut redis)
+            .await;
         fenced.ok()?;
-        let known: i64 = redis::cmd("EXISTS").arg(self.keys.events(job)).query_async(&mut redis).await.ok()?;
+        let known: i64 = redis::cmd("EXISTS")
+            .arg(self.keys.events(job))
+            .query_async(&mut redis)
+            .await
+            .ok()?;
         if known == 0 {
             return None;
         }

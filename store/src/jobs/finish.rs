@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::connect::Store;
 use crate::error::StoreError;
-use crate::jobs::EventColumns;
+use crate::jobs::{EventColumns, without_nul};
 
 /// What an attempt ends in.
 #[derive(Clone, Debug)]
@@ -68,14 +68,14 @@ impl Store {
     ) -> Result<i32, StoreError> {
         let state = ending.state();
         let result = match ending {
-            Ending::Completed(result) => Some(result),
+            Ending::Completed(result) => Some(without_nul(result.clone())),
             _ => None,
         };
-        let public = ending
-            .failure()
-            .map(|failure| serde_json::to_value(failure.to_public()).unwrap_or(Value::Null));
+        let public = ending.failure().map(|failure| {
+            without_nul(serde_json::to_value(failure.to_public()).unwrap_or(Value::Null))
+        });
         let internal = ending.failure().map(|failure| {
-            json!({ "code": failure.code, "message": failure.public, "internal": failure.internal.for_operators(), "evidence": failure.evidence })
+            without_nul(json!({ "code": failure.code, "message": failure.public, "internal": failure.internal.for_operators(), "evidence": failure.evidence }))
         });
         let run_at = match ending {
             Ending::Retry(at, _) | Ending::Snoozed(at, _) => Some(*at),

@@ -29,7 +29,11 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn renew_leases(&self, worker: WorkerId, jobs: &[JobId]) -> Result<Vec<LeaseState>, StoreError> {
+    pub async fn renew_leases(
+        &self,
+        worker: WorkerId,
+        jobs: &[JobId],
+    ) -> Result<Vec<LeaseState>, StoreError> {
         let rows = sqlx::query!(
             r#"update jobs set lease_until = now() + make_interval(secs => $2)
                where worker_id = $1 and id = any($3) and state = 'running' returning id, lease_token as "lease_token!", cancel_requested"#,

@@ -44,7 +44,10 @@ impl EventColumns {
                 .iter()
                 .map(|event| event.body.name().to_owned())
                 .collect(),
-            data: events.iter().map(|event| event.body.data()).collect(),
+            data: events
+                .iter()
+                .map(|event| without_nul(event.body.data()))
+                .collect(),
             at: events.iter().map(|event| event.at).collect(),
         }
     }
@@ -57,4 +60,42 @@ where
 {
     text.parse()
         .map_err(|error| StoreError::decode(what, error))
+}
+
+/// A value as Postgres can keep it: a page may show the character NUL, `jsonb` cannot hold it.
+pub(crate) fn without_nul(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.contains('\0') => Value::String(text.replace('\0', "")),
+        Value::Array(items) => items.into_iter().map(without_nul).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(name, field)| (name.replace('\0', ""), without_nul(field)))
+            .collect(),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn holds_nul(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains('\0'),
+            Value::Array(items) => items.iter().any(holds_nul),
+            Value::Object(fields) => fields
+                .iter()
+                .any(|(name, field)| name.contains('\0') || holds_nul(field)),
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_kept_holds_nul(text: String, name: String) {
+            let value = serde_json::json!({ "list": [text], name: {"a\0b": "c\0"} });
+            prop_assert!(holds_nul(&value) && !holds_nul(&without_nul(value)));
+        }
+    }
 }

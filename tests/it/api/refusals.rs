@@ -240,3 +240,32 @@ async fn what_is_not_there_is_told_so() {
         None,
     );
 }
+
+#[tokio::test]
+async fn the_character_nul_is_refused_where_it_cannot_be_kept() {
+    let app = TestApp::without_workers().await;
+    let client = app.client();
+    let chat = json!({"kind": "chat", "payload": {"model": "m", "messages": [{"role": "user", "content": "a\u{0}b"}]}});
+    assert_problem(
+        &client.post("/api/v1/jobs", chat).await,
+        422,
+        "invalid_input",
+        Some("payload.messages[0].content"),
+    );
+    let account = json!({"url": "http://127.0.0.1:9/", "username": "a\u{0}", "password": "b"});
+    assert_problem(
+        &client.post("/api/v1/credentials", account).await,
+        422,
+        "invalid_input",
+        Some("username"),
+    );
+    let ask = json!({"model": "m", "messages": [{"role": "user", "content": "\u{0}"}]});
+    let reply = client.post("/v1/chat/completions", ask).await;
+    assert_eq!(
+        (reply.status, reply.body["error"]["param"].as_str()),
+        (400, Some("messages[0].content"))
+    );
+    // The six characters of the escape, as text, are harmless.
+    let text = json!({"url": "http://127.0.0.1:9/", "username": "\\u0000", "password": "b"});
+    assert_eq!(client.post("/api/v1/credentials", text).await.status, 201);
+}

@@ -9,7 +9,7 @@ use crate::support::TestApp;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_without_a_chat_box_and_one_that_is_not_there_are_told_apart() {
     let site = Site::start().await;
-    let app = TestApp::start(&[Queue::Login]).await;
+    let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
     let free = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -44,8 +44,9 @@ async fn a_page_without_a_chat_box_and_one_that_is_not_there_are_told_apart() {
         );
         // A question to it is answered with the reason, not with silence.
         let ask = json!({"model": code, "messages": [{"role": "user", "content": "x"}]});
-        let reply = app.client().post("/v1/models", ask).await;
-        assert_eq!(reply.status, 405);
+        let reply = app.client().post("/v1/chat/completions", ask).await;
+        assert_eq!((reply.status, &reply.body["error"]["code"]), (400, &json!("invalid_input")), "{}", reply.body);
+        assert!(reply.body["error"]["message"].as_str().unwrap().contains("discovery"));
     }
     app.stop().await;
 }

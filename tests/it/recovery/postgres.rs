@@ -12,7 +12,10 @@ struct Up(Child);
 
 impl Drop for Up {
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg("-TERM").arg(self.0.id().to_string()).status();
+        let _ = Command::new("kill")
+            .arg("-TERM")
+            .arg(self.0.id().to_string())
+            .status();
         let _ = self.0.wait();
     }
 }
@@ -26,7 +29,11 @@ async fn jobs_outlive_a_killed_postgres() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     // Root's private services run as another user, who has to be able to enter.
     let outer = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(outer.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(
+        outer.path(),
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .unwrap();
     let folder = outer.path().join("data");
     let log = std::fs::File::create(outer.path().join("log")).unwrap();
     let _up = Up(Command::new(env!("CARGO_BIN_EXE_computetower"))
@@ -40,21 +47,42 @@ async fn jobs_outlive_a_killed_postgres() {
         .stderr(log)
         .spawn()
         .unwrap());
-    until("up has told where it is", || async { connection(&folder).is_some() }).await;
+    until("up has told where it is", || async {
+        connection(&folder).is_some()
+    })
+    .await;
     let connection = connection(&folder).unwrap();
-    let client = Client::new(connection["address"].as_str().unwrap(), connection["api_key"].as_str().unwrap());
+    let client = Client::new(
+        connection["address"].as_str().unwrap(),
+        connection["api_key"].as_str().unwrap(),
+    );
     until("up is ready", || async { client.is_ready().await }).await;
     let mut ids = Vec::new();
     for number in 0..20 {
-        ids.push(client.submit("noop", json!({"progress": 5, "sleep_ms": number * 200})).await);
+        ids.push(
+            client
+                .submit("noop", json!({"progress": 5, "sleep_ms": number * 200}))
+                .await,
+        );
     }
     let pidfile = std::fs::read_to_string(folder.join("postgres/cluster/postmaster.pid")).unwrap();
     let postmaster = pidfile.lines().next().unwrap();
-    assert!(Command::new("kill").args(["-KILL", postmaster]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-KILL", postmaster])
+            .status()
+            .unwrap()
+            .success()
+    );
     // While it is away, requests are refused with a reason, and accepted again by themselves.
     until("jobs are accepted again", || async {
         let reply = client.post("/api/v1/jobs", json!({"kind": "noop"})).await;
-        assert!(matches!(reply.status, 202 | 503), "{} {}", reply.status, reply.body);
+        assert!(
+            matches!(reply.status, 202 | 503),
+            "{} {}",
+            reply.status,
+            reply.body
+        );
         reply.status == 202
     })
     .await;
@@ -67,6 +95,12 @@ async fn jobs_outlive_a_killed_postgres() {
         })
         .await;
         let events = client.events(id, 0).await;
-        assert_eq!(events.iter().filter(|event| event.name == "completed").count(), 1);
+        assert_eq!(
+            events
+                .iter()
+                .filter(|event| event.name == "completed")
+                .count(),
+            1
+        );
     }
 }

@@ -54,7 +54,11 @@ impl Client {
 
     /// Whether the platform answers that all its services do.
     pub(crate) async fn is_ready(&self) -> bool {
-        let asked = self.http.get(format!("{}/ready", self.address)).send().await;
+        let asked = self
+            .http
+            .get(format!("{}/ready", self.address))
+            .send()
+            .await;
         asked.is_ok_and(|answer| answer.status().is_success())
     }
 

@@ -90,10 +90,33 @@ async fn run(
         return Ok(());
     }
     let map = discover_chat(&page, None, notes).await?;
+    let outcome = converse(&page, &map, questions, notes).await;
+    if outcome.is_err()
+        && let Ok(facts) = page.facts().await
+    {
+        println!(
+            "FACTS {}",
+            serde_json::to_string(&facts).unwrap_or_default()
+        );
+    }
+    outcome?;
+    let profile = session.export_profile().await?;
+    println!("{profile:?}");
+    page.close().await;
+    session.close().await;
+    Ok(())
+}
+
+async fn converse(
+    page: &computetower_browser::Page,
+    map: &computetower_browser::ChatMap,
+    questions: Vec<String>,
+    notes: &Notes,
+) -> Result<(), computetower_browser::BrowserError> {
     for question in questions {
         let began = Instant::now();
         let (chunks, mut incoming) = tokio::sync::mpsc::channel::<String>(1000);
-        let mut conversation = Conversation::new(&page, &map, notes);
+        let mut conversation = Conversation::new(page, map, notes);
         conversation.type_question(&question).await?;
         conversation.send().await?;
         let sent = Instant::now();
@@ -120,9 +143,5 @@ async fn run(
             );
         }
     }
-    let profile = session.export_profile().await?;
-    println!("{profile:?}");
-    page.close().await;
-    session.close().await;
     Ok(())
 }

@@ -40,6 +40,8 @@ pub struct PageFacts {
     pub cookies: u64,
     /// Whether something says that it is loading.
     pub busy: bool,
+    /// HTTP status of the document, 0 when unknown.
+    pub status: u64,
     /// What the page's own `alert`-like dialogs said so far.
     pub dialogs: Vec<String>,
 }

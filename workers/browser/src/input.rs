@@ -27,6 +27,7 @@ pub(crate) struct Point {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Key {
     Enter,
+    ShiftEnter,
     Escape,
     Backspace,
 }
@@ -34,7 +35,7 @@ pub(crate) enum Key {
 impl Key {
     fn parts(self) -> (&'static str, i64, Option<&'static str>) {
         match self {
-            Self::Enter => ("Enter", 13, Some("\r")),
+            Self::Enter | Self::ShiftEnter => ("Enter", 13, Some("\r")),
             Self::Escape => ("Escape", 27, None),
             Self::Backspace => ("Backspace", 8, None),
         }
@@ -93,7 +94,13 @@ impl Page {
             key: Some(name.to_owned()),
             code: Some(name.to_owned()),
             windows_virtual_key_code: Some(code),
-            modifiers: Some(if control { 2 } else { 0 }),
+            modifiers: Some(if control {
+                2
+            } else if matches!(key, Key::ShiftEnter) {
+                8
+            } else {
+                0
+            }),
             text: text.map(str::to_owned),
             unmodified_text: text.map(str::to_owned),
             ..DispatchKeyEventParams::new(kind)
@@ -133,6 +140,19 @@ impl Page {
     /// Inserts text into the focused field at once, as a paste or an input method would.
     pub(crate) async fn insert(&self, text: &str) -> Result<(), BrowserError> {
         self.call(InsertTextParams::new(text)).await.map(drop)
+    }
+
+    /// Inserts text line by line, with the key that breaks a line without sending between them.
+    pub(crate) async fn insert_lines(&self, text: &str) -> Result<(), BrowserError> {
+        for (number, line) in text.split('\n').enumerate() {
+            if number > 0 {
+                self.key(Key::ShiftEnter, false).await?;
+            }
+            if !line.is_empty() {
+                self.insert(line).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Types text key by key, for fields that heed nothing else.

@@ -57,6 +57,8 @@ pub(crate) struct PageInner {
     target: TargetId,
     world: Mutex<Option<ExecutionContextId>>,
     dialogs: Mutex<Vec<String>>,
+    /// HTTP status of the document shown, 0 while unknown.
+    status: AtomicU64,
     /// Requests that carried something out of the page, and documents asked for.
     activity: AtomicU64,
 }
@@ -93,6 +95,7 @@ impl Page {
             target,
             world: Mutex::new(None),
             dialogs: Mutex::new(Vec::new()),
+            status: AtomicU64::new(0),
             activity: AtomicU64::new(0),
         };
         let page = Self {
@@ -132,6 +135,7 @@ impl Page {
     /// [`BrowserError::NavigationTimeout`], [`BrowserError::Network`], [`BrowserError::Crashed`].
     pub async fn goto(&self, url: &str) -> Result<(), BrowserError> {
         let (link, session) = self.link();
+        self.inner.status.store(0, Ordering::Relaxed);
         let answer = link
             .call(Some(session), NavigateParams::new(url), NAVIGATION_LIMIT)
             .await;
@@ -160,7 +164,19 @@ impl Page {
             }
             Err(other) => return Err(other),
         }
-        self.wait_usable(url).await
+        self.wait_usable(url).await?;
+        match self.inner.status.load(Ordering::Relaxed) {
+            429 => Err(BrowserError::ProviderRateLimited {
+                observation: "the server answered with status 429".to_owned(),
+                retry_after: None,
+                evidence: self.evidence().await,
+            }),
+            status @ 500.. => Err(BrowserError::Network {
+                url: url.to_owned(),
+                reason: format!("the server answered with status {status}"),
+            }),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) async fn goto_with_script(
@@ -249,6 +265,7 @@ impl Page {
     /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
     pub async fn facts(&self) -> Result<PageFacts, BrowserError> {
         let mut facts: PageFacts = self.js("facts", ()).await?;
+        facts.status = self.inner.status.load(Ordering::Relaxed);
         facts.dialogs = self
             .inner
             .dialogs
@@ -407,11 +424,17 @@ async fn attend(
             }
             event = traffic.recv() => {
                 let (Some(event), Some(page)) = (event, page.upgrade()) else { return };
+                let document = event.params.get("type").and_then(Value::as_str) == Some("Document");
+                let of_page = event.params.get("frameId").and_then(Value::as_str) == Some(page.target.inner().as_str());
+                if document && of_page && event.method == "Network.responseReceived" {
+                    let status = event.params.pointer("/response/status").and_then(Value::as_u64).unwrap_or(0);
+                    page.status.store(status, Ordering::Relaxed);
+                }
                 let counts = match event.method.as_ref() {
                     "Network.webSocketFrameSent" => true,
                     "Network.requestWillBeSent" => {
                         event.params.pointer("/request/method").and_then(Value::as_str) != Some("GET")
-                            || event.params.get("type").and_then(Value::as_str) == Some("Document")
+                            || document
                     }
                     _ => false,
                 };

@@ -23,6 +23,9 @@ use crate::run::chain;
 /// The name under which the sent question is recorded.
 const PROMPT: &str = "prompt";
 
+/// How long a page may take to show a conversation again.
+const FIND_CONVERSATION: Duration = Duration::from_secs(5);
+
 /// Why an attempt ends without an answer.
 enum Halt {
     Failed(Failure),
@@ -170,24 +173,45 @@ async fn was_asked(
         .unwrap_or(start);
     let looked = async {
         page.goto(left_at).await?;
-        if conversation.shows(question).await? && conversation.resume(question).await? {
-            return Ok::<bool, BrowserError>(true);
+        if !conversation.shows(question).await? {
+            page.goto(start).await?;
+            return Ok(Earlier::Gone);
         }
-        page.goto(start).await?;
-        Ok(false)
+        // It was sent, so it is not sent again; the page may need a moment to show the conversation around it.
+        let deadline = tokio::time::Instant::now() + FIND_CONVERSATION;
+        while !conversation.resume(question).await? {
+            if tokio::time::Instant::now() >= deadline {
+                return Ok(Earlier::Unreadable);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        Ok::<Earlier, BrowserError>(Earlier::Found)
     };
-    match looked.await {
-        Ok(shown) => {
-            let kind = if shown { "prompt.found" } else { "prompt.gone" };
-            context.feed.emit(EventBody::Step {
-                kind: kind.to_owned(),
-                detail: json!({ "attempt": effect.attempt }),
-                duration_ms: 0,
-            });
-            Ok(shown)
-        }
-        Err(error) => Err(failure_of(context, &error).await),
+    let found = match looked.await {
+        Ok(found) => found,
+        Err(error) => return Err(failure_of(context, &error).await),
+    };
+    let kind = if found == Earlier::Gone { "prompt.gone" } else { "prompt.found" };
+    context.feed.emit(EventBody::Step { kind: kind.to_owned(), detail: json!({ "attempt": effect.attempt }), duration_ms: 0 });
+    match found {
+        Earlier::Gone => Ok(false),
+        Earlier::Found => Ok(true),
+        Earlier::Unreadable => Err(Failure::new(
+            FailureCode::ElementNotFound,
+            "The question was sent before and stands on the page, but the conversation around it could not be found.",
+        )),
     }
+}
+
+/// What became of a question that an earlier attempt sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Earlier {
+    /// The page does not know it: it can be asked again.
+    Gone,
+    /// It stands in a conversation that can be read on.
+    Found,
+    /// It stands on the page, but not in a conversation that can be read.
+    Unreadable,
 }
 
 async fn ask(

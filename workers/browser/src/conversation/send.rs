@@ -49,6 +49,7 @@ impl Conversation<'_> {
             .await?;
         self.before = Some(facts);
         self.tap = Some(Tap::start(self.page));
+        let rich = self.map.input_kind == "rich";
         for attempt in 0..3 {
             if !self.page.focus(&self.map.input).await? {
                 continue;
@@ -56,17 +57,19 @@ impl Conversation<'_> {
             if attempt > 0 {
                 self.page.empty_focused().await?;
             }
-            // A key typed by itself would be sent by a line break: only a paste may hold one.
-            if attempt == 2 && !question.contains('\n') {
-                self.page.type_keys(question).await?;
-            } else {
-                self.page.insert(question).await?;
+            match attempt {
+                // An editor of its own may drop the line breaks of a paste: there they are keys that do not send.
+                0 if rich => self.page.insert_lines(question).await?,
+                // A line break among typed keys would send: only a paste may hold one.
+                2 if !question.contains('\n') => self.page.type_keys(question).await?,
+                _ => self.page.insert(question).await?,
             }
             for _ in 0..4 {
-                if self.holds_question().await? {
+                if self.holds_question(attempt < 2).await? {
+                    let characters = question.chars().count();
                     self.notes.step(
                         "chat.typed",
-                        json!({"characters": question.chars().count(), "attempt": attempt}),
+                        json!({"characters": characters, "attempt": attempt}),
                         began,
                     );
                     return Ok(());
@@ -81,19 +84,18 @@ impl Conversation<'_> {
         })
     }
 
-    async fn holds_question(&self) -> Result<bool, BrowserError> {
+    /// Whether the box holds the question: word by word, or by letters where the box shows it in its own way.
+    async fn holds_question(&self, strict: bool) -> Result<bool, BrowserError> {
         let held = self
             .page
             .js::<Option<String>>("fieldText", (&self.map.input,))
             .await?
             .unwrap_or_default();
-        let bare = |text: &str| {
-            text.chars()
-                .filter(|c| !c.is_whitespace())
-                .collect::<String>()
-        };
-        Ok(bare(&held) == bare(&self.question)
-            || !reduce(&held).is_empty() && reduce(&held) == reduce(&self.question))
+        if held.split_whitespace().eq(self.question.split_whitespace()) {
+            return Ok(true);
+        }
+        let letters = reduce(&held);
+        Ok(!strict && !letters.is_empty() && letters == reduce(&self.question))
     }
 
     /// Waits until an answer that is still being written by the page has ended, so that this one can be told from it.
@@ -129,7 +131,7 @@ impl Conversation<'_> {
         let began = Instant::now();
         let mut tried = Vec::new();
         for way in self.ways().await? {
-            if !self.holds_question().await? && !tried.is_empty() {
+            if !self.holds_question(false).await? && !tried.is_empty() {
                 break;
             }
             let activity = self.page.activity();
@@ -249,7 +251,9 @@ impl Conversation<'_> {
             }
             if began.elapsed() > LEAVE_LIMIT {
                 let left = self.page.activity() > activity;
-                return Ok((left && !self.holds_question().await?).then_some("a request was made"));
+                return Ok(
+                    (left && !self.holds_question(false).await?).then_some("a request was made")
+                );
             }
             sleep(Duration::from_millis(40)).await;
         }

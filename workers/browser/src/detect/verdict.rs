@@ -163,6 +163,14 @@ fn broken(now: &PageFacts, news: &[String]) -> Option<String> {
     if now.url.starts_with("chrome-error:") {
         return Some(now.text.chars().take(200).collect());
     }
+    let has_form = now.fields.iter().any(|field| field.r#type == "password");
+    if now.status >= 500 && !has_form {
+        return Some(format!(
+            "status {}: {}",
+            now.status,
+            now.text.chars().take(160).collect::<String>()
+        ));
+    }
     let blames_account =
         |text: &str| words::any(text, words::SECRET) || words::any(text, words::USER);
     let fails = |text: &str| {

@@ -27,8 +27,18 @@ const leaves = skip => {
 };
 const common = (a, b) => { const seen = new Set(); for (let n = a; n; n = up(n)) seen.add(n); for (let n = b; n; n = up(n)) if (seen.has(n)) return n; return document.body; };
 const SIDE = el => /^(a|button|nav|aside|summary|option)$/.test(el.localName) || /^(button|link|navigation|complementary|option|treeitem|menuitem|tab|listbox|menu|alert|tooltip)$/.test(attr(el, 'role'));
+// How a question may show: as asked; without what looked like tags; without list numbers and link targets; its beginning.
+const needlesOf = question => {
+  if (watching.bare) return [question.replace(/\s+/g, '')];
+  const whole = key(question);
+  const forms = [whole, key(question.replace(/<[^<>]*>/g, '')), key(question.replace(/^\s*\d+[.)]\s/gm, '').replace(/\]\([^)]*\)/g, ']').replace(/^```.*$/gm, '')), whole.slice(0, 48)];
+  return [...new Set(forms)].filter((f, i) => i === 0 || f.length >= 8);
+};
 const spotsOf = question => {
-  const needle = watching.bare ? question.replace(/\s+/g, '') : key(question);
+  for (const needle of needlesOf(question)) { const found = spotsFor(needle); if (found.some(s => !s.side)) return found; }
+  return [];
+};
+const spotsFor = needle => {
   const { nodes, starts, text } = leaves(composerEl());
   const out = [];
   if (!needle) return out;
@@ -44,7 +54,7 @@ const spotsOf = question => {
     if (!el || el.nodeType !== 1 || !rendered(el)) continue;
     const r = rect(i === j ? nodes[i] : el);
     if (r.width < 2 || r.height < 2) continue;
-    out.push({ el, node: nodes[i], rect: r, exact: whole && ends, side: !!closest(el, SIDE), fresh: !base || base.nodes.get(nodes[i]) !== nodes[i].data });
+    out.push({ el, needle, node: nodes[i], rect: r, exact: whole && ends, side: !!closest(el, SIDE), fresh: !base || base.nodes.get(nodes[i]) !== nodes[i].data });
   }
   return out;
 };
@@ -58,10 +68,12 @@ const pickQuestion = () => {
   if (watching.resume) { const exact = spots.filter(s => s.exact); pool = (exact.length ? exact : spots).slice(-1); }
   else {
     const fresh = spots.filter(s => s.fresh);
-    if (fresh.length && fresh.length < spots.length || !base.spots) pool = fresh;
-    else pool = spots.slice(base.spots);
+    const before = base.spots[spots[0].needle] || 0;
+    if (fresh.length && fresh.length < spots.length || !before) pool = fresh;
+    else pool = spots.slice(before);
   }
   const spot = pool.find(s => s.exact) || pool[0];
+  watching.needle = spot ? spot.needle : '';
   return spot ? spot.el : null;
 };
 const ALERTISH = el => /^(alert|alertdialog|status|log-status|tooltip)$/.test(attr(el, 'role')) || attr(el, 'aria-live') === 'assertive' || /(^|[\s_-])(toast|snackbar|notification)s?([\s_-]|$)/i.test(classes(el));
@@ -87,9 +99,9 @@ const afterRoots = (q, top, composer) => {
 const countBlocks = () => { const counts = new Map(), seen = new WeakMap(); for (const b of blocksOf([document.body])) { counts.set(b.md, (counts.get(b.md) || 0) + 1); const s = seen.get(b.el); if (s) s.add(b.md); else seen.set(b.el, new Set([b.md])); } return { counts, seen }; };
 const newOnly = blocks => {
   let now = null;
-  const asked = key(watching.question);
+  const asked = new Set(needlesOf(watching.question).slice(0, 3));
   return blocks.filter(b => {
-    if (key(b.md) === asked && asked) return false;
+    if (asked.has(key(b.md))) return false;
     if (!base) return true;
     const was = base.seen.get(b.el);
     if (was && was.has(b.md)) return false;
@@ -101,7 +113,7 @@ const newOnly = blocks => {
 let qEl = null, lastBlocks = [];
 const answerBlocks = () => {
   const composer = composerEl();
-  if (!qEl || !qEl.isConnected || !key(qEl.textContent).includes(key(watching.question)) || !rendered(qEl)) qEl = pickQuestion();
+  if (!qEl || !qEl.isConnected || !(watching.bare ? qEl.textContent.replace(/\s+/g, '') : key(qEl.textContent)).includes(watching.needle) || !rendered(qEl)) qEl = pickQuestion();
   if (qEl) {
     const top = composer ? common(qEl, composer) : document.body;
     const [strict, loose] = afterRoots(qEl, top, composer);
@@ -145,7 +157,8 @@ const baseline = (input, send, question) => {
   base = null; qEl = null; lastBlocks = []; dirty = true;
   const nodes = new WeakMap(); for (const n of leaves(null).nodes) nodes.set(n, n.data);
   const s = stateOf(senderEl());
-  const spots = spotsOf(question).filter(x => !x.side).length;
+  const spots = {};
+  for (const needle of needlesOf(question)) { const n = spotsFor(needle).filter(x => !x.side).length; if (n) spots[needle] = n; }
   base = { nodes, ...countBlocks(), spots, look: s ? s.look : null, marks: new Map(), alerts: alertsNow() };
   base.marks = marksNow();
   attend();
