@@ -146,6 +146,8 @@ impl Page {
     pub(crate) async fn insert_lines(&self, text: &str) -> Result<(), BrowserError> {
         for (number, line) in text.split('\n').enumerate() {
             if number > 0 {
+                // Where an editor gives its text away without its line breaks, a blank keeps the words apart.
+                self.insert(" ").await?;
                 self.key(Key::ShiftEnter, false).await?;
             }
             if !line.is_empty() {

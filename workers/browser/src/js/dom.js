@@ -28,7 +28,7 @@ const roots = fresh => {
   const out = [];
   const visit = root => {
     out.push(root);
-    if (out.length > 300) return;
+    if (out.length > 5000) return;
     for (const el of root.querySelectorAll('*')) {
       if (el.shadowRoot) visit(el.shadowRoot);
       else if (isFrame(el)) { const d = frameDoc(el); if (d) visit(d); }

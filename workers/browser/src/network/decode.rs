@@ -350,7 +350,12 @@ pub(crate) fn reduce(text: &str) -> String {
         } else {
             line
         };
+        let without_tags;
         let mut rest = line;
+        if line.contains('<') {
+            without_tags = strip_tags(line);
+            rest = &without_tags;
+        }
         while let Some(at) = rest.find("](") {
             push_letters(&mut out, &rest[..at]);
             rest = &rest[at + 2..];
@@ -358,6 +363,26 @@ pub(crate) fn reduce(text: &str) -> String {
         }
         push_letters(&mut out, rest);
     }
+    out
+}
+
+/// Pages swallow what looks like a tag, or show it as it is: either way it does not count.
+fn strip_tags(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.find('<') {
+        out.push_str(&rest[..at]);
+        let tag = &rest[at..];
+        let named = tag[1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '!');
+        match tag.find('>').filter(|end| named && *end <= 80) {
+            Some(end) => rest = &tag[end + 1..],
+            None => {
+                out.push('<');
+                rest = &tag[1..];
+            }
+        }
+    }
+    out.push_str(rest);
     out
 }
 
@@ -427,5 +452,6 @@ mod tests {
         let source = "1. one\n2. two\n\n```python\nx = 1\n```\n[link](http://a/b) **bold**";
         let shown = "one\ntwo\nx = 1\nlink bold";
         assert_eq!(reduce(source), reduce(shown));
+        assert_eq!(reduce("a <tag> b < c"), reduce("a  b < c"));
     }
 }
