@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use computetower_browser::{Account, Notes, Page, Profile, SignIn, sign_in};
+use computetower_browser::{Account, BrowserError, Notes, Page, Profile, SignIn, sign_in};
 use computetower_jobs::{CredentialId, Failure, FailureCode, ProviderId};
 use computetower_store::credentials::Credential;
 
-use crate::browsers::{LiveSession, OpenPage, SessionOwner};
+use crate::browsers::{LiveSession, OpenPage, SessionOwner, shows};
 use crate::classify;
 use crate::context::JobContext;
 use crate::notes::failure_of;
@@ -14,12 +14,25 @@ use crate::run::chain;
 
 /// A page of a session, signed in where there is an account.
 pub(crate) struct SignedIn {
-    /// Keeps the session from being recycled while the page is used.
-    _session: Arc<LiveSession>,
+    /// Whose page it is. Kept so that it is not recycled meanwhile.
+    pub(crate) session: Arc<LiveSession>,
     /// The page.
     pub(crate) page: OpenPage,
-    /// How the sign-in went, when there is an account.
+    /// How the sign-in went, where one was looked for.
     pub(crate) sign_in: Option<SignIn>,
+}
+
+/// Where a job works, and as whom.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// The page.
+    pub(crate) url: &'a str,
+    /// The account, if the page has a login.
+    pub(crate) credential: Option<CredentialId>,
+    /// The provider, if the page is one's.
+    pub(crate) provider: Option<ProviderId>,
+    /// The chat box, where it is known: a session that was signed in a moment ago and shows it needs no closer look.
+    pub(crate) input: Option<&'a str>,
 }
 
 /// Opens a page and signs in if it asks for it.
@@ -28,16 +41,14 @@ pub(crate) struct SignedIn {
 /// As a failure of the job. A refused account is marked, so that nothing tries it again.
 pub(crate) async fn open_signed_in(
     context: &JobContext,
-    url: &str,
-    credential: Option<CredentialId>,
-    provider: Option<ProviderId>,
+    place: Place<'_>,
     notes: &Notes,
 ) -> Result<SignedIn, Failure> {
-    let credential = match credential {
+    let credential = match place.credential {
         Some(id) => Some(usable(context, id).await?),
         None => None,
     };
-    let owner = match (&credential, provider) {
+    let owner = match (&credential, place.provider) {
         (Some(credential), _) => SessionOwner::Credential(credential.id),
         (None, Some(provider)) => SessionOwner::Provider(provider),
         (None, None) => {
@@ -47,33 +58,103 @@ pub(crate) async fn open_signed_in(
             ));
         }
     };
-    let opened = open(context, url, owner, credential.as_ref()).await;
-    let (session, page) = match opened {
-        Ok(opened) => opened,
-        Err(error) => return Err(failure_of(context, &error).await),
-    };
+    let opened = open(context, place, owner, credential.as_ref(), notes).await;
+    match opened {
+        Ok(opened) => Ok(opened),
+        Err(Trouble::Browser(error)) => Err(failure_of(context, &error).await),
+        Err(Trouble::Job(failure)) => Err(failure),
+    }
+}
+
+/// What can go wrong on the way to a page.
+enum Trouble {
+    Browser(BrowserError),
+    Job(Failure),
+}
+
+impl From<BrowserError> for Trouble {
+    fn from(error: BrowserError) -> Self {
+        Trouble::Browser(error)
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Trouble::Job(failure)
+    }
+}
+
+async fn open(
+    context: &JobContext,
+    place: Place<'_>,
+    owner: SessionOwner,
+    credential: Option<&Credential>,
+    notes: &Notes,
+) -> Result<SignedIn, Trouble> {
+    let session = context
+        .browsers
+        .session(owner, restored(context, credential))
+        .await?;
+    let seen = session.generation();
+    if let Some(input) = place.input
+        && (credential.is_none() || session.is_trusted())
+        && let Some(page) = session.take_spare(place.url)
+        && shows(&page, input).await
+    {
+        return Ok(SignedIn {
+            session,
+            page,
+            sign_in: None,
+        });
+    }
+    let page = session.open(place.url).await?;
     let Some(credential) = credential else {
         return Ok(SignedIn {
-            _session: session,
+            session,
             page,
             sign_in: None,
         });
     };
+    if let Some(input) = place.input
+        && session.is_trusted()
+        && shows(&page, input).await
+    {
+        return Ok(SignedIn {
+            session,
+            page,
+            sign_in: None,
+        });
+    }
     let done = {
         let _alone = session.signing_in.lock().await;
-        sign_in_with(context, &page, &credential, notes).await?
+        if session.generation() != seen {
+            // Somebody else signed in while this page was opened; it may still show the login.
+            page.goto(place.url).await?;
+        }
+        let done = sign_in_with(context, &page, credential, notes).await?;
+        session.trust();
+        done
     };
     if done.needed {
-        keep_profile(context, &session, &credential).await;
-        if let Err(error) = page.goto(url).await {
-            return Err(failure_of(context, &error).await);
-        }
+        keep_profile(context, &session, credential).await;
+        page.goto(place.url).await?;
     }
     Ok(SignedIn {
-        _session: session,
+        session,
         page,
         sign_in: Some(done),
     })
+}
+
+/// The browser state of the last login, when there was one.
+async fn restored(context: &JobContext, credential: Option<&Credential>) -> Option<Profile> {
+    match context.store.load_profile(credential?).await {
+        Ok(bytes) => serde_json::from_slice(&bytes?).ok(),
+        Err(error) => {
+            tracing::warn!(job.id = %context.job.id, error = %chain(&error), "the profile could not be read; signing in afresh");
+            None
+        }
+    }
 }
 
 async fn usable(context: &JobContext, id: CredentialId) -> Result<Credential, Failure> {
@@ -89,27 +170,6 @@ async fn usable(context: &JobContext, id: CredentialId) -> Result<Credential, Fa
         ));
     }
     Ok(credential)
-}
-
-async fn open(
-    context: &JobContext,
-    url: &str,
-    owner: SessionOwner,
-    credential: Option<&Credential>,
-) -> Result<(Arc<LiveSession>, OpenPage), computetower_browser::BrowserError> {
-    let restored = async {
-        let stored = context.store.load_profile(credential?).await;
-        match stored {
-            Ok(bytes) => serde_json::from_slice::<Profile>(&bytes?).ok(),
-            Err(error) => {
-                tracing::warn!(job.id = %context.job.id, error = %chain(&error), "the profile could not be read; signing in afresh");
-                None
-            }
-        }
-    };
-    let session = context.browsers.session(owner, restored).await?;
-    let page = session.open(url).await?;
-    Ok((session, page))
 }
 
 async fn sign_in_with(

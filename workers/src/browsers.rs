@@ -6,13 +6,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use computetower_browser::{BrowserError, Chromium, LaunchConfig, Page, Profile, Session};
+use computetower_browser::{BrowserError, Chromium, Field, LaunchConfig, Page, Profile, Session};
 use computetower_jobs::{CredentialId, ProviderId};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 /// A session that nobody used for so long is closed.
 const IDLE: Duration = Duration::from_secs(900);
+
+/// A session that was seen to be signed in is believed to be so for as long.
+const TRUSTED: Duration = Duration::from_secs(600);
+/// A page that was opened ahead is good for as long.
+const SPARE: Duration = Duration::from_secs(300);
+/// A page that is signed in shows its chat box within this time.
+const SHOWN_WITHIN: Duration = Duration::from_secs(4);
 
 /// Where Chromium is and how it is started.
 #[derive(Clone, Debug)]
@@ -40,9 +47,43 @@ pub struct LiveSession {
     /// Held while somebody looks whether the session is signed in, so that an account never signs in twice at once.
     pub signing_in: Mutex<()>,
     last_used: std::sync::Mutex<Instant>,
+    trust: std::sync::Mutex<Trust>,
+    spare: std::sync::Mutex<Spare>,
+}
+
+/// What is known about the session's being signed in.
+#[derive(Clone, Copy, Default)]
+struct Trust {
+    since: Option<Instant>,
+    /// Raised with every sign-in.
+    generation: u64,
+}
+
+/// A page that was opened ahead of the next question.
+#[derive(Default)]
+enum Spare {
+    #[default]
+    None,
+    /// Somebody is opening one.
+    Opening,
+    Ready {
+        page: OpenPage,
+        url: String,
+        since: Instant,
+    },
 }
 
 impl LiveSession {
+    fn new(session: Session) -> Self {
+        Self {
+            session,
+            signing_in: Mutex::default(),
+            last_used: std::sync::Mutex::new(Instant::now()),
+            trust: std::sync::Mutex::default(),
+            spare: std::sync::Mutex::default(),
+        }
+    }
+
     /// Opens a page that closes itself when dropped.
     ///
     /// # Errors
@@ -60,18 +101,116 @@ impl LiveSession {
         self.session.export_profile().await
     }
 
+    /// The session was seen to be signed in.
+    pub fn trust(&self) {
+        let mut trust = lock(&self.trust);
+        trust.since = Some(Instant::now());
+        trust.generation += 1;
+    }
+
+    /// Something went wrong on a page of the session: the next one is looked at closely.
+    pub fn distrust(&self) {
+        lock(&self.trust).since = None;
+        *lock(&self.spare) = Spare::None;
+    }
+
+    /// Whether the session was seen to be signed in a short while ago.
+    pub fn is_trusted(&self) -> bool {
+        lock(&self.trust)
+            .since
+            .is_some_and(|since| since.elapsed() < TRUSTED)
+    }
+
+    /// Changes with every sign-in.
+    pub fn generation(&self) -> u64 {
+        lock(&self.trust).generation
+    }
+
+    /// The page that was opened ahead for this address, if there is one.
+    pub fn take_spare(&self, wanted: &str) -> Option<OpenPage> {
+        self.touch();
+        let mut spare = lock(&self.spare);
+        match std::mem::take(&mut *spare) {
+            Spare::Ready { page, url, since } if url == wanted && since.elapsed() < SPARE => {
+                Some(page)
+            }
+            opening @ Spare::Opening => {
+                *spare = opening;
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Opens a page ahead of the next question, unless there is one, and keeps it once it shows its chat box.
+    pub fn open_ahead(self: &Arc<Self>, url: &str, input: &str) {
+        {
+            let mut spare = lock(&self.spare);
+            if !matches!(*spare, Spare::None) {
+                return;
+            }
+            *spare = Spare::Opening;
+        }
+        let (session, url, input) = (self.clone(), url.to_owned(), input.to_owned());
+        tokio::spawn(async move {
+            let opened = async {
+                let page = OpenPage(Some(session.session.open(&url).await?));
+                Ok::<_, BrowserError>(if shows(&page, &input).await {
+                    Some(page)
+                } else {
+                    None
+                })
+            };
+            let ready = opened.await.ok().flatten();
+            let mut spare = lock(&session.spare);
+            // Somebody may have lost trust in the session meanwhile.
+            *spare = match (ready, &*spare) {
+                (Some(page), Spare::Opening) => Spare::Ready {
+                    page,
+                    url,
+                    since: Instant::now(),
+                },
+                _ => Spare::None,
+            };
+        });
+    }
+
     fn touch(&self) {
-        *self
-            .last_used
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = Instant::now();
+        *lock(&self.last_used) = Instant::now();
     }
 
     fn idle_for(&self) -> Duration {
-        self.last_used
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .elapsed()
+        lock(&self.last_used).elapsed()
+    }
+}
+
+fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // Nothing panics while one of these is held.
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Waits a little until a page shows its chat box, ready to be typed into.
+pub async fn shows(page: &Page, input: &str) -> bool {
+    let deadline = Instant::now() + SHOWN_WITHIN;
+    loop {
+        match page.facts().await {
+            Ok(facts) => {
+                let asks_password = facts.fields.iter().any(|field| field.r#type == "password");
+                let usable = |field: &Field| {
+                    field.locator == input && !field.disabled && !field.readonly && !field.covered
+                };
+                if !asks_password && facts.fields.iter().any(usable) {
+                    return true;
+                }
+            }
+            Err(_) => return false,
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
@@ -141,11 +280,7 @@ impl Browsers {
         }
         let profile = profile.await;
         let session = chromium.new_session(profile.as_ref()).await?;
-        let live = Arc::new(LiveSession {
-            session,
-            signing_in: Mutex::default(),
-            last_used: std::sync::Mutex::new(Instant::now()),
-        });
+        let live = Arc::new(LiveSession::new(session));
         state.sessions.insert(owner, live.clone());
         Ok(live)
     }

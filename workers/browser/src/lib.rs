@@ -20,6 +20,7 @@ mod input;
 mod network;
 mod notes;
 mod page;
+mod second_factor;
 mod session;
 mod sign_in;
 
@@ -33,5 +34,6 @@ pub use facts::{Alert, Box4, Button, Field, Frame, PageFacts};
 pub use network::recipe::{Mode, Recipe};
 pub use notes::{Note, Notes, Verdict};
 pub use page::Page;
+pub use second_factor::submit_code;
 pub use session::{Profile, Session};
-pub use sign_in::{Account, LoginForm, SignIn, sign_in, submit_code};
+pub use sign_in::{Account, LoginForm, SignIn, sign_in};

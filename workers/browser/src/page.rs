@@ -77,6 +77,8 @@ impl Page {
         let link = chromium.link().clone();
         let create = CreateTargetParams {
             browser_context_id: Some(context.clone()),
+            // A window of its own: a tab behind another one draws nothing, and a screenshot of it waits for seconds.
+            new_window: Some(true),
             ..CreateTargetParams::new("about:blank")
         };
         let target = link.call(None, create, BROWSER_LIMIT).await?.target_id;

@@ -18,8 +18,8 @@ use crate::page::Page;
 /// How long a page may take to show what it wants.
 const LOOK_LIMIT: Duration = Duration::from_secs(12);
 /// How long a submitted form may stay undecided.
-const VERDICT_LIMIT: Duration = Duration::from_secs(25);
-const TICK: Duration = Duration::from_millis(120);
+pub(crate) const VERDICT_LIMIT: Duration = Duration::from_secs(25);
+pub(crate) const TICK: Duration = Duration::from_millis(120);
 
 /// An account on a web app.
 pub struct Account<'a> {
@@ -147,7 +147,7 @@ fn name_of(stage: &Stage) -> &'static str {
 /// Looks until two looks agree. What settles a question at once (a form) is believed on agreement; `Nothing` only
 /// after a while, for pages that draw themselves late. `expecting` a form after a click or a first step, the page
 /// is given longer.
-async fn look(page: &Page, expecting: bool) -> Result<(PageFacts, Stage), BrowserError> {
+pub(crate) async fn look(page: &Page, expecting: bool) -> Result<(PageFacts, Stage), BrowserError> {
     let began = Instant::now();
     let mut last: Option<(PageFacts, Stage)> = None;
     loop {
@@ -183,7 +183,12 @@ async fn look(page: &Page, expecting: bool) -> Result<(PageFacts, Stage), Browse
     }
 }
 
-async fn fill(page: &Page, locator: &str, value: &str, what: &str) -> Result<(), BrowserError> {
+pub(crate) async fn fill(
+    page: &Page,
+    locator: &str,
+    value: &str,
+    what: &str,
+) -> Result<(), BrowserError> {
     if page.fill(locator, value).await? {
         return Ok(());
     }
@@ -241,7 +246,7 @@ async fn submit_user(
     Ok(())
 }
 
-async fn limited(page: &Page, observation: String) -> BrowserError {
+pub(crate) async fn limited(page: &Page, observation: String) -> BrowserError {
     BrowserError::ProviderRateLimited {
         observation,
         retry_after: None,
@@ -251,7 +256,7 @@ async fn limited(page: &Page, observation: String) -> BrowserError {
 
 /// Presses what submits the form that `anchor` belongs to, as it is now that it is filled: a button may have come to
 /// life. Enter where there is none.
-async fn submit(page: &Page, anchor: &str) -> Result<Option<String>, BrowserError> {
+pub(crate) async fn submit(page: &Page, anchor: &str) -> Result<Option<String>, BrowserError> {
     let began = Instant::now();
     loop {
         let facts = page.facts().await?;
@@ -401,111 +406,12 @@ async fn submit_password(
     }
 }
 
-/// Gives the code that a page asks for after the password (see [`BrowserError::SecondFactor`]), once.
-///
-/// # Errors
-/// As [`sign_in`]; a refused code is [`BrowserError::InvalidCredentials`].
-pub async fn submit_code(page: &Page, code: &str, notes: &Notes) -> Result<SignIn, BrowserError> {
-    let (before, found) = look(page, false).await?;
-    let Stage::Code(field) = found else {
-        let what = "field for a second factor".to_owned();
-        return Err(BrowserError::ElementNotFound {
-            what,
-            evidence: page.evidence().await,
-        });
-    };
-    let single = before
-        .fields
-        .iter()
-        .any(|known| known.locator == field && known.maxlength == 1);
-    if single {
-        // One box per digit: each takes a key and hands the focus on.
-        page.focus(&field).await?;
-        page.type_keys(code).await?;
-    } else {
-        fill(page, &field, code, "code field").await?;
-    }
-    let filled = page.facts().await?;
-    let submitted = Instant::now();
-    // Some pages submit by themselves with the last digit.
-    if matches!(stage(&filled), Stage::Code(_)) {
-        submit(page, &field).await?;
-    }
-    notes.step("login.code_submitted", json!({"field": field}), submitted);
-    let mut agreeing: Option<Instant> = None;
-    loop {
-        sleep(TICK).await;
-        let waited = submitted.elapsed();
-        let Ok(now) = page.facts().await else {
-            if waited > VERDICT_LIMIT {
-                return Err(BrowserError::NavigationTimeout {
-                    url: before.url,
-                    evidence: page.evidence().await,
-                });
-            }
-            continue;
-        };
-        let asks = matches!(stage(&now), Stage::Code(_));
-        let outcome = judge(&before, &now, Since { waited, sent: true });
-        match outcome {
-            Outcome::Accepted { confidence, why } => {
-                let first = *agreeing.get_or_insert_with(Instant::now);
-                if first.elapsed() < Duration::from_millis(if confidence > 0.9 { 200 } else { 900 })
-                {
-                    continue;
-                }
-                let verdict = verdict(page, true, confidence, why).await;
-                notes.validation(verdict.clone());
-                return Ok(SignIn {
-                    verdict,
-                    form: LoginForm::default(),
-                    needed: true,
-                });
-            }
-            Outcome::Refused {
-                why: observation, ..
-            } => {
-                return Err(BrowserError::InvalidCredentials {
-                    observation,
-                    evidence: page.evidence().await,
-                });
-            }
-            Outcome::Limited(observation) => return Err(limited(page, observation).await),
-            Outcome::Broken(text) => {
-                return Err(BrowserError::PageError {
-                    text,
-                    evidence: page.evidence().await,
-                });
-            }
-            _ if asks => {
-                let complaint = now
-                    .alerts
-                    .iter()
-                    .find(|alert| !before.alerts.contains(alert))
-                    .map(|alert| alert.text.clone());
-                let stale = waited > Duration::from_secs(12);
-                if let Some(observation) = complaint
-                    .or_else(|| stale.then(|| "the page asks for the code again".to_owned()))
-                {
-                    return Err(BrowserError::InvalidCredentials {
-                        observation,
-                        evidence: page.evidence().await,
-                    });
-                }
-            }
-            _ => agreeing = None,
-        }
-        if waited > VERDICT_LIMIT {
-            let what = "reaction to the code".to_owned();
-            return Err(BrowserError::ElementNotFound {
-                what,
-                evidence: page.evidence().await,
-            });
-        }
-    }
-}
-
-async fn verdict(page: &Page, passed: bool, confidence: f32, observation: String) -> Verdict {
+pub(crate) async fn verdict(
+    page: &Page,
+    passed: bool,
+    confidence: f32,
+    observation: String,
+) -> Verdict {
     let screenshot = page.evidence().await.0.unwrap_or_default();
     Verdict {
         subject: "login",

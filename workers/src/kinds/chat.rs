@@ -14,7 +14,7 @@ use computetower_store::providers::{MISSES_BEFORE_DISCOVERY, Provider};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::account::open_signed_in;
+use crate::account::{Place, SignedIn, open_signed_in};
 use crate::classify;
 use crate::context::JobContext;
 use crate::notes::{About, NotePump, failure_of};
@@ -123,14 +123,28 @@ async fn attempt(
     map: &ChatMap,
     notes: &Notes,
 ) -> Result<Answer, Failure> {
-    let signed_in = open_signed_in(
-        context,
-        &provider.url,
-        provider.credential,
-        Some(provider.id),
-        notes,
-    )
-    .await?;
+    let place = Place {
+        url: &provider.url,
+        credential: provider.credential,
+        provider: Some(provider.id),
+        input: Some(&map.input),
+    };
+    let signed_in = open_signed_in(context, place, notes).await?;
+    let answered = converse(context, chat, provider, map, notes, &signed_in).await;
+    if answered.is_err() {
+        signed_in.session.distrust();
+    }
+    answered
+}
+
+async fn converse(
+    context: &JobContext,
+    chat: &Chat,
+    provider: &Provider,
+    map: &ChatMap,
+    notes: &Notes,
+    signed_in: &SignedIn,
+) -> Result<Answer, Failure> {
     let question = chat.prompt();
     let mut conversation = Conversation::new(&signed_in.page, map, notes);
     if !was_asked(
@@ -144,6 +158,8 @@ async fn attempt(
     {
         ask(context, &signed_in.page, &mut conversation, &question).await?;
     }
+    // While the page thinks, the next question's page is opened.
+    signed_in.session.open_ahead(&provider.url, &map.input);
     match read(context, &mut conversation).await {
         Ok(answer) => Ok(answer),
         Err(error) => Err(failure_of(context, &error).await),
@@ -191,8 +207,16 @@ async fn was_asked(
         Ok(found) => found,
         Err(error) => return Err(failure_of(context, &error).await),
     };
-    let kind = if found == Earlier::Gone { "prompt.gone" } else { "prompt.found" };
-    context.feed.emit(EventBody::Step { kind: kind.to_owned(), detail: json!({ "attempt": effect.attempt }), duration_ms: 0 });
+    let kind = if found == Earlier::Gone {
+        "prompt.gone"
+    } else {
+        "prompt.found"
+    };
+    context.feed.emit(EventBody::Step {
+        kind: kind.to_owned(),
+        detail: json!({ "attempt": effect.attempt }),
+        duration_ms: 0,
+    });
     match found {
         Earlier::Gone => Ok(false),
         Earlier::Found => Ok(true),

@@ -6,7 +6,7 @@ use computetower_jobs::{Failure, FailureCode, Outcome};
 use computetower_store::providers::Provider;
 use serde_json::{Value, json};
 
-use crate::account::open_signed_in;
+use crate::account::{Place, open_signed_in};
 use crate::classify;
 use crate::context::JobContext;
 use crate::notes::{About, NotePump, failure_of};
@@ -60,14 +60,13 @@ async fn attempt(
         .await
         .map_err(|error| classify::store(&error))?;
     context.progress(5.0, "opening", format!("Opening {}", provider.url));
-    let signed_in = open_signed_in(
-        context,
-        &provider.url,
-        provider.credential,
-        Some(provider.id),
-        pump.notes(),
-    )
-    .await?;
+    let place = Place {
+        url: &provider.url,
+        credential: provider.credential,
+        provider: Some(provider.id),
+        input: None,
+    };
+    let signed_in = open_signed_in(context, place, pump.notes()).await?;
     context.progress(
         30.0,
         "discovering",

@@ -4,7 +4,7 @@ use computetower_jobs::kinds::login::Login;
 use computetower_jobs::{Failure, Outcome};
 use serde_json::{Value, json};
 
-use crate::account::open_signed_in;
+use crate::account::{Place, open_signed_in};
 use crate::classify;
 use crate::context::JobContext;
 use crate::notes::{About, NotePump};
@@ -33,14 +33,13 @@ async fn attempt(context: &JobContext, login: &Login, pump: &NotePump) -> Result
         .await
         .map_err(|error| classify::store(&error))?;
     context.progress(10.0, "opening", format!("Opening {}", credential.url));
-    let signed_in = open_signed_in(
-        context,
-        &credential.url,
-        Some(credential.id),
-        None,
-        pump.notes(),
-    )
-    .await?;
+    let place = Place {
+        url: &credential.url,
+        credential: Some(credential.id),
+        provider: None,
+        input: None,
+    };
+    let signed_in = open_signed_in(context, place, pump.notes()).await?;
     context.progress(100.0, "signed_in", "Signed in");
     let url = signed_in
         .page

@@ -136,8 +136,20 @@ fn safe_end(text: &str, blocks: &[Block]) -> usize {
 
 /// Whether two texts agree as far as both go, by letters.
 pub(crate) fn compatible(a: &str, b: &str) -> bool {
-    let (a, b) = (reduce(a), reduce(b));
+    let (a, b) = (reduce(unfinished(a)), reduce(unfinished(b)));
     a.starts_with(&b) || b.starts_with(&a)
+}
+
+/// A text without the start of a list's number that its last line may be.
+fn unfinished(text: &str) -> &str {
+    let start = text.rfind('\n').map_or(0, |at| at + 1);
+    let line = text[start..].trim();
+    let numbering = line.len() <= 5
+        && line
+            .trim_end_matches([')', '.'])
+            .bytes()
+            .all(|byte| byte.is_ascii_digit());
+    if numbering { &text[..start] } else { text }
 }
 
 #[cfg(test)]
@@ -222,6 +234,16 @@ mod tests {
         assert_eq!(chunks, whole);
         assert_eq!(fit, Fit::Letters);
         assert!(whole.ends_with("here now and then") && whole.matches("bold").count() == 1);
+    }
+
+    #[test]
+    fn a_source_that_is_ahead_agrees_with_its_page() {
+        assert!(compatible("1. one\n2. two\n3", "1. one\n2. two"));
+        assert!(compatible(
+            "1. one\n2. two\n3. th",
+            "1. one\n2. two\n3. three"
+        ));
+        assert!(!compatible("one two", "one three"));
     }
 
     #[test]

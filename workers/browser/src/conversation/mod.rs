@@ -6,6 +6,7 @@ pub(crate) mod completion;
 mod emit;
 mod read;
 mod send;
+mod traffic;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;

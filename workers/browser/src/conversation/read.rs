@@ -11,13 +11,14 @@ use tokio::time::{Instant, sleep};
 use super::assemble::{Block, content, is_placeholder, join, passing};
 use super::completion::{Limits, Look, Progress, Watcher};
 use super::emit::{Emitter, Fit, compatible};
+use super::traffic::{Traffic, judge_traffic, polled};
 use super::{Answer, Conversation};
 use crate::chat_map::StreamMethod;
 use crate::detect::words;
 use crate::error::BrowserError;
 use crate::network::decode::reduce;
 use crate::network::recipe::{Mode, Recipe};
-use crate::network::tap::{Heard, Tap};
+use crate::network::tap::Tap;
 use crate::notes::Verdict;
 
 const TICK: Duration = Duration::from_millis(85);
@@ -57,16 +58,6 @@ pub(crate) struct Reading {
     pub(crate) passing: Vec<String>,
 }
 
-/// What the traffic says about the answer shown.
-#[derive(Debug, Default, Clone, Copy)]
-struct Traffic {
-    stream_open: bool,
-    stream_ended: bool,
-    polling_stopped: bool,
-    page_behind: bool,
-    failed: Option<u16>,
-}
-
 struct State {
     blocks: Vec<Block>,
     text: String,
@@ -80,6 +71,8 @@ struct State {
     /// Last blocks of every look, while learning.
     tails: Vec<Block>,
     recipe: Option<Recipe>,
+    /// Looks in a row in which the recipe and the page said different things.
+    disagreed: u32,
     traffic_key: (u64, usize),
     carrying: std::collections::HashMap<u64, usize>,
 }
@@ -139,6 +132,7 @@ impl Conversation<'_> {
             watcher: Watcher::new(limits, began, &self.map.ignored, &self.map.closing),
             tails: Vec::new(),
             recipe: None,
+            disagreed: 0,
             traffic_key: (0, usize::MAX),
             carrying: Default::default(),
         };
@@ -309,9 +303,15 @@ impl Conversation<'_> {
             let heard = tap.heard();
             let text = heard.assembler.assembled(&recipe).unwrap_or_default();
             if compatible(text, &state.text) && text.starts_with(state.emitter.given()) {
+                state.disagreed = 0;
                 return state.emitter.source_chunk(text);
             }
             drop(heard);
+            // A page in the middle of drawing may differ for a moment.
+            state.disagreed += 1;
+            if state.disagreed < 4 {
+                return None;
+            }
             self.notes.step(
                 "chat.recipe_dropped",
                 json!({"recipe": recipe}),
@@ -483,84 +483,6 @@ impl Conversation<'_> {
             passing,
         })
     }
-}
-
-/// Several whole responses from one address are polling.
-fn polled(mut recipe: Recipe, heard: &Heard) -> Recipe {
-    let same = |method| {
-        heard
-            .exchanges
-            .iter()
-            .filter(|e| e.address == recipe.address && e.method == method)
-            .count()
-    };
-    if recipe.method == StreamMethod::Response && same(StreamMethod::Response) > 2 {
-        recipe.method = StreamMethod::Polling;
-    }
-    recipe
-}
-
-fn judge_traffic(
-    heard: &Heard,
-    carrying: &std::collections::HashMap<u64, usize>,
-    shown: usize,
-    any_text: bool,
-) -> Traffic {
-    let mut traffic = Traffic::default();
-    for exchange in &heard.exchanges {
-        if exchange.status.is_some() {
-            traffic.failed = exchange.status;
-        }
-        let streams = matches!(
-            exchange.method,
-            StreamMethod::Sse | StreamMethod::FetchStream
-        );
-        // Before there is text to compare, any body that streams may be the answer's.
-        if !any_text && exchange.ends && streams && exchange.open {
-            traffic.stream_open = true;
-        }
-    }
-    for (number, length) in carrying {
-        let Some(first) = heard
-            .exchanges
-            .iter()
-            .find(|exchange| exchange.number == *number)
-        else {
-            continue;
-        };
-        if *length > shown {
-            traffic.page_behind = true;
-        }
-        if !first.ends {
-            continue;
-        }
-        if first.method == StreamMethod::Response {
-            let alike: Vec<_> = heard
-                .exchanges
-                .iter()
-                .filter(|e| e.address == first.address && e.ends)
-                .collect();
-            let open = alike.iter().any(|exchange| exchange.open);
-            let ends: Vec<Instant> = alike.iter().filter_map(|exchange| exchange.ended).collect();
-            let (Some(oldest), Some(newest)) = (ends.iter().min(), ends.iter().max()) else {
-                continue;
-            };
-            if alike.len() <= 2 {
-                traffic.stream_ended |= !open && *length == shown;
-            } else if !open && *length == shown {
-                let rhythm = (*newest - *oldest) / u32::try_from(alike.len() - 1).unwrap_or(1);
-                traffic.polling_stopped |=
-                    newest.elapsed() > (rhythm * 3).max(Duration::from_millis(900));
-            }
-            continue;
-        }
-        if first.open {
-            traffic.stream_open = true;
-        } else if *length == shown {
-            traffic.stream_ended = true;
-        }
-    }
-    traffic
 }
 
 /// A number of seconds or minutes named in a text.

@@ -3,6 +3,7 @@
 pub mod chat;
 pub mod login;
 pub mod verdict;
+#[rustfmt::skip] // Lists of words, one to a line, would hide the rest.
 pub(crate) mod words;
 
 /// A choice with its score and the reasons that led to it.

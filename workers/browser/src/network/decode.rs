@@ -201,10 +201,48 @@ pub(crate) fn message(event: &str, text: &str) -> Message {
         .ok()
         .or_else(|| numbered(trimmed).and_then(|rest| serde_json::from_str(rest).ok()))
         .filter(|value| !value.is_number() && !value.is_boolean() && !value.is_null());
-    let body = json.map_or_else(|| Body::Text(text.to_owned()), Body::Json);
+    let Some(value) = json else {
+        return plain(event, text);
+    };
     Message {
         event: event.to_owned(),
-        body,
+        body: Body::Json(value),
+    }
+}
+
+/// Plain text, with the operation bytes that binary protocols put before it told apart.
+fn plain(event: &str, text: &str) -> Message {
+    let rest =
+        text.trim_start_matches(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
+    let operation: String = text[..text.len() - rest.len()]
+        .chars()
+        .map(|c| format!("#{:x}", u32::from(c)))
+        .collect();
+    Message {
+        event: format!("{event}{operation}"),
+        body: Body::Text(rest.to_owned()),
+    }
+}
+
+/// A binary frame: its text if it is text, else its longest readable stretch under its first byte.
+pub(crate) fn binary_message(bytes: &[u8]) -> Message {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return message("", text);
+    }
+    let lossy = String::from_utf8_lossy(bytes);
+    let unreadable =
+        |c: char| c == char::REPLACEMENT_CHARACTER || c.is_control() && !matches!(c, '\n' | '\t');
+    let longest = lossy
+        .split(unreadable)
+        .max_by_key(|part| part.len())
+        .unwrap_or_default();
+    let first = bytes
+        .first()
+        .map(|byte| format!("#{byte:x}"))
+        .unwrap_or_default();
+    Message {
+        event: first,
+        body: Body::Text(longest.to_owned()),
     }
 }
 
@@ -231,6 +269,7 @@ fn numbered(text: &str) -> Option<&str> {
 pub(crate) fn leaves(message: &Message) -> Vec<Leaf> {
     let mut out = Vec::new();
     match &message.body {
+        Body::Text(text) if text.is_empty() => {}
         Body::Text(text) => {
             out.push(Leaf {
                 tag: message.event.clone(),
@@ -350,12 +389,7 @@ pub(crate) fn reduce(text: &str) -> String {
         } else {
             line
         };
-        let without_tags;
         let mut rest = line;
-        if line.contains('<') {
-            without_tags = strip_tags(line);
-            rest = &without_tags;
-        }
         while let Some(at) = rest.find("](") {
             push_letters(&mut out, &rest[..at]);
             rest = &rest[at + 2..];
@@ -363,26 +397,6 @@ pub(crate) fn reduce(text: &str) -> String {
         }
         push_letters(&mut out, rest);
     }
-    out
-}
-
-/// Pages swallow what looks like a tag, or show it as it is: either way it does not count.
-fn strip_tags(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
-    let mut rest = line;
-    while let Some(at) = rest.find('<') {
-        out.push_str(&rest[..at]);
-        let tag = &rest[at..];
-        let named = tag[1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '!');
-        match tag.find('>').filter(|end| named && *end <= 80) {
-            Some(end) => rest = &tag[end + 1..],
-            None => {
-                out.push('<');
-                rest = &tag[1..];
-            }
-        }
-    }
-    out.push_str(rest);
     out
 }
 
@@ -445,6 +459,13 @@ mod tests {
         );
         assert_eq!(leaves(&message("", "0:\"hello\""))[0].value, "hello");
         assert_eq!(leaves(&message("", "just words"))[0].value, "just words");
+        let operation = &leaves(&message("", "\u{1} piece"))[0];
+        assert_eq!(
+            (operation.tag.as_str(), operation.value.as_str()),
+            ("#1", " piece")
+        );
+        assert!(leaves(&message("", "\0")).is_empty());
+        assert_eq!(leaves(&binary_message(b"\x0a\xffhello"))[0].value, "hello");
     }
 
     #[test]
@@ -452,6 +473,5 @@ mod tests {
         let source = "1. one\n2. two\n\n```python\nx = 1\n```\n[link](http://a/b) **bold**";
         let shown = "one\ntwo\nx = 1\nlink bold";
         assert_eq!(reduce(source), reduce(shown));
-        assert_eq!(reduce("a <tag> b < c"), reduce("a  b < c"));
     }
 }

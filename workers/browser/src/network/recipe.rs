@@ -118,7 +118,7 @@ impl Assembler {
             ));
             for (mode, text, rank) in offers {
                 // Reducing is dear: most texts differ by far too much in length.
-                if text.len() < shown.len() || reduce(text) != shown {
+                if text.len() < shown.len() || !is_readable(text) || reduce(text) != shown {
                     continue;
                 }
                 let order = (rank, series.count, tag != "*");
@@ -145,7 +145,7 @@ impl Assembler {
         self.snapshots
             .iter()
             .rev()
-            .find(|text| text.len() >= shown.len() && reduce(text) == shown)
+            .find(|text| text.len() >= shown.len() && is_readable(text) && reduce(text) == shown)
             .cloned()
     }
 
@@ -233,6 +233,13 @@ impl Assembler {
         }
         best.map(|(_, recipe, text)| (recipe, text))
     }
+}
+
+/// Text as people write it; anything else is a protocol's.
+fn is_readable(text: &str) -> bool {
+    !text
+        .chars()
+        .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
 }
 
 fn method_of(name: &str) -> StreamMethod {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
-use super::decode::{Message, Splitter, leaves, message};
+use super::decode::{Message, Splitter, binary_message, leaves, message};
 use super::recipe::{Assembler, Source};
 use crate::chat_map::StreamMethod;
 use crate::engine::link::{Event, Link};
@@ -233,9 +233,7 @@ impl Ear {
                     let bytes = base64::engine::general_purpose::STANDARD
                         .decode(payload)
                         .unwrap_or_default();
-                    if let Ok(text) = String::from_utf8(bytes) {
-                        self.take(&source, [message("", &text)]);
-                    }
+                    self.take(&source, [binary_message(&bytes)]);
                 } else {
                     // Several packets in one frame, as engine.io sends them.
                     let packets: Vec<_> = payload

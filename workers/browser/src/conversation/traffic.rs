@@ -1,0 +1,99 @@
+//! What the traffic says about an answer that the page shows: whether the stream that carries it is open, has ended,
+//! or is ahead of the page. Pure.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::chat_map::StreamMethod;
+use crate::network::recipe::Recipe;
+use crate::network::tap::Heard;
+
+/// What the traffic says about the answer shown.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Traffic {
+    pub(super) stream_open: bool,
+    pub(super) stream_ended: bool,
+    pub(super) polling_stopped: bool,
+    pub(super) page_behind: bool,
+    pub(super) failed: Option<u16>,
+}
+
+/// Several whole responses from one address are polling.
+pub(super) fn polled(mut recipe: Recipe, heard: &Heard) -> Recipe {
+    let same = |method| {
+        heard
+            .exchanges
+            .iter()
+            .filter(|e| e.address == recipe.address && e.method == method)
+            .count()
+    };
+    if recipe.method == StreamMethod::Response && same(StreamMethod::Response) > 2 {
+        recipe.method = StreamMethod::Polling;
+    }
+    recipe
+}
+
+pub(super) fn judge_traffic(
+    heard: &Heard,
+    carrying: &HashMap<u64, usize>,
+    shown: usize,
+    any_text: bool,
+) -> Traffic {
+    let mut traffic = Traffic::default();
+    for exchange in &heard.exchanges {
+        if exchange.status.is_some() {
+            traffic.failed = exchange.status;
+        }
+        let streams = matches!(
+            exchange.method,
+            StreamMethod::Sse | StreamMethod::FetchStream
+        );
+        // Before there is text to compare, any body that streams may be the answer's.
+        if !any_text && exchange.ends && streams && exchange.open {
+            traffic.stream_open = true;
+        }
+    }
+    for (number, length) in carrying {
+        let Some(first) = heard
+            .exchanges
+            .iter()
+            .find(|exchange| exchange.number == *number)
+        else {
+            continue;
+        };
+        if *length > shown {
+            traffic.page_behind = true;
+        }
+        if !first.ends {
+            continue;
+        }
+        if first.method == StreamMethod::Response {
+            let alike: Vec<_> = heard
+                .exchanges
+                .iter()
+                .filter(|e| e.address == first.address && e.ends)
+                .collect();
+            let open = alike.iter().any(|exchange| exchange.open);
+            let ends: Vec<Instant> = alike.iter().filter_map(|exchange| exchange.ended).collect();
+            let (Some(oldest), Some(newest)) = (ends.iter().min(), ends.iter().max()) else {
+                continue;
+            };
+            if alike.len() <= 2 {
+                traffic.stream_ended |= !open && *length == shown;
+            } else if !open && *length == shown {
+                let rhythm = (*newest - *oldest) / u32::try_from(alike.len() - 1).unwrap_or(1);
+                traffic.polling_stopped |=
+                    newest.elapsed() > (rhythm * 3).max(Duration::from_millis(900));
+            }
+            continue;
+        }
+        if first.open {
+            traffic.stream_open = true;
+        } else if *length == shown {
+            traffic.stream_ended = true;
+        }
+    }
+    traffic
+}
