@@ -143,6 +143,11 @@ create table jobs (
 create index jobs_by_tenant on jobs (tenant_id, id desc);
 create index jobs_pending on jobs (queue, priority desc, run_at) where state = 'pending';
 create index jobs_queued on jobs (queue, dispatched_at) where state = 'queued';
+create index jobs_with_deadline on jobs (deadline) where deadline is not null and state in ('pending', 'queued', 'paused', 'intervention_needed');
+create index jobs_ended on jobs (finished_at) where state in ('completed', 'failed', 'cancelled');
+create index jobs_by_worker on jobs (worker_id);
+create index jobs_open_discoveries on jobs ((payload ->> 'provider_id'))
+    where kind = 'discovery' and state in ('pending', 'queued', 'running', 'paused', 'intervention_needed');
 create index jobs_running on jobs (worker_id, lease_until) where state = 'running';
 
 -- What every attempt did and how it ended.

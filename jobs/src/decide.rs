@@ -13,6 +13,9 @@ pub const FORGIVEN_INTERRUPTIONS: u32 = 3;
 /// Snoozes that are forgiven; a job without a deadline ends after that many.
 pub const MAX_SNOOZES: u32 = 500;
 
+/// The longest wait that the other side may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(86_400);
+
 /// What a job has been through, this attempt included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct History {
@@ -105,7 +108,7 @@ fn wait(policy: &RetryPolicy, times: u32, asked: Option<Duration>, seed: u64) ->
         .last()
         .unwrap_or(cap)
         .min(cap);
-    own.max(asked.unwrap_or_default())
+    own.max(asked.unwrap_or_default().min(LONGEST_ASKED))
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ impl JobState {
                 Cancelled,
             ],
             Paused => &[Pending, Failed, Cancelled],
-            InterventionNeeded => &[Pending, Failed, Cancelled],
+            InterventionNeeded => &[Pending, Queued, Failed, Cancelled],
             // Retried by hand: a new series of attempts.
             Failed | Cancelled => &[Pending, Queued],
             Completed => &[],

@@ -85,12 +85,13 @@ impl FromRequestParts<App> for Operator {
         }
         match parts.headers.get("computetower-tenant") {
             None => Ok(Operator(app.first_tenant().await?)),
-            Some(named) => named
-                .to_str()
-                .ok()
-                .and_then(|text| text.parse().ok())
-                .map(Operator)
-                .ok_or_else(|| Problem::field("Computetower-Tenant", "must be the id of a tenant")),
+            Some(named) => {
+                let tenant = named.to_str().ok().and_then(|text| text.parse().ok());
+                match tenant {
+                    Some(tenant) if app.store().has_tenant(tenant).await? => Ok(Operator(tenant)),
+                    _ => Err(Problem::field("Computetower-Tenant", "must be the id of a tenant")),
+                }
+            }
         }
     }
 }

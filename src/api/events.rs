@@ -25,6 +25,8 @@ use crate::app::App;
 
 /// How long a stream trusts Redis to tell it everything before it looks by itself.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// How soon events that only Redis knew are looked for in Postgres: workers save them twice a second.
+const SAVED_SOON: Duration = Duration::from_millis(300);
 
 pub(super) fn router() -> Router<App> {
     Router::new().route("/jobs/{id}/events", get(events))
@@ -102,36 +104,28 @@ pub async fn follow(
     job: JobId,
     after: i64,
 ) -> Result<impl Stream<Item = Event> + Send + use<>, StoreError> {
+    // Whose job it is comes first: neither the stream in Redis nor the hub knows tenants.
+    store.job(tenant, job).await?;
     // Listen first, then read: nothing can fall between.
     let mut subscription = store.hub().await.subscribe(job);
     let mut backlog = store.events_after(tenant, job, after).await?;
-    if backlog.is_empty() {
-        let row = store.job(tenant, job).await?;
-        // All was seen already, or the job ended between the two reads.
-        if row.state.is_final() {
-            backlog = store.events_after(tenant, job, after).await?;
-            if backlog.is_empty() {
-                drop(subscription);
-                return Ok(futures::future::Either::Left(futures::stream::empty()));
-            }
-        }
-    }
-    let stream = async_stream::stream! {
+    Ok(async_stream::stream! {
         let mut last = after;
         loop {
             // A job that was retried by hand has an end in the middle: only an end that is the last event is the end.
-            let ended = backlog.last().is_some_and(|event| event.body.is_final());
-            for event in std::mem::take(&mut backlog) {
-                if event.seq > last {
-                    last = event.seq;
-                    yield event;
-                }
+            let ended = backlog.events.last().is_some_and(|event| event.body.is_final());
+            let nothing_new = backlog.events.is_empty();
+            for event in std::mem::take(&mut backlog.events) {
+                last = event.seq;
+                yield event;
             }
-            if ended {
+            // Nothing more will come after an end that was seen before, here or on an earlier connection.
+            if ended || nothing_new && !backlog.more && has_ended(&store, tenant, job, last).await {
                 return;
             }
+            let patience = if backlog.more { SAVED_SOON } else { LOOK_AGAIN };
             let reread = loop {
-                match tokio::time::timeout(LOOK_AGAIN, subscription.next()).await {
+                match tokio::time::timeout(patience, subscription.next()).await {
                     Ok(Notice::Event(event)) if event.seq <= last => {}
                     Ok(Notice::Event(event)) if event.seq == last + 1 => {
                         last = event.seq;
@@ -141,6 +135,8 @@ pub async fn follow(
                             break false;
                         }
                     }
+                    // With a hole before it, it waits until Postgres has what is missing.
+                    Ok(Notice::Event(_)) if backlog.more => {}
                     // A gap, a reconnection, or a long silence.
                     Ok(Notice::Event(_) | Notice::Resync) | Err(_) => break true,
                 }
@@ -153,11 +149,15 @@ pub async fn follow(
                     Ok(events) => break events,
                     Err(error) => {
                         tracing::warn!(job.id = %job, error = ?error, "a stream waits for Postgres");
-                        tokio::time::sleep(Duration::from_millis(500)).await;
+                        tokio::time::sleep(SAVED_SOON).await;
                     }
                 }
             };
         }
-    };
-    Ok(futures::future::Either::Right(stream))
+    })
+}
+
+/// Whether a job has ended with an event that is not above `last`. Unknown counts as no: the stream goes on and asks again.
+async fn has_ended(store: &Store, tenant: TenantId, job: JobId, last: i64) -> bool {
+    store.job(tenant, job).await.is_ok_and(|row| row.state.is_final() && row.event_seq <= last)
 }

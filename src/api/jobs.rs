@@ -185,11 +185,10 @@ pub(crate) async fn show(
     State(app): State<App>,
     Reader(caller): Reader,
     Id(id): Id<JobId>,
-) -> Result<Json<Job>, Problem> {
-    let mut job = Job::from(app.store().job(caller.tenant, id).await?);
-    if let Some(result) = &mut job.result {
-        links::add_urls(app.store(), result).await;
-    }
+) -> Result<Json<Value>, Problem> {
+    let job = Job::from(app.store().job(caller.tenant, id).await?);
+    let mut job = json!(job);
+    links::add_urls(app.store(), caller.tenant, &mut job).await;
     Ok(Json(job))
 }
 
@@ -212,7 +211,7 @@ pub(crate) async fn cancel(
     Ok((status, Json(job)).into_response())
 }
 
-/// Queues a failed or cancelled job again, with its counters at zero.
+/// Queues a failed, cancelled or parked job again, with its counters at zero.
 #[utoipa::path(post, path = "/api/v1/jobs/{id}/retry", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)),
     responses((status = 202, body = Job), (status = 409, body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn retry(
@@ -247,6 +246,7 @@ pub(crate) async fn steps(
     let events = app.store().events_after(caller.tenant, id, 0).await?;
     Ok(Json(
         events
+            .events
             .into_iter()
             .filter_map(|event| match event.body {
                 EventBody::Step {
@@ -332,6 +332,6 @@ pub(crate) async fn result(
                     "validator": v.validator, "screenshot_key": v.screenshot_key, "at": v.at })
         })
         .collect();
-    links::add_urls(app.store(), &mut body).await;
+    links::add_urls(app.store(), caller.tenant, &mut body).await;
     Ok(Json(body))
 }

@@ -38,7 +38,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .nest("/api/v1", resources())
         .nest("/api", resources())
-        .nest("/v1", openai::router())
+        .nest("/v1", openai::router().fallback(openai::no_such_route))
         .nest("/admin", admin::router())
         .merge(health::router())
         .merge(openapi::router())

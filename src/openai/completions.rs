@@ -26,6 +26,8 @@ use crate::service::submit::idempotency_key;
 
 /// How long a stream waits for the first piece before it answers 200: until then a failure still gets its own status.
 const PEEK: Duration = Duration::from_secs(20);
+/// How long a completion may take in all.
+const DEADLINE: Duration = Duration::from_secs(900);
 /// How often a quiet stream shows that it lives. Comments only: the official clients fail on anything else.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -38,15 +40,12 @@ pub(crate) async fn create(
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<Response, OpenAiError> {
     let caller = caller(&app, &headers, Scope::Write).await?;
-    let body =
-        body.map_err(|_| OpenAiError::invalid("body", "The body is too large or ended early."))?;
+    let body = body.map_err(|rejection| OpenAiError::unreadable(rejection.status()))?;
     let request = read(&body)?;
     let job = submit(&app, caller.tenant, &request, &headers, &body).await?;
-    let leave = CancelOnDrop {
-        app: app.clone(),
-        tenant: caller.tenant,
-        job: Some(job),
-    };
+    // With a key of its own the job may have other callers, now or later: then nobody's leaving ends it.
+    let shared = headers.contains_key("idempotency-key");
+    let leave = CancelOnDrop { app: app.clone(), tenant: caller.tenant, job: (!shared).then_some(job) };
     let ignored = request.ignored.join(",");
     let mut response = if request.stream {
         streamed(&app, caller.tenant, job, &request, leave).await?
@@ -89,57 +88,54 @@ async fn submit(
     let key = idempotency_key(headers)?;
     let new = NewJob {
         idempotency: key.map(|key| (key, Sha256::digest(body).to_vec())),
+        // The official clients give up after ten minutes; nobody reads an answer that comes much later.
+        deadline: Some(chrono::Utc::now() + DEADLINE),
         ..NewJob::now(JobKind::Chat, payload)
     };
     Ok(app.store().submit(tenant, &new).await?.id)
 }
 
-async fn whole(
-    app: &App,
-    tenant: TenantId,
-    job: JobId,
-    request: &Completion,
-    mut leave: CancelOnDrop,
-) -> Result<Response, OpenAiError> {
+async fn whole(app: &App, tenant: TenantId, job: JobId, request: &Completion, mut leave: CancelOnDrop) -> Result<Response, OpenAiError> {
     let mut answer = Answer::default();
-    let mut events = Box::pin(follow(app.store().clone(), tenant, job, 0).await?);
+    let followed = follow(app.store().clone(), tenant, job, 0).await;
+    let mut events = Box::pin(followed.map_err(OpenAiError::after_acceptance)?);
     while let Some(event) = events.next().await {
         answer.hear(&event.body);
-        if answer.ended() {
+        if answer.is_given_up() {
             break;
         }
     }
-    leave.stay();
+    leave.stay_if(!answer.is_given_up());
     let text = answer.into_text()?;
     let shape = Shape::new(job, &request.chat);
     Ok(Json(shape.completion(&text)).into_response())
 }
 
-async fn streamed(
-    app: &App,
-    tenant: TenantId,
-    job: JobId,
-    request: &Completion,
-    mut leave: CancelOnDrop,
-) -> Result<Response, OpenAiError> {
+async fn streamed(app: &App, tenant: TenantId, job: JobId, request: &Completion, mut leave: CancelOnDrop) -> Result<Response, OpenAiError> {
     let shape = Shape::new(job, &request.chat);
     let include_usage = request.include_usage;
     let mut answer = Answer::default();
-    let mut events = Box::pin(follow(app.store().clone(), tenant, job, 0).await?);
+    let followed = follow(app.store().clone(), tenant, job, 0).await;
+    let mut events = Box::pin(followed.map_err(OpenAiError::after_acceptance)?);
     let mut first = String::new();
+    let mut over = false;
     let peek = tokio::time::timeout(PEEK, async {
-        while let Some(event) = events.next().await {
-            first.push_str(&answer.hear(&event.body));
-            if !first.is_empty() || answer.ended() {
+        loop {
+            match events.next().await {
+                Some(event) => first.push_str(&answer.hear(&event.body)),
+                None => over = true,
+            }
+            if !first.is_empty() || over || answer.is_given_up() {
                 return;
             }
         }
     });
     // No piece yet is no failure: the stream begins and says that it lives.
     let _ = peek.await;
-    if answer.ended() && first.is_empty() {
-        leave.stay();
+    if first.is_empty() && (over || answer.is_given_up()) {
+        leave.stay_if(!answer.is_given_up());
         first = answer.rest()?;
+        over = true;
     }
     let stream = async_stream::stream! {
         let event = |value: Value| Ok::<_, std::convert::Infallible>(sse::Event::default().data(value.to_string()));
@@ -147,14 +143,14 @@ async fn streamed(
         if !first.is_empty() {
             yield event(shape.chunk(json!({ "content": first }), None));
         }
-        while !answer.ended() {
+        while !over && !answer.is_given_up() {
             let Some(heard) = events.next().await else { break };
             let piece = answer.hear(&heard.body);
             if !piece.is_empty() {
                 yield event(shape.chunk(json!({ "content": piece }), None));
             }
         }
-        leave.stay();
+        leave.stay_if(!answer.is_given_up());
         match answer.rest() {
             Ok(rest) => {
                 if !rest.is_empty() {
@@ -169,12 +165,8 @@ async fn streamed(
         }
         yield Ok(sse::Event::default().data("[DONE]"));
     };
-    let mut response = Sse::new(stream)
-        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("thinking"))
-        .into_response();
-    response
-        .headers_mut()
-        .insert("x-accel-buffering", HeaderValue::from_static("no"));
+    let mut response = Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("thinking")).into_response();
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
 }
 
@@ -186,8 +178,11 @@ struct CancelOnDrop {
 }
 
 impl CancelOnDrop {
-    fn stay(&mut self) {
-        self.job = None;
+    /// The job has ended by itself, or somebody else may wait for it.
+    fn stay_if(&mut self, ended: bool) {
+        if ended {
+            self.job = None;
+        }
     }
 }
 

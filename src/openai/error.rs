@@ -7,6 +7,7 @@ use computetower_jobs::failure::PublicFailure;
 use computetower_store::StoreError;
 use serde_json::{Value, json};
 
+use crate::api::BODY_LIMIT;
 use crate::api::problem::{Problem, ProblemCode};
 
 /// An error as OpenAI's clients read it.
@@ -41,6 +42,25 @@ impl OpenAiError {
             code: code.map(str::to_owned),
             may_retry: false,
         }
+    }
+
+    /// The body is too large, or ended early.
+    pub(crate) fn unreadable(status: StatusCode) -> Self {
+        let mut error = Self::invalid("body", format!("The body ended early, or has more than {BODY_LIMIT} bytes."));
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            error.status = status;
+        }
+        error
+    }
+
+    /// Storage failed after the job had been accepted: a client that asked again would ask twice.
+    pub(crate) fn after_acceptance(error: StoreError) -> Self {
+        Self { may_retry: false, ..Self::from(error) }
+    }
+
+    /// There is no such route.
+    pub(crate) fn no_such_route() -> Self {
+        Problem::no_such_route().into()
     }
 
     /// There is no such model.

@@ -10,6 +10,7 @@ mod request;
 mod stream;
 
 use axum::Router;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::app::App;
@@ -20,4 +21,9 @@ pub fn router() -> Router<App> {
         .route("/chat/completions", post(completions::create))
         .route("/models", get(models::list))
         .route("/models/{*id}", get(models::show))
+}
+
+/// What a path that OpenAI has and this does not is answered with.
+pub async fn no_such_route() -> Response {
+    error::OpenAiError::no_such_route().into_response()
 }

@@ -17,40 +17,45 @@ pub(super) struct Answer {
     said: String,
     content: Option<String>,
     failure: Option<PublicFailure>,
-    ended: bool,
+    given_up: bool,
 }
 
 impl Answer {
     /// Takes an event in. Returns what is new for the client.
     pub(super) fn hear(&mut self, event: &EventBody) -> String {
         match event {
-            EventBody::Started { .. } => self.said.clear(),
+            // A job that was retried by hand has failed before: what counts is how it ends.
+            EventBody::Queued { .. } => self.failure = None,
+            EventBody::Started { .. } => {
+                self.failure = None;
+                self.said.clear();
+            }
             EventBody::Chunk { text, .. } => {
                 self.said.push_str(text);
                 return self.tell();
             }
             EventBody::Completed { result } => {
-                self.content = result
-                    .get("content")
-                    .and_then(Value::as_str)
-                    .map(str::to_owned);
-                self.ended = true;
+                self.content = result.get("content").and_then(Value::as_str).map(str::to_owned);
             }
-            EventBody::Failed { failure } | EventBody::InterventionNeeded { failure } => {
-                self.failure = Some(failure.clone());
-                self.ended = true;
-            }
+            EventBody::Failed { failure } => self.failure = Some(failure.clone()),
+            // Nobody waits at the other end of a request for a person to come, or for a limit to be lifted.
+            EventBody::InterventionNeeded { failure } => self.give_up(failure),
+            EventBody::Retrying { failure, .. } if failure.code == FailureCode::ProviderRateLimited => self.give_up(failure),
             EventBody::Cancelled {} => {
                 self.failure = Some(PublicFailure {
                     code: FailureCode::Cancelled,
                     message: "The job was cancelled.".to_owned(),
                     evidence: Vec::new(),
                 });
-                self.ended = true;
             }
             _ => {}
         }
         String::new()
+    }
+
+    fn give_up(&mut self, failure: &PublicFailure) {
+        self.failure = Some(failure.clone());
+        self.given_up = true;
     }
 
     /// Tells what the present attempt has said beyond what was told, as far as the two agree.
@@ -65,9 +70,9 @@ impl Answer {
         }
     }
 
-    /// True once nothing more will come.
-    pub(super) fn ended(&self) -> bool {
-        self.ended
+    /// True when the job may go on, but not for this request.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up
     }
 
     /// What is left to tell at the end.

@@ -51,6 +51,13 @@ pub async fn submit(
     key: Option<String>,
     body: &[u8],
 ) -> Result<Submitted, Problem> {
+    let idempotency = key.map(|key| (key, Sha256::digest(body).to_vec()));
+    if let Some((key, hash)) = &idempotency
+        && let Some(before) = app.store().submitted_before(tenant, key, hash).await?
+    {
+        // Accepted once is accepted: whether it could be accepted now is no question.
+        return Ok(before);
+    }
     let kind: JobKind =
         request
             .kind
@@ -69,7 +76,6 @@ pub async fn submit(
         Problem::field(field, invalid.reason)
     })?;
     check_named(app, tenant, &parsed).await?;
-    let idempotency = key.map(|key| (key, Sha256::digest(body).to_vec()));
     let new = NewJob {
         kind,
         payload,

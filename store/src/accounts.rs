@@ -83,6 +83,17 @@ impl Store {
         Ok(id)
     }
 
+    /// Whether there is such a tenant.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn has_tenant(&self, id: TenantId) -> Result<bool, StoreError> {
+        let found = sqlx::query_scalar!(r#"select exists (select 1 from tenants where id = $1) as "found!""#, id.0)
+            .fetch_one(&self.system)
+            .await?;
+        Ok(found)
+    }
+
     /// Adds a tenant.
     ///
     /// # Errors

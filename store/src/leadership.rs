@@ -25,6 +25,11 @@ impl Store {
 }
 
 impl Leadership {
+    /// Gives the lead and its connection up. For a question that got no answer.
+    pub fn let_go(&mut self) {
+        self.connection = None;
+    }
+
     /// Takes or keeps the lead. True while this process leads.
     ///
     /// # Errors

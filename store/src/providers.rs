@@ -236,6 +236,24 @@ impl Store {
         Ok(())
     }
 
+    /// Marks providers whose discovery ended without a word (timed out, cancelled, its worker lost too often) or was never queued.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn fail_abandoned_discoveries(&self, failure: &PublicFailure) -> Result<u64, StoreError> {
+        let failure = serde_json::to_value(failure).map_err(|error| StoreError::decode("failure", error))?;
+        let done = sqlx::query!(
+            "update providers p set status = case when chat_map is null then 'failed' else 'unhealthy' end, failure = $1, updated_at = now()
+             where p.status = 'discovering' and p.updated_at < now() - interval '10 seconds'
+               and not exists (select 1 from jobs j where j.kind = 'discovery' and j.payload ->> 'provider_id' = p.id::text
+                               and j.state in ('pending', 'queued', 'running', 'paused', 'intervention_needed'))",
+            failure
+        )
+        .execute(&self.system)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
     /// An answer came: the page works as it was found.
     ///
     /// # Errors

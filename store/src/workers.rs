@@ -156,6 +156,11 @@ impl Presence {
         Ok(())
     }
 
+    /// Gives the connection up: the next beat takes a new one. For a beat that got no answer.
+    pub fn reconnect(&mut self) {
+        self.connection = None;
+    }
+
     /// Says that the process ends by its own will.
     ///
     /// # Errors

@@ -127,6 +127,8 @@ async fn open(
     }
     let done = {
         let _alone = session.signing_in.lock().await;
+        // Another job may have been refused meanwhile: the same wrong password five times is a lock-out.
+        usable(context, credential.id).await?;
         if session.generation() != seen {
             // Somebody else signed in while this page was opened; it may still show the login.
             page.goto(place.url).await?;

@@ -22,6 +22,8 @@ struct Inner {
 struct State {
     seq: i64,
     unsaved: Vec<Event>,
+    /// Set once the end has its number: nothing may come after it.
+    closed: bool,
 }
 
 impl Feed {
@@ -35,14 +37,18 @@ impl Feed {
                 state: Mutex::new(State {
                     seq,
                     unsaved: Vec::new(),
+                    closed: false,
                 }),
             }),
         }
     }
 
-    /// Numbers an event and publishes it.
+    /// Numbers an event and publishes it. After the end this does nothing: whatever still works in the background has come too late.
     pub(crate) fn emit(&self, body: EventBody) {
         let mut state = self.lock();
+        if state.closed {
+            return;
+        }
         let event = Self::number(&mut state, body);
         state.unsaved.push(event.clone());
         // Published under the lock, so that numbers go out in order.
@@ -54,6 +60,7 @@ impl Feed {
     /// Numbers the last events of the attempt without publishing them: nobody may hear of an end before it is recorded.
     pub(crate) fn prepare(&self, bodies: Vec<EventBody>) -> Vec<Event> {
         let mut state = self.lock();
+        state.closed = true;
         bodies
             .into_iter()
             .map(|body| Self::number(&mut state, body))
@@ -74,11 +81,19 @@ impl Feed {
         std::mem::take(&mut self.lock().unsaved)
     }
 
-    /// Puts back what could not be saved.
-    pub(crate) fn put_back(&self, mut events: Vec<Event>) {
-        let mut state = self.lock();
-        events.append(&mut state.unsaved);
-        state.unsaved = events;
+    /// What is not in Postgres yet. It stays here until [`Feed::saved`]: a save that is cut off loses nothing.
+    pub(crate) fn unsaved(&self) -> Vec<Event> {
+        self.lock().unsaved.clone()
+    }
+
+    /// Everything up to this number is in Postgres.
+    pub(crate) fn saved(&self, seq: i64) {
+        self.lock().unsaved.retain(|event| event.seq > seq);
+    }
+
+    /// Ends the feed without an end: another attempt speaks from now on.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
     }
 
     fn number(state: &mut State, body: EventBody) -> Event {

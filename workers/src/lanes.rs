@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use apalis::layers::WorkerBuilderExt;
 use apalis::prelude::{Data, WorkerBuilder, WorkerContext};
@@ -112,13 +112,18 @@ async fn take(envelope: Envelope, lane: Data<Lane>) -> Result<(), std::convert::
         }
     };
     let shared = lane.shared.clone();
-    // Claimed before the message is acknowledged: a process that dies here leaves either the message or a lease behind.
-    let Some(claimed) = claim(&shared, message.job, message.dispatch).await else {
-        return Ok(());
-    };
+    // Claimed before the message is acknowledged, and in a task of its own: whatever ends this lane or this process leaves either the message or
+    // a lease that somebody keeps or rescues.
+    let (claimed, known) = tokio::sync::oneshot::channel();
     shared.tasks.clone().spawn(async move {
-        run_attempt(shared, claimed).await;
+        let asked = Instant::now();
+        let job = claim(&shared, message.job, message.dispatch).await;
+        let _ = claimed.send(());
+        if let Some(job) = job {
+            run_attempt(shared, job, asked).await;
+        }
         drop(slot);
     });
+    let _ = known.await;
     Ok(())
 }

@@ -36,11 +36,14 @@ impl NotePump {
             let mut number = 0;
             while let Some(note) = received.recv().await {
                 match note {
-                    Note::Step { kind, detail, took } => context.feed.emit(EventBody::Step {
-                        kind: kind.to_owned(),
-                        detail,
-                        duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-                    }),
+                    Note::Step { kind, mut detail, took } => {
+                        strip_url(&mut detail);
+                        context.feed.emit(EventBody::Step {
+                            kind: kind.to_owned(),
+                            detail,
+                            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                        });
+                    }
                     Note::Validation(verdict) => {
                         number += 1;
                         last = Some(keep(&context, about, number, verdict).await);
@@ -61,6 +64,17 @@ impl NotePump {
     pub(crate) async fn finish(self) -> Option<Value> {
         drop(self.notes);
         self.task.await.ok().flatten()
+    }
+}
+
+/// Takes query and fragment off an address: pages put codes and tokens there.
+pub(crate) fn bare_address(address: &str) -> &str {
+    address.split(['?', '#']).next().unwrap_or_default()
+}
+
+fn strip_url(detail: &mut Value) {
+    if let Some(Value::String(address)) = detail.get_mut("url") {
+        *address = bare_address(address).to_owned();
     }
 }
 

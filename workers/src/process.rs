@@ -18,6 +18,9 @@ use crate::lanes;
 use crate::run::chain;
 use crate::running::Running;
 
+/// How soon leases are renewed again when Postgres did not answer.
+const RENEW_AGAIN: Duration = Duration::from_millis(500);
+
 /// How a worker process runs.
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
@@ -134,7 +137,8 @@ async fn beat(mut presence: Presence, ended: CancellationToken) -> Presence {
                 failing = true;
                 tracing::warn!(error = %chain(&error), "Postgres does not hear this worker's heartbeat");
             }
-            _ => {}
+            Ok(Err(_)) => {}
+            Err(_) => presence.reconnect(),
         }
     }
 }
@@ -150,26 +154,38 @@ async fn keep_leases(
     loop {
         tokio::select! {
             () = ended.cancelled() => return,
-            _ = renewal.tick() => renew(&shared).await,
+            _ = renewal.tick() => {
+                if !renew(&shared).await {
+                    // Half the lease may be gone by the next tick; Postgres is asked again at once.
+                    renewal.reset_after(RENEW_AGAIN);
+                }
+            }
             order = control.recv() => match order {
                 Some(Control::Cancel(job)) => shared.running.cancel(job),
-                Some(Control::Missed) => renew(&shared).await,
+                Some(Control::Missed) => {
+                    renew(&shared).await;
+                }
                 None => return,
             }
         }
     }
 }
 
-async fn renew(shared: &Shared) {
+/// True unless Postgres did not answer.
+async fn renew(shared: &Shared) -> bool {
     let before = shared.running.leases();
     if before.is_empty() {
-        return;
+        return true;
     }
     let jobs: Vec<_> = before.iter().map(|(job, _)| *job).collect();
     match shared.store.renew_leases(shared.worker, &jobs).await {
-        Ok(held) => shared.running.compare(&before, &held),
+        Ok(held) => {
+            shared.running.compare(&before, &held);
+            true
+        }
         Err(error) => {
-            tracing::warn!(error = %chain(&error), "leases could not be renewed; trying again in a moment")
+            tracing::warn!(error = %chain(&error), "leases could not be renewed; trying again in a moment");
+            false
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
 use chrono::Utc;
@@ -41,9 +41,9 @@ pub(crate) async fn claim(shared: &Shared, job: JobId, dispatch: i32) -> Option<
     }
 }
 
-/// Runs one attempt of a claimed job to its recorded end.
-pub(crate) async fn run_attempt(shared: Arc<Shared>, claimed: ClaimedJob) {
-    let (stop, _guard) = shared.running.enter(claimed.id, claimed.lease);
+/// Runs one attempt of a claimed job to its recorded end. `asked` is when the claim was begun.
+pub(crate) async fn run_attempt(shared: Arc<Shared>, claimed: ClaimedJob, asked: Instant) {
+    let (stop, _guard) = shared.running.enter(claimed.id, claimed.lease, asked);
     let feed = Feed::new(
         claimed.id,
         claimed.attempt,
@@ -61,6 +61,7 @@ pub(crate) async fn run_attempt(shared: Arc<Shared>, claimed: ClaimedJob) {
         feed,
     };
     let Some(outcome) = execute(&context, &stop).await else {
+        context.feed.close();
         tracing::warn!(job.id = %context.job.id, job.attempt = context.job.attempt, "lost the lease; what this attempt did is dropped");
         return;
     };
@@ -71,6 +72,9 @@ pub(crate) async fn run_attempt(shared: Arc<Shared>, claimed: ClaimedJob) {
 /// Runs the handler until it ends, the time is over, or it has to stop. `None` when the lease is gone.
 async fn execute(context: &JobContext, stop: &Stop) -> Option<Outcome> {
     let job = &context.job;
+    if job.cancel_requested {
+        return Some(Outcome::Cancelled);
+    }
     let left = job
         .deadline
         .map(|deadline| (deadline - Utc::now()).to_std().unwrap_or_default());
@@ -104,23 +108,22 @@ fn deadline_exceeded() -> Failure {
 async fn save_events(context: &JobContext, stop: &Stop) {
     loop {
         tokio::time::sleep(SAVE_EVENTS).await;
-        let events = context.feed.take_unsaved();
-        if events.is_empty() {
+        let events = context.feed.unsaved();
+        let Some(last) = events.last().map(|event| event.seq) else {
             continue;
-        }
+        };
         match context
             .store
             .save_events(context.job.id, context.job.lease, &events)
             .await
         {
-            Ok(()) => {}
+            Ok(()) => context.feed.saved(last),
             Err(StoreError::LeaseLost) => {
                 stop.stop(StopReason::LeaseLost);
                 return;
             }
             Err(error) => {
                 tracing::warn!(job.id = %context.job.id, error = %chain(&error), "events could not be saved; trying again");
-                context.feed.put_back(events);
             }
         }
     }
@@ -129,16 +132,16 @@ async fn save_events(context: &JobContext, stop: &Stop) {
 /// True when this failure would end the job: no attempt would follow.
 pub(crate) fn would_end(job: &ClaimedJob, failure: &Failure) -> bool {
     matches!(
-        verdict_on(job, failure, 0),
+        verdict_on(job, failure),
         Verdict::Fail | Verdict::Park | Verdict::Cancel
     )
 }
 
-fn verdict_on(job: &ClaimedJob, failure: &Failure, interrupted: u32) -> Verdict {
+fn verdict_on(job: &ClaimedJob, failure: &Failure) -> Verdict {
     let snoozed = u32::from(failure.code.class() == FailureClass::Throttled);
     let history = History {
         attempts: job.counted,
-        interruptions: job.interruptions + interrupted,
+        interruptions: job.interruptions,
         snoozes: job.snoozes + snoozed,
         deadline: job.deadline,
     };
@@ -154,7 +157,7 @@ fn verdict_on(job: &ClaimedJob, failure: &Failure, interrupted: u32) -> Verdict 
 
 /// Turns an outcome into an ending and the events that tell it.
 fn conclude(job: &ClaimedJob, outcome: Outcome) -> (Ending, Vec<EventBody>) {
-    let (failure, interrupted) = match outcome {
+    let failure = match outcome {
         Outcome::Completed(result) => {
             let told = vec![EventBody::Completed {
                 result: result.clone(),
@@ -162,19 +165,17 @@ fn conclude(job: &ClaimedJob, outcome: Outcome) -> (Ending, Vec<EventBody>) {
             return (Ending::Completed(result), told);
         }
         Outcome::Cancelled => return (Ending::Cancelled, vec![EventBody::Cancelled {}]),
-        Outcome::Interrupted => (
-            Failure::new(
-                FailureCode::WorkerLost,
-                "The worker shut down; the job goes on elsewhere.",
-            ),
-            1,
-        ),
+        Outcome::Interrupted => {
+            let failure = Failure::new(FailureCode::WorkerLost, "The worker shut down; the job goes on elsewhere.");
+            let told = EventBody::Retrying { attempt: job.attempt, at: Utc::now(), failure: failure.to_public() };
+            return (Ending::HandedBack(failure), vec![told]);
+        }
         Outcome::Snoozed { wait, reason } => {
             let mut failure = Failure::new(FailureCode::NotReady, reason);
             failure.retry_after = Some(wait);
-            (failure, 0)
+            failure
         }
-        Outcome::Failed(failure) => (failure, 0),
+        Outcome::Failed(failure) => failure,
     };
     let public = failure.to_public();
     let retrying = |at| EventBody::Retrying {
@@ -182,7 +183,7 @@ fn conclude(job: &ClaimedJob, outcome: Outcome) -> (Ending, Vec<EventBody>) {
         at,
         failure: public.clone(),
     };
-    match verdict_on(job, &failure, interrupted) {
+    match verdict_on(job, &failure) {
         Verdict::Retry { at } => (Ending::Retry(at, failure), vec![retrying(at)]),
         Verdict::Snooze { until } => (Ending::Snoozed(until, failure), vec![retrying(until)]),
         Verdict::Requeue => (Ending::Requeued(failure), vec![retrying(Utc::now())]),
@@ -200,14 +201,15 @@ fn conclude(job: &ClaimedJob, outcome: Outcome) -> (Ending, Vec<EventBody>) {
 
 /// Records the ending, then tells it. While Postgres is away the ending is held; when the lease is gone it is dropped.
 async fn finish(context: &JobContext, ending: &Ending, told: Vec<EventBody>) {
-    let unsaved = context.feed.take_unsaved();
+    // Closed first: what is said after this is said by nobody.
     let last = context.feed.prepare(told);
+    let unsaved = context.feed.take_unsaved();
     let events: Vec<Event> = unsaved.into_iter().chain(last.iter().cloned()).collect();
     let finished = (|| context.store.finish(context.job.id, context.job.lease, ending, &events))
         .retry(
             ExponentialBuilder::new()
                 .with_min_delay(Duration::from_millis(50))
-                .with_max_delay(Duration::from_secs(2))
+                .with_max_delay(Duration::from_millis(500))
                 .with_total_delay(Some(HOLD_RESULT))
                 .without_max_times()
                 .with_jitter(),
@@ -218,7 +220,7 @@ async fn finish(context: &JobContext, ending: &Ending, told: Vec<EventBody>) {
     match finished {
         Ok(dispatch) => {
             context.feed.publish_prepared(last);
-            if matches!(ending, Ending::Requeued(_)) {
+            if matches!(ending, Ending::Requeued(_) | Ending::HandedBack(_)) {
                 hand_back(&context.store, &context.job, dispatch).await;
             }
             let state = ending.state();

@@ -1,8 +1,8 @@
 //! What this process runs, and how each of it is told to stop.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use computetower_jobs::{JobId, LeaseToken};
 use computetower_store::jobs::LeaseState;
@@ -44,13 +44,24 @@ impl Stop {
 #[derive(Default)]
 pub(crate) struct Running {
     attempts: Mutex<HashMap<JobId, (LeaseToken, Stop)>>,
+    /// Orders to cancel jobs that did not run here: one of them may be on its way in.
+    early: Mutex<VecDeque<(JobId, Instant)>>,
 }
 
+/// For how long, and how many, orders for jobs that do not run here are remembered.
+const EARLY: (Duration, usize) = (Duration::from_secs(10), 1_000);
+
 impl Running {
-    /// Notes an attempt until the guard is dropped.
-    pub(crate) fn enter(self: &Arc<Self>, job: JobId, lease: LeaseToken) -> (Stop, RunningGuard) {
+    /// Notes an attempt until the guard is dropped. `asked` is when its claim was begun: orders since then are for it.
+    pub(crate) fn enter(self: &Arc<Self>, job: JobId, lease: LeaseToken, asked: Instant) -> (Stop, RunningGuard) {
         let stop = Stop::default();
-        self.lock().insert(job, (lease, stop.clone()));
+        if let Some((_, older)) = self.lock().insert(job, (lease, stop.clone())) {
+            // This process lost the job and got it back: the older attempt has nothing to say any more.
+            older.stop(StopReason::LeaseLost);
+        }
+        if self.early().iter().any(|(cancelled, at)| *cancelled == job && *at >= asked) {
+            stop.stop(StopReason::Cancelled);
+        }
         (
             stop,
             RunningGuard {
@@ -61,11 +72,23 @@ impl Running {
         )
     }
 
-    /// Stops a job if it runs here.
+    /// Stops a job if it runs here, or is about to.
     pub(crate) fn cancel(&self, job: JobId) {
+        {
+            let mut early = self.early();
+            early.retain(|(_, at)| at.elapsed() < EARLY.0);
+            if early.len() >= EARLY.1 {
+                early.pop_front();
+            }
+            early.push_back((job, Instant::now()));
+        }
         if let Some((_, stop)) = self.lock().get(&job) {
             stop.stop(StopReason::Cancelled);
         }
+    }
+
+    fn early(&self) -> MutexGuard<'_, VecDeque<(JobId, Instant)>> {
+        self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stops everything.
@@ -156,11 +179,34 @@ mod tests {
     async fn an_attempt_whose_lease_is_gone_is_stopped_and_one_that_began_meanwhile_is_not() {
         let running = Arc::new(Running::default());
         let (old, new) = (JobId::generate(), JobId::generate());
-        let (old_stop, _old) = running.enter(old, LeaseToken::generate());
+        let (old_stop, _old) = running.enter(old, LeaseToken::generate(), Instant::now());
         let before = running.leases();
-        let (new_stop, _new) = running.enter(new, LeaseToken::generate());
+        let (new_stop, _new) = running.enter(new, LeaseToken::generate(), Instant::now());
         running.compare(&before, &[]);
         assert_eq!(old_stop.stopped().await, StopReason::LeaseLost);
         assert!(!new_stop.token.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn an_order_that_comes_during_the_claim_is_heard_and_one_from_before_is_not() {
+        let running = Arc::new(Running::default());
+        let job = JobId::generate();
+        running.cancel(job);
+        let (stop, guard) = running.enter(job, LeaseToken::generate(), Instant::now());
+        assert!(!stop.token.is_cancelled());
+        drop(guard);
+        let asked = Instant::now();
+        running.cancel(job);
+        let (stop, _guard) = running.enter(job, LeaseToken::generate(), asked);
+        assert_eq!(stop.stopped().await, StopReason::Cancelled);
+    }
+
+    #[tokio::test]
+    async fn an_older_attempt_of_the_same_job_is_stopped() {
+        let running = Arc::new(Running::default());
+        let job = JobId::generate();
+        let (older, _older) = running.enter(job, LeaseToken::generate(), Instant::now());
+        let (_newer, _newer_guard) = running.enter(job, LeaseToken::generate(), Instant::now());
+        assert_eq!(older.stopped().await, StopReason::LeaseLost);
     }
 }

@@ -8,3 +8,4 @@ mod read;
 
 pub use hub::{EventHub, Notice, Subscription};
 pub use publisher::EventPublisher;
+pub use read::EventsSoFar;

@@ -1,31 +1,46 @@
 //! Reading a job's events back: what Postgres has and what only Redis has yet, by number, each once.
 
-use std::collections::BTreeMap;
-
 use computetower_jobs::{Event, JobId, TenantId};
 
 use crate::connect::Store;
 use crate::error::StoreError;
+
+/// What is known of a job's events after a number.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EventsSoFar {
+    /// The events, in order.
+    pub events: Vec<Event>,
+    /// True when later ones are known, with a hole before them that Postgres will fill in a moment.
+    pub more: bool,
+}
+
+/// Puts together what Postgres has and what only Redis has yet. A hole between rows of Postgres is final (a dead worker's words that nobody knows
+/// any more); a hole before an event of Redis is not: Redis was wiped, and what is missing is on its way to Postgres.
+fn merge(after: i64, mut saved: Vec<Event>, live: Vec<Event>) -> EventsSoFar {
+    let mut last = saved.last().map_or(after, |event| event.seq);
+    for event in live {
+        if event.seq <= last {
+            continue;
+        }
+        if event.seq > last + 1 {
+            return EventsSoFar { events: saved, more: true };
+        }
+        last = event.seq;
+        saved.push(event);
+    }
+    EventsSoFar { events: saved, more: false }
+}
 
 impl Store {
     /// All events of a job after a number, in order. Redis may be down: then what Postgres has is the answer.
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn events_after(
-        &self,
-        tenant: TenantId,
-        job: JobId,
-        after: i64,
-    ) -> Result<Vec<Event>, StoreError> {
+    pub async fn events_after(&self, tenant: TenantId, job: JobId, after: i64) -> Result<EventsSoFar, StoreError> {
         // Redis first: an event moves from there to Postgres, never back.
         let live = self.live_events(job, after).await.unwrap_or_default();
-        let mut events: BTreeMap<i64, Event> =
-            live.into_iter().map(|event| (event.seq, event)).collect();
-        for event in self.saved_events(tenant, job, after).await? {
-            events.insert(event.seq, event);
-        }
-        Ok(events.into_values().collect())
+        let events = self.saved_events(tenant, job, after).await?;
+        Ok(merge(after, events, live))
     }
 
     async fn live_events(&self, job: JobId, after: i64) -> Result<Vec<Event>, StoreError> {
@@ -67,5 +82,30 @@ impl Store {
             return None;
         }
         self.live_events(job, saved).await.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use computetower_jobs::EventBody;
+
+    fn events(numbers: &[i64]) -> Vec<Event> {
+        let at = chrono::Utc::now();
+        numbers.iter().map(|seq| Event { seq: *seq, body: EventBody::Paused {}, at }).collect()
+    }
+
+    fn merged(after: i64, saved: &[i64], live: &[i64]) -> (Vec<i64>, bool) {
+        let so_far = merge(after, events(saved), events(live));
+        (so_far.events.iter().map(|event| event.seq).collect(), so_far.more)
+    }
+
+    #[test]
+    fn nothing_is_skipped_that_postgres_will_still_get() {
+        assert_eq!(merged(0, &[1, 2], &[2, 3, 4]), (vec![1, 2, 3, 4], false));
+        assert_eq!(merged(15, &[], &[21, 22]), (vec![], true));
+        assert_eq!(merged(0, &[1, 2], &[5]), (vec![1, 2], true));
+        assert_eq!(merged(0, &[1, 1_002], &[1_003]), (vec![1, 1_002, 1_003], false));
+        assert_eq!(merged(3, &[], &[]), (vec![], false));
     }
 }

@@ -29,6 +29,8 @@ pub struct ClaimedJob {
     pub interruptions: u32,
     /// Waits that were asked for.
     pub snoozes: u32,
+    /// True when a cancel was asked for that no worker has heard.
+    pub cancel_requested: bool,
     /// The number of the last event in Postgres.
     pub event_seq: i64,
     /// Not after.
@@ -59,7 +61,7 @@ impl Store {
                    update jobs set state = 'running', attempt = attempt + 1, counted = counted + 1, lease_token = $3,
                                    lease_until = now() + make_interval(secs => $5), worker_id = $4, started_at = coalesce(started_at, now())
                    where id = $1 and dispatch = $2 and state = 'queued'
-                   returning id, tenant_id, kind, payload, attempt, counted, interruptions, snoozes, event_seq, deadline, timeout_ms, retry
+                   returning id, tenant_id, kind, payload, attempt, counted, interruptions, snoozes, event_seq, deadline, timeout_ms, retry, cancel_requested
                ), noted as (
                    insert into job_attempts (job_id, attempt, tenant_id, worker) select id, attempt, tenant_id, $6 from claimed
                )
@@ -83,6 +85,7 @@ impl Store {
             counted: count(row.counted),
             interruptions: count(row.interruptions),
             snoozes: count(row.snoozes),
+            cancel_requested: row.cancel_requested,
             event_seq: row.event_seq,
             deadline: row.deadline,
             timeout: Duration::from_millis(u64::try_from(row.timeout_ms).unwrap_or_default()),

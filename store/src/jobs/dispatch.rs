@@ -16,6 +16,8 @@ pub struct Dispatched {
     pub queue: Queue,
     /// The new number.
     pub dispatch: i32,
+    /// True when it goes before what waits.
+    pub urgent: bool,
     /// The attempts so far.
     pub attempt: i32,
     /// The event that tells it, already in Postgres.
@@ -27,6 +29,7 @@ struct Row {
     queue: String,
     dispatch: i32,
     attempt: i32,
+    priority: i16,
     event_seq: i64,
     at: chrono::DateTime<chrono::Utc>,
 }
@@ -38,6 +41,7 @@ impl Row {
             queue: super::parse("queue", &self.queue)?,
             dispatch: self.dispatch,
             attempt: self.attempt,
+            urgent: self.priority > 0,
             event: Event {
                 seq: self.event_seq,
                 body: EventBody::Queued {
@@ -63,12 +67,12 @@ impl Store {
                ), moved as (
                    update jobs j set state = 'queued', dispatch = dispatch + 1, dispatched_at = now(), event_seq = event_seq + 1
                    from due where j.id = due.id
-                   returning j.id, j.tenant_id, j.queue, j.dispatch, j.attempt, j.event_seq
+                   returning j.id, j.tenant_id, j.queue, j.dispatch, j.attempt, j.event_seq, j.priority
                ), told as (
                    insert into job_events (job_id, seq, tenant_id, name, data)
                    select id, event_seq, tenant_id, 'queued', jsonb_build_object('dispatch', dispatch) from moved
                )
-               select id, queue, dispatch, attempt, event_seq, now() as "at!" from moved"#,
+               select id, queue, dispatch, attempt, priority, event_seq, now() as "at!" from moved"#,
             limit
         )
         .fetch_all(&self.system)
@@ -105,6 +109,22 @@ impl Store {
             .collect())
     }
 
+    /// How many jobs of a queue wait for a worker, if at least one was handed over more than `seconds` ago; 0 otherwise.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn long_queued(&self, queue: Queue, seconds: f64) -> Result<i64, StoreError> {
+        let count = sqlx::query_scalar!(
+            r#"select case when exists (select 1 from jobs where state = 'queued' and queue = $1 and dispatched_at < now() - make_interval(secs => $2))
+                      then (select count(*) from jobs where state = 'queued' and queue = $1) else 0 end as "count!""#,
+            queue.name(),
+            seconds
+        )
+        .fetch_one(&self.system)
+        .await?;
+        Ok(count)
+    }
+
     /// Fails waiting jobs whose deadline has passed. Returns them with the event that tells it, already in Postgres.
     ///
     /// # Errors
@@ -115,7 +135,7 @@ impl Store {
     ) -> Result<Vec<(JobId, TenantId, i32, i64)>, StoreError> {
         let rows = sqlx::query!(
             r#"with late as (
-                   select id from jobs where state in ('pending', 'queued', 'paused', 'intervention_needed') and deadline < now()
+                   select id from jobs where state in ('pending', 'queued', 'paused', 'intervention_needed') and deadline is not null and deadline < now()
                    limit 500 for update skip locked
                ), ended as (
                    update jobs j set state = 'failed', failure = $1, finished_at = now(), event_seq = event_seq + 1

@@ -23,6 +23,8 @@ pub enum Ending {
     Snoozed(DateTime<Utc>, Failure),
     /// Another attempt at once; this one does not count.
     Requeued(Failure),
+    /// Another attempt at once, because its worker ends by its own will: neither the attempt nor the interruption counts.
+    HandedBack(Failure),
     /// A person has to act.
     Parked(Failure),
 }
@@ -36,7 +38,7 @@ impl Ending {
             Ending::Failed(_) => JobState::Failed,
             Ending::Cancelled => JobState::Cancelled,
             Ending::Retry(..) | Ending::Snoozed(..) => JobState::Pending,
-            Ending::Requeued(_) => JobState::Queued,
+            Ending::Requeued(_) | Ending::HandedBack(_) => JobState::Queued,
             Ending::Parked(_) => JobState::InterventionNeeded,
         }
     }
@@ -47,6 +49,7 @@ impl Ending {
             | Ending::Retry(_, failure)
             | Ending::Snoozed(_, failure)
             | Ending::Requeued(failure)
+            | Ending::HandedBack(failure)
             | Ending::Parked(failure) => Some(failure),
             Ending::Completed(_) | Ending::Cancelled => None,
         }
@@ -81,14 +84,16 @@ impl Store {
             Ending::Retry(at, _) | Ending::Snoozed(at, _) => Some(*at),
             _ => None,
         };
-        let uncounted = matches!(ending, Ending::Snoozed(..) | Ending::Requeued(_));
+        let uncounted = matches!(ending, Ending::Snoozed(..) | Ending::Requeued(_) | Ending::HandedBack(_));
         let columns = EventColumns::of(events);
         let dispatch = sqlx::query_scalar!(
             r#"with ended as (
-                   update jobs set state = $3, result = $4, failure = $5, run_at = coalesce($6, run_at),
+                   update jobs set state = $3, result = $4, failure = $5, 
+                          -- A cancel that nobody has heard yet is heard by the next claim: soon.
+                          run_at = case when cancel_requested then now() else coalesce($6, run_at) end,
                           counted = counted - case when $7 then 1 else 0 end,
                           snoozes = snoozes + case when $8 then 1 else 0 end,
-                          interruptions = interruptions + case when $3 = 'queued' then 1 else 0 end,
+                          interruptions = interruptions + case when $15 then 1 else 0 end,
                           dispatch = dispatch + case when $3 = 'queued' then 1 else 0 end,
                           dispatched_at = case when $3 = 'queued' then now() else dispatched_at end,
                           finished_at = case when $3 in ('completed', 'failed', 'cancelled') then now() end,
@@ -120,6 +125,7 @@ impl Store {
             &columns.names,
             &columns.data,
             &columns.at,
+            matches!(ending, Ending::Requeued(_)),
         )
         .fetch_optional(&self.system)
         .await?;

@@ -38,7 +38,7 @@ pub struct LostJob {
 
 impl Store {
     /// Finds jobs whose lease ran out, or whose worker no longer holds its advisory lock and has been silent.
-    /// For ten seconds after a restart of Postgres only leases count: all workers have lost their locks with it.
+    /// For ten seconds after a restart of Postgres none is: all workers have lost their locks with it, and none could renew a lease while it was away.
     ///
     /// # Errors
     /// When Postgres does not answer.
@@ -47,10 +47,9 @@ impl Store {
             r#"select j.id, j.tenant_id, j.queue, j.lease_token as "lease_token!", j.attempt, j.counted, j.interruptions, j.snoozes, j.deadline,
                       j.retry, j.event_seq, j.cancel_requested
                from jobs j left join workers w on w.id = j.worker_id
-               where j.state = 'running'
+               where j.state = 'running' and pg_postmaster_start_time() < now() - interval '10 seconds'
                  and (j.lease_until < now()
                       or (w.heartbeat_at < now() - make_interval(secs => $1)
-                          and pg_postmaster_start_time() < now() - interval '10 seconds'
                           and not exists (select 1 from pg_locks l
                                           where l.locktype = 'advisory' and l.objsubid = 1 and l.granted
                                             and l.database = (select oid from pg_database where datname = current_database())
@@ -60,24 +59,32 @@ impl Store {
         )
         .fetch_all(&self.system)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(LostJob {
-                    id: JobId(row.id),
+        let mut lost = Vec::with_capacity(rows.len());
+        for row in rows {
+            let id = JobId(row.id);
+            let read = || -> Result<(Queue, RetryPolicy), StoreError> {
+                let retry = serde_json::from_value(row.retry).map_err(|error| StoreError::decode("retry policy", error))?;
+                Ok((super::parse("queue", &row.queue)?, retry))
+            };
+            match read() {
+                Ok((queue, retry)) => lost.push(LostJob {
+                    id,
                     tenant: TenantId(row.tenant_id),
-                    queue: super::parse("queue", &row.queue)?,
+                    queue,
                     lease: LeaseToken(row.lease_token),
                     attempt: row.attempt,
                     counted: super::claim::count(row.counted),
                     interruptions: super::claim::count(row.interruptions),
                     snoozes: super::claim::count(row.snoozes),
                     deadline: row.deadline,
-                    retry: serde_json::from_value(row.retry)
-                        .map_err(|error| StoreError::decode("retry policy", error))?,
+                    retry,
                     event_seq: row.event_seq,
                     cancel_requested: row.cancel_requested,
-                })
-            })
-            .collect()
+                }),
+                // Written by a newer program: that one's dispatcher rescues it. The others must not wait for it.
+                Err(error) => tracing::warn!(job.id = %id, error = ?error, "a lost job cannot be read"),
+            }
+        }
+        Ok(lost)
     }
 }

@@ -4,9 +4,10 @@ use computetower_jobs::{Event, EventBody, JobId, JobState, Queue, TenantId};
 
 use crate::connect::Store;
 use crate::error::StoreError;
+use crate::lane::End;
 
 impl Store {
-    /// Queues a failed or cancelled job again, with its counters at zero. What earlier attempts recorded stays.
+    /// Queues a failed, cancelled or parked job again, with its counters at zero. What earlier attempts recorded stays.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] also when it is another tenant's; [`StoreError::Conflict`] when it has not failed or been cancelled.
@@ -20,7 +21,7 @@ impl Store {
                           cancel_requested = false, finished_at = null, run_at = now(), dispatch = dispatch + 1, dispatched_at = now(),
                           deadline = case when deadline < now() then null else deadline end,
                           event_seq = event_seq + 1
-                   from target where j.id = target.id and target.state in ('failed', 'cancelled')
+                   from target where j.id = target.id and target.state in ('failed', 'cancelled', 'intervention_needed')
                    returning j.id, j.tenant_id, j.queue, j.dispatch, j.event_seq, j.attempt
                ), told as (
                    insert into job_events (job_id, seq, tenant_id, name, data)
@@ -39,7 +40,7 @@ impl Store {
         let (Some(queue), Some(dispatch), Some(seq)) = (row.queue, row.dispatch, row.seq) else {
             let was: JobState = super::parse("state", &row.was)?;
             return Err(StoreError::Conflict(format!(
-                "only failed and cancelled jobs can be retried; this one is {was}"
+                "only failed, cancelled and parked jobs can be retried; this one is {was}"
             )));
         };
         let queue: Queue = super::parse("queue", &queue)?;
@@ -50,7 +51,7 @@ impl Store {
         };
         self.publisher
             .publish_between(id, row.attempt.unwrap_or_default(), event);
-        self.lane.ring(queue, &[(id, dispatch)]).await;
+        self.lane.ring(queue, End::Back, &[(id, dispatch)]).await;
         Ok(())
     }
 }

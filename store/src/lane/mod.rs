@@ -53,8 +53,8 @@ impl Lane {
     }
 
     /// Puts jobs on a lane and wakes its workers. Failing is not an error: the record stands in Postgres and the dispatcher will notice.
-    pub async fn ring(&self, queue: Queue, jobs: &[(JobId, i32)]) {
-        if let Err(error) = self.push(queue, End::Back, jobs).await {
+    pub async fn ring(&self, queue: Queue, end: End, jobs: &[(JobId, i32)]) {
+        if let Err(error) = self.push(queue, end, jobs).await {
             tracing::warn!(error = %error, queue = %queue, jobs = jobs.len(), "the lane could not be rung; the dispatcher will do it when Redis is back");
         }
     }

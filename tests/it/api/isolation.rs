@@ -1,5 +1,6 @@
 //! Two walls between tenants: the query, and row-level security.
 
+use computetower_jobs::Queue;
 use serde_json::json;
 use sqlx::{Connection, PgConnection, Row};
 
@@ -65,6 +66,18 @@ async fn another_tenants_things_are_not_there() {
 }
 
 #[tokio::test]
+async fn another_tenants_running_and_ended_jobs_tell_nothing() {
+    let app = TestApp::start(&[Queue::Noop]).await;
+    let (client, stranger) = (app.client(), app.stranger().await);
+    let job = client.submit("noop", json!({"progress": 100, "sleep_ms": 600_000})).await;
+    client.events_until(&job, 0, |event| event.name == "progress").await;
+    assert_eq!(stranger.get(&format!("/api/v1/jobs/{job}/events")).await.status, 404, "while it runs");
+    client.post(&format!("/api/v1/jobs/{job}/cancel"), json!({})).await;
+    client.events(&job, 0).await;
+    assert_eq!(stranger.get(&format!("/api/v1/jobs/{job}/events")).await.status, 404, "after its end");
+}
+
+#[tokio::test]
 async fn the_restricted_role_sees_and_writes_only_its_tenants_rows() {
     let app = TestApp::without_workers().await;
     let client = app.client();
@@ -115,17 +128,15 @@ async fn the_restricted_role_sees_and_writes_only_its_tenants_rows() {
     assert_eq!(count(&mut connection).await, 1);
     for forbidden in [
         "delete from jobs",
-        "select secret from api_keys",
+        "update api_keys set revoked_at = now()",
         "update tenants set name = 'x'",
-        "insert into workers default values",
+        "select * from workers",
+        "insert into tenants (id, name) values (gen_random_uuid(), 'x')",
+        "delete from job_events",
     ] {
-        assert!(
-            sqlx::query(forbidden)
-                .execute(&mut connection)
-                .await
-                .is_err(),
-            "{forbidden}"
-        );
+        let refused = sqlx::query(forbidden).execute(&mut connection).await.unwrap_err();
+        let code = refused.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+        assert_eq!(code.as_deref(), Some("42501"), "{forbidden}: {refused}");
     }
 }
 

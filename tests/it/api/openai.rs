@@ -102,7 +102,7 @@ async fn what_cannot_be_answered_is_refused_in_openais_words() {
         .await;
     assert_eq!(
         (huge.status, huge.body["error"]["message"].is_string()),
-        (400, true)
+        (413, true)
     );
     assert_eq!(
         client.get("/v1/models/nobody").await.body["error"]["code"],

@@ -56,6 +56,36 @@ async fn jobs_of_a_killed_worker_are_done_elsewhere_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_worker_that_wakes_up_changes_nothing() {
+    let mut app = TestApp::without_workers().await;
+    app.start_dispatcher();
+    let client = app.client();
+    let frozen = WorkerProcess::start(&app, "noop").await;
+    let id = client.submit("noop", json!({"progress": 20, "sleep_ms": 4_000})).await;
+    client.events_until(&id, 0, |event| event.name == "progress").await;
+    signal(frozen.pid(), "STOP");
+    // Its process lives and holds its lock: only the lease tells that it does nothing.
+    app.start_worker(&[Queue::Noop]);
+    until("another worker has the job", || async { client.job(&id).await["attempt"] == 2 }).await;
+    signal(frozen.pid(), "CONT");
+    let events = client.events(&id, 0).await;
+    let job = client.job(&id).await;
+    assert_eq!((&job["state"], &job["result"]["attempt"]), (&json!("completed"), &json!(2)), "{job}");
+    let second = events.iter().position(|event| event.name == "started" && event.data["attempt"] == 2).unwrap();
+    let progress = events[second..].iter().filter(|event| event.name == "progress").count();
+    assert_eq!(progress, 20, "the frozen worker's words are not heard among the new one's");
+    let numbers: Vec<i64> = events.iter().map(|event| event.id).collect();
+    let expected: Vec<i64> = (1..=i64::try_from(events.len()).unwrap()).collect();
+    assert_eq!(numbers, expected);
+    app.stop().await;
+}
+
+fn signal(pid: u32, name: &str) {
+    let sent = std::process::Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status().unwrap();
+    assert!(sent.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_kills_its_workers_ends() {
     let mut app = TestApp::without_workers().await;
     app.start_dispatcher();
@@ -109,6 +139,8 @@ async fn a_worker_that_is_told_to_end_hands_its_jobs_back() {
         .get(&format!("/api/v1/jobs/{id}/attempts"))
         .await
         .body;
+    let why = attempts[0]["failure"]["message"].as_str().unwrap();
+    assert!(why.contains("shut down"), "handed back, not rescued: {why}");
     assert_eq!(
         (&attempts[0]["outcome"], &attempts[0]["failure"]["code"]),
         (&json!("queued"), &json!("worker_lost"))

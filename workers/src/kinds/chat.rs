@@ -3,6 +3,7 @@
 //! The question is typed once: the intent is recorded before the send, and a later attempt first looks whether the question stands in the
 //! conversation already. Only when it provably does not is it asked again.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use computetower_browser::{Answer, BrowserError, ChatMap, Conversation, Notes, Page};
@@ -25,6 +26,9 @@ const PROMPT: &str = "prompt";
 
 /// How long a page may take to show a conversation again.
 const FIND_CONVERSATION: Duration = Duration::from_secs(5);
+
+/// How often the address of the page is looked at while it answers.
+const LOOK_AT_ADDRESS: Duration = Duration::from_millis(500);
 
 /// Why an attempt ends without an answer.
 enum Halt {
@@ -160,7 +164,7 @@ async fn converse(
     }
     // While the page thinks, the next question's page is opened.
     signed_in.session.open_ahead(&provider.url, &map.input);
-    match read(context, &mut conversation).await {
+    match read(context, &signed_in.page, &mut conversation).await {
         Ok(answer) => Ok(answer),
         Err(error) => Err(failure_of(context, &error).await),
     }
@@ -269,10 +273,7 @@ async fn ask(
     Ok(())
 }
 
-async fn read(
-    context: &JobContext,
-    conversation: &mut Conversation<'_>,
-) -> Result<Answer, BrowserError> {
+async fn read(context: &JobContext, page: &Page, conversation: &mut Conversation<'_>) -> Result<Answer, BrowserError> {
     let (sender, mut chunks) = mpsc::channel::<String>(256);
     let pass_on = async {
         let mut index = 0;
@@ -286,8 +287,31 @@ async fn read(
         drop(sender);
         answer
     };
+    let reading = async {
+        tokio::select! {
+            answer = reading => answer,
+            never = note_address(context, page) => match never {},
+        }
+    };
     let (answer, ()) = tokio::join!(reading, pass_on);
     answer
+}
+
+/// Notes where the conversation stands whenever its address changes: many pages give it one of its own only with the first words of the answer,
+/// and a later attempt can read on only there.
+async fn note_address(context: &JobContext, page: &Page) -> Infallible {
+    let mut noted = page.url().await.unwrap_or_default();
+    loop {
+        tokio::time::sleep(LOOK_AT_ADDRESS).await;
+        let Ok(now) = page.url().await else { continue };
+        if now == noted {
+            continue;
+        }
+        match context.store.effect_done(context.job.id, context.job.lease, PROMPT, &json!({ "url": now })).await {
+            Ok(()) => noted = now,
+            Err(error) => tracing::debug!(job.id = %context.job.id, error = %chain(&error), "the conversation's address could not be noted"),
+        }
+    }
 }
 
 fn result(chat: &Chat, answer: &Answer, validation: Option<Value>) -> Value {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::account::{Place, open_signed_in};
 use crate::classify;
 use crate::context::JobContext;
-use crate::notes::{About, NotePump};
+use crate::notes::{About, NotePump, bare_address};
 
 pub(super) async fn run(context: &JobContext, login: &Login) -> Outcome {
     let about = About {
@@ -48,7 +48,7 @@ async fn attempt(context: &JobContext, login: &Login, pump: &NotePump) -> Result
         .unwrap_or_else(|_| credential.url.clone());
     Ok(json!({
         "credential_id": credential.id,
-        "url": url,
+        "url": bare_address(&url),
         "was_signed_in": signed_in.sign_in.as_ref().is_some_and(|done| !done.needed),
     }))
 }

@@ -17,7 +17,8 @@ pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
             Ok(()) => rescued += 1,
             // Its worker came back, or finished it, at this very moment.
             Err(StoreError::LeaseLost) => {}
-            Err(error) => return Err(error),
+            Err(error) if error.is_outage() => return Err(error),
+            Err(error) => tracing::warn!(job.id = %job.id, error = %crate::run::chain(&error), "a lost job could not be rescued"),
         }
     }
     Ok(rescued)

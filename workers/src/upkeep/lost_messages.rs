@@ -28,32 +28,35 @@ impl Watch {
         let mut handed = 0;
         for queue in Queue::ALL {
             let waiting = store.lane.waiting(queue).await?;
-            let seconds = match (wiped, waiting) {
-                (true, _) => 0.0,
-                (false, 0) => EMPTY_LANE,
-                (false, _) => BUSY_LANE,
+            handed += match (wiped, waiting) {
+                (true, _) => hand_over(store, queue, 0.0, i64::MAX).await?,
+                (false, 0) => hand_over(store, queue, EMPTY_LANE, i64::MAX).await?,
+                // A long backlog waits long, and its messages are there. Only what has fewer messages than jobs has lost some.
+                (false, waiting) => {
+                    let missing = store.long_queued(queue, BUSY_LANE).await? - waiting;
+                    if missing > 0 { hand_over(store, queue, BUSY_LANE, missing).await? } else { 0 }
+                }
             };
-            handed += hand_over(store, queue, seconds).await?;
         }
         Ok(handed)
     }
 }
 
-/// Hands over all jobs of a queue whose message is older than that, in slices.
-async fn hand_over(store: &Store, queue: Queue, seconds: f64) -> Result<usize, StoreError> {
+/// Hands over jobs of a queue whose message is older than that, at most so many, in slices.
+async fn hand_over(store: &Store, queue: Queue, seconds: f64, most: i64) -> Result<usize, StoreError> {
     let began = tokio::time::Instant::now();
     let mut handed = 0;
     loop {
         // Measured from the beginning, so that a slice does not find the one before it again.
-        let jobs = store
-            .redispatch(queue, seconds + began.elapsed().as_secs_f64(), LIMIT)
-            .await?;
+        let slice = LIMIT.min(most - i64::try_from(handed).unwrap_or(i64::MAX));
+        let jobs = store.redispatch(queue, seconds + began.elapsed().as_secs_f64(), slice).await?;
         if let Err(error) = store.lane.push(queue, End::Back, &jobs).await {
             // The new numbers stand in Postgres; a later look finds the jobs again.
             tracing::warn!(error = %crate::run::chain(&error), queue = %queue, "jobs could not be handed over again");
         }
         handed += jobs.len();
-        if i64::try_from(jobs.len()).unwrap_or(i64::MAX) < LIMIT {
+        let handed_all = i64::try_from(jobs.len()).unwrap_or(i64::MAX) < LIMIT;
+        if handed_all || i64::try_from(handed).unwrap_or(i64::MAX) >= most {
             return Ok(handed);
         }
     }

@@ -1,5 +1,6 @@
 //! What the dispatcher does: small duties, each idempotent and without input, run in turn by whichever dispatcher leads.
 
+mod discoveries;
 mod due;
 mod expired;
 mod lost_jobs;
@@ -15,6 +16,8 @@ use crate::run::chain;
 
 /// How often due and lost jobs are looked for.
 const TICK: Duration = Duration::from_millis(250);
+/// How long Postgres may take to confirm who leads.
+const ANSWER: Duration = Duration::from_secs(5);
 /// How often old things are removed.
 const SWEEP: Duration = Duration::from_secs(5);
 
@@ -29,14 +32,19 @@ pub async fn run_dispatcher(store: Store, shutdown: CancellationToken) {
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(TICK) => {}
         }
-        match leadership.hold().await {
-            Ok(now) => {
+        match tokio::time::timeout(ANSWER, leadership.hold()).await {
+            Err(_) => {
+                tracing::warn!("Postgres does not answer the dispatcher; connecting again");
+                leadership.let_go();
+                leads = false;
+            }
+            Ok(Ok(now)) => {
                 if now != leads {
                     tracing::info!(leads = now, "dispatcher");
                 }
                 leads = now;
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 tracing::warn!(error = %chain(&error), "the dispatcher cannot reach Postgres; trying again");
                 leads = false;
             }
@@ -50,6 +58,7 @@ pub async fn run_dispatcher(store: Store, shutdown: CancellationToken) {
         report("lost messages", messages.run(&store).await);
         if last_sweep.elapsed() >= SWEEP {
             last_sweep = tokio::time::Instant::now();
+            report("abandoned discoveries", discoveries::run(&store).await);
             report("retention", retention::run(&store).await);
         }
     }

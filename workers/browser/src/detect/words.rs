@@ -34,9 +34,9 @@ pub(crate) const USER: &[&str] = &[
 ];
 pub(crate) const SIGN_IN: &[&str] = &[
     "sign in", "sign-in", "signin", "log in", "log-in", "login", "logon", "log on", "anmelden", "anmeldung",
-    "einloggen", "connexion", "se connecter", "connecter", "iniciar ses", "acceder", "entrar", "ingresar", "iniciar
-    sess", "acessar", "accedi", "inloggen", "aanmelden", "zaloguj", "logga in", "登录", "登錄", "登入", "ログイン", "サインイン",
-    "로그인", "войти", "вход",
+    "einloggen", "connexion", "se connecter", "connecter", "iniciar ses", "acceder", "entrar", "ingresar",
+    "iniciar sess", "acessar", "accedi", "inloggen", "aanmelden", "zaloguj", "logga in", "登录", "登錄", "登入", "ログイン",
+    "サインイン", "로그인", "войти", "вход",
 ];
 pub(crate) const NEXT: &[&str] = &[
     "next", "continue", "weiter", "fortfahren", "suivant", "continuer", "siguiente", "continuar", "próximo",
@@ -44,13 +44,13 @@ pub(crate) const NEXT: &[&str] = &[
     "继续", "次へ", "続行", "다음", "далее", "submit", "enter", "go",
 ];
 pub(crate) const NOT_SUBMIT: &[&str] = &[
-    "show", "hide", "reveal", "toggle", "visibility", "anzeigen", "zeigen", "afficher", "montrer", "mostrar", "ver
-    contrase", "mostra", "tonen", "toon", "forgot", "reset", "recover", "vergessen", "oublié", "olvid", "esquec",
+    "show", "hide", "reveal", "toggle", "visibility", "anzeigen", "zeigen", "afficher", "montrer", "mostrar",
+    "ver contrase", "mostra", "tonen", "toon", "forgot", "reset", "recover", "vergessen", "oublié", "olvid", "esquec",
     "dimenticat", "vergeten", "register", "sign up", "signup", "sign-up", "create", "join", "registrieren", "inscri",
     "regist", "crear", "criar", "crea ", "subscribe", "newsletter", "search", "suche", "buscar", "recherche",
     "zoeken", "cerca", "cancel", "close", "back", "help", "cookie", "accept", "language", "theme", "passkey",
-    "zurück", "abbrechen", "schließen", "显示", "忘记", "注册", "搜索", "表示", "検索", "登録", "パスワードを忘れ", "with google", "with
-    apple", "with github", "with facebook", "with microsoft", "sso", "qr",
+    "zurück", "abbrechen", "schließen", "显示", "忘记", "注册", "搜索", "表示", "検索", "登録", "パスワードを忘れ", "with google",
+    "with apple", "with github", "with facebook", "with microsoft", "sso", "qr",
 ];
 pub(crate) const SEARCH: &[&str] = &[
     "search", "suche", "such", "recherche", "buscar", "búsqueda", "busca", "pesquis", "cerca", "ricerca", "zoek",
@@ -63,8 +63,8 @@ pub(crate) const MESSAGE: &[&str] = &[
     "message", "messag", "chat", "ask", "prompt", "question", "type", "write", "reply", "say", "talk", "nachricht",
     "frag", "schreib", "eingabe", "demand", "pose", "écri", "mensaje", "pregunt", "escrib", "mensagem", "pergunt",
     "escrev", "messaggio", "chied", "domand", "scriv", "bericht", "vraag", "typ", "wiadomo", "zapyta", "meddelande",
-    "fråga", "消息", "输入", "提问", "问", "訊息", "メッセージ", "質問", "入力", "메시지", "질문", "сообщен", "вопрос", "anything", "how
-    can", "help you",
+    "fråga", "消息", "输入", "提问", "问", "訊息", "メッセージ", "質問", "入力", "메시지", "질문", "сообщен", "вопрос", "anything",
+    "how can", "help you",
 ];
 pub(crate) const SEND: &[&str] = &[
     "send", "submit", "ask", "go", "post", "senden", "absenden", "abschicken", "fragen", "envoyer", "enviar",
@@ -82,8 +82,8 @@ pub(crate) const NOT_SEND: &[&str] = &[
 ];
 pub(crate) const WRONG: &[&str] = &[
     "incorrect", "invalid", "wrong", "failed", "fail", "not match", "doesn't match", "does not match", "unknown",
-    "denied", "unauthori", "not recogn", "couldn't find", "not found", "try again", "no account", "mismatch", "bad
-    credentials", "not valid", "error", "falsch", "ungültig", "fehl", "nicht korrekt", "stimm", "incorrecte",
+    "denied", "unauthori", "not recogn", "couldn't find", "not found", "try again", "no account", "mismatch",
+    "bad credentials", "not valid", "error", "falsch", "ungültig", "fehl", "nicht korrekt", "stimm", "incorrecte",
     "invalide", "erroné", "échoué", "mauvais", "incorrecto", "incorrecta", "inválid", "no válid", "errónea",
     "incorret", "errat", "non valid", "onjuist", "ongeldig", "verkeerd", "nieprawidłow", "błędn", "fel", "错误", "不正确",
     "无效", "失败", "正しくありません", "間違", "無効", "誤", "잘못", "올바르지", "неверн", "неправильн", "please enter a correct",
@@ -95,8 +95,8 @@ pub(crate) const SECRET: &[&str] = &[
 pub(crate) const BROKEN: &[&str] = &[
     "http error", "server error", "internal error", "unavailable", "network", "timeout", "timed out", "bad gateway",
     "not found", "method not allowed", "connection", "went wrong", "unexpected error", "500", "502", "503", "504",
-    "404", "405", "serverfehler", "netzwerk", "verbindung", "erreur serveur", "réseau", "error del servidor", "erro no
-    servidor", "errore del server", "serverfout", "服务器错误", "サーバーエラー", "csrf",
+    "404", "405", "serverfehler", "netzwerk", "verbindung", "erreur serveur", "réseau", "error del servidor",
+    "erro no servidor", "errore del server", "serverfout", "服务器错误", "サーバーエラー", "csrf",
 ];
 pub(crate) const LOCKED: &[&str] = &[
     "too many", "rate limit", "rate-limit", "ratelimit", "locked", "temporarily", "try again later", "zu viele",
@@ -108,8 +108,8 @@ pub(crate) const LOCKED: &[&str] = &[
 pub(crate) const LOGGED_IN: &[&str] = &[
     "log out", "logout", "log-out", "sign out", "signout", "sign-out", "log off", "abmelden", "ausloggen",
     "déconnexion", "se déconnecter", "cerrar ses", "salir", "sair", "terminar sess", "esci", "disconnetti",
-    "uitloggen", "afmelden", "wyloguj", "logga ut", "退出", "登出", "注销", "ログアウト", "サインアウト", "로그아웃", "выйти", "my
-    account", "mein konto", "mon compte", "mi cuenta", "profile", "user menu", "account menu", "avatar",
+    "uitloggen", "afmelden", "wyloguj", "logga ut", "退出", "登出", "注销", "ログアウト", "サインアウト", "로그아웃", "выйти",
+    "my account", "mein konto", "mon compte", "mi cuenta", "profile", "user menu", "account menu", "avatar",
 ];
 pub(crate) const CODE: &[&str] = &[
     "one-time", "one time", "otp", "totp", "2fa", "two-factor", "two factor", "verification code", "authenticator",
