@@ -25,8 +25,9 @@ pub fn on_signals(until_stdin_closes: bool) -> std::io::Result<CancellationToken
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-            () = starter_gone => tracing::info!("the starting process is gone; ending"),
+            () = starter_gone => {}
         }
+        // Nothing is logged here: standard error may have gone with whoever started the process.
         stop.cancel();
     });
     Ok(token)

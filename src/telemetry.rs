@@ -25,7 +25,9 @@ pub fn start(format: LogFormat, filter: Option<&str>) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_target(false);
+        .with_target(false)
+        // A log line that cannot be written is lost. Told on standard error, which is where it could not be written, it would end the task that logged it.
+        .log_internal_errors(false);
     // A second start in one process (tests) keeps the first.
     let _ = match format {
         LogFormat::Text => builder.with_ansi(false).try_init(),

@@ -145,7 +145,7 @@ impl fmt::Display for JobKind {
 
 /// A word that is not a kind.
 #[derive(Debug, thiserror::Error)]
-#[error("unknown job kind {0:?}: use one of login, discovery, chat, noop")]
+#[error("unknown job kind: use one of login, discovery, chat, noop")]
 pub struct UnknownKind(pub String);
 
 impl FromStr for JobKind {

@@ -89,7 +89,10 @@ impl FromRequestParts<App> for Operator {
                 let tenant = named.to_str().ok().and_then(|text| text.parse().ok());
                 match tenant {
                     Some(tenant) if app.store().has_tenant(tenant).await? => Ok(Operator(tenant)),
-                    _ => Err(Problem::field("Computetower-Tenant", "must be the id of a tenant")),
+                    _ => Err(Problem::field(
+                        "Computetower-Tenant",
+                        "must be the id of a tenant",
+                    )),
                 }
             }
         }

@@ -17,6 +17,9 @@ use crate::api::problem::{Problem, ProblemBody};
 use crate::app::App;
 use crate::service::urls;
 
+/// Characters that a name, a label or a password may have.
+const LONGEST: usize = 1_000;
+
 pub(super) fn router() -> Router<App> {
     Router::new()
         .route("/credentials", get(list).post(create))
@@ -86,6 +89,27 @@ pub(crate) async fn create(
         return Err(Problem::field(
             "email",
             "is the same as username: give one of them",
+        ));
+    }
+    for (field, text) in [
+        ("username", &request.username),
+        ("email", &request.email),
+        ("label", &request.label),
+    ] {
+        if text
+            .as_ref()
+            .is_some_and(|text| text.chars().count() > LONGEST)
+        {
+            return Err(Problem::field(
+                field,
+                format!("must have at most {LONGEST} characters"),
+            ));
+        }
+    }
+    if request.password.chars().count() > LONGEST {
+        return Err(Problem::field(
+            "password",
+            format!("must have at most {LONGEST} characters"),
         ));
     }
     if request.password.is_empty() {

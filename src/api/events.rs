@@ -35,6 +35,7 @@ pub(super) fn router() -> Router<App> {
 /// Where to begin.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct EventParams {
     /// The number of the last event seen; the header `Last-Event-ID` wins.
     after: Option<i64>,
@@ -159,5 +160,8 @@ pub async fn follow(
 
 /// Whether a job has ended with an event that is not above `last`. Unknown counts as no: the stream goes on and asks again.
 async fn has_ended(store: &Store, tenant: TenantId, job: JobId, last: i64) -> bool {
-    store.job(tenant, job).await.is_ok_and(|row| row.state.is_final() && row.event_seq <= last)
+    store
+        .job(tenant, job)
+        .await
+        .is_ok_and(|row| row.state.is_final() && row.event_seq <= last)
 }

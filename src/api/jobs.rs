@@ -122,6 +122,7 @@ pub(crate) async fn create(
 /// Which jobs to list.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListParams {
     /// Only this kind.
     kind: Option<String>,

@@ -38,7 +38,12 @@ pub fn router(app: App) -> Router {
     Router::new()
         .nest("/api/v1", resources())
         .nest("/api", resources())
-        .nest("/v1", openai::router().fallback(openai::no_such_route))
+        .nest(
+            "/v1",
+            openai::router()
+                .fallback(openai::no_such_route)
+                .method_not_allowed_fallback(openai::wrong_method),
+        )
         .nest("/admin", admin::router())
         .merge(health::router())
         .merge(openapi::router())

@@ -45,8 +45,12 @@ pub(crate) async fn create(
     let job = submit(&app, caller.tenant, &request, &headers, &body).await?;
     // With a key of its own the job may have other callers, now or later: then nobody's leaving ends it.
     let shared = headers.contains_key("idempotency-key");
-    let leave = CancelOnDrop { app: app.clone(), tenant: caller.tenant, job: (!shared).then_some(job) };
-    let ignored = request.ignored.join(",");
+    let leave = CancelOnDrop {
+        app: app.clone(),
+        tenant: caller.tenant,
+        job: (!shared).then_some(job),
+    };
+    let ignored = named(&request.ignored);
     let mut response = if request.stream {
         streamed(&app, caller.tenant, job, &request, leave).await?
     } else {
@@ -62,6 +66,21 @@ pub(crate) async fn create(
         out.insert("x-computetower-ignored", value);
     }
     Ok(response)
+}
+
+/// Fields that were left aside, as a header that every client can read.
+fn named(fields: &[String]) -> String {
+    const NAMED: usize = 20;
+    let mut text = fields
+        .iter()
+        .take(NAMED)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(",");
+    if fields.len() > NAMED {
+        text.push_str(&format!(",and {} more", fields.len() - NAMED));
+    }
+    text
 }
 
 async fn submit(
@@ -95,7 +114,13 @@ async fn submit(
     Ok(app.store().submit(tenant, &new).await?.id)
 }
 
-async fn whole(app: &App, tenant: TenantId, job: JobId, request: &Completion, mut leave: CancelOnDrop) -> Result<Response, OpenAiError> {
+async fn whole(
+    app: &App,
+    tenant: TenantId,
+    job: JobId,
+    request: &Completion,
+    mut leave: CancelOnDrop,
+) -> Result<Response, OpenAiError> {
     let mut answer = Answer::default();
     let followed = follow(app.store().clone(), tenant, job, 0).await;
     let mut events = Box::pin(followed.map_err(OpenAiError::after_acceptance)?);
@@ -111,7 +136,13 @@ async fn whole(app: &App, tenant: TenantId, job: JobId, request: &Completion, mu
     Ok(Json(shape.completion(&text)).into_response())
 }
 
-async fn streamed(app: &App, tenant: TenantId, job: JobId, request: &Completion, mut leave: CancelOnDrop) -> Result<Response, OpenAiError> {
+async fn streamed(
+    app: &App,
+    tenant: TenantId,
+    job: JobId,
+    request: &Completion,
+    mut leave: CancelOnDrop,
+) -> Result<Response, OpenAiError> {
     let shape = Shape::new(job, &request.chat);
     let include_usage = request.include_usage;
     let mut answer = Answer::default();
@@ -165,8 +196,12 @@ async fn streamed(app: &App, tenant: TenantId, job: JobId, request: &Completion,
         }
         yield Ok(sse::Event::default().data("[DONE]"));
     };
-    let mut response = Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("thinking")).into_response();
-    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    let mut response = Sse::new(stream)
+        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("thinking"))
+        .into_response();
+    response
+        .headers_mut()
+        .insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
 }
 

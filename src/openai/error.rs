@@ -46,7 +46,10 @@ impl OpenAiError {
 
     /// The body is too large, or ended early.
     pub(crate) fn unreadable(status: StatusCode) -> Self {
-        let mut error = Self::invalid("body", format!("The body ended early, or has more than {BODY_LIMIT} bytes."));
+        let mut error = Self::invalid(
+            "body",
+            format!("The body ended early, or has more than {BODY_LIMIT} bytes."),
+        );
         if status == StatusCode::PAYLOAD_TOO_LARGE {
             error.status = status;
         }
@@ -55,12 +58,20 @@ impl OpenAiError {
 
     /// Storage failed after the job had been accepted: a client that asked again would ask twice.
     pub(crate) fn after_acceptance(error: StoreError) -> Self {
-        Self { may_retry: false, ..Self::from(error) }
+        Self {
+            may_retry: false,
+            ..Self::from(error)
+        }
     }
 
     /// There is no such route.
     pub(crate) fn no_such_route() -> Self {
         Problem::no_such_route().into()
+    }
+
+    /// The path has no such method.
+    pub(crate) fn wrong_method() -> Self {
+        Problem::wrong_method().into()
     }
 
     /// There is no such model.

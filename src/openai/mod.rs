@@ -27,3 +27,8 @@ pub fn router() -> Router<App> {
 pub async fn no_such_route() -> Response {
     error::OpenAiError::no_such_route().into_response()
 }
+
+/// What a method that a path does not have is answered with.
+pub async fn wrong_method() -> Response {
+    error::OpenAiError::wrong_method().into_response()
+}

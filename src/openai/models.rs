@@ -1,6 +1,7 @@
 //! `/v1/models`: the providers that are ready.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use computetower_store::StoreError;
@@ -33,9 +34,13 @@ pub(crate) async fn list(
 pub(crate) async fn show(
     State(app): State<App>,
     headers: HeaderMap,
-    Path(id): Path<String>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>, OpenAiError> {
     let caller = caller(&app, &headers, Scope::Read).await?;
+    // What is no text, or holds NUL, names no model.
+    let id = path
+        .map(|Path(id)| id.replace('\0', "?"))
+        .unwrap_or_default();
     match app.store().provider_named(caller.tenant, &id).await {
         Ok(provider) => Ok(Json(view(&provider))),
         Err(StoreError::NotFound(_)) => Err(OpenAiError::no_model(&id)),

@@ -35,12 +35,19 @@ impl Answer {
                 return self.tell();
             }
             EventBody::Completed { result } => {
-                self.content = result.get("content").and_then(Value::as_str).map(str::to_owned);
+                self.content = result
+                    .get("content")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned);
             }
             EventBody::Failed { failure } => self.failure = Some(failure.clone()),
             // Nobody waits at the other end of a request for a person to come, or for a limit to be lifted.
             EventBody::InterventionNeeded { failure } => self.give_up(failure),
-            EventBody::Retrying { failure, .. } if failure.code == FailureCode::ProviderRateLimited => self.give_up(failure),
+            EventBody::Retrying { failure, .. }
+                if failure.code == FailureCode::ProviderRateLimited =>
+            {
+                self.give_up(failure)
+            }
             EventBody::Cancelled {} => {
                 self.failure = Some(PublicFailure {
                     code: FailureCode::Cancelled,

@@ -45,7 +45,11 @@ fn apply(value: &mut Value, urls: &std::collections::HashMap<String, String>) {
             if let Some(url) = url {
                 fields.insert("screenshot_url".to_owned(), Value::String(url));
             }
-            let seen: Vec<Value> = evidence(fields).filter_map(|key| urls.get(key)).cloned().map(Value::String).collect();
+            let seen: Vec<Value> = evidence(fields)
+                .filter_map(|key| urls.get(key))
+                .cloned()
+                .map(Value::String)
+                .collect();
             if !seen.is_empty() {
                 fields.insert("evidence_urls".to_owned(), Value::Array(seen));
             }
@@ -57,5 +61,10 @@ fn apply(value: &mut Value, urls: &std::collections::HashMap<String, String>) {
 
 /// The keys in a failure's list of evidence.
 fn evidence(fields: &serde_json::Map<String, Value>) -> impl Iterator<Item = &str> {
-    fields.get("evidence").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    fields
+        .get("evidence")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
 }

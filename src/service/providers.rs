@@ -68,6 +68,14 @@ pub async fn register(
             "is missing: an account needs one",
         ));
     }
+    for (field, text) in [("username", &username), ("password", &password)] {
+        if text
+            .as_ref()
+            .is_some_and(|text| text.chars().count() > 1_000)
+        {
+            return Err(Problem::field(field, "must have at most 1000 characters"));
+        }
+    }
     // The name is looked up first, so that a refused registration leaves no credential behind; the unique key decides between two at once.
     let taken = app.store().provider_named(tenant, &name).await.is_ok();
     let credential = match password {
@@ -124,10 +132,11 @@ fn default_name(url: &url::Url) -> String {
             }
         })
         .collect();
-    match url.port() {
+    let name = match url.port() {
         Some(port) => format!("{name}-{port}"),
         None => name,
-    }
+    };
+    name.chars().take(64).collect()
 }
 
 fn check_name(name: &str) -> Result<(), Problem> {

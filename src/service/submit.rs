@@ -1,6 +1,6 @@
 //! Accepting a job: what the kind says about the payload, and whether the things it names exist.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use computetower_jobs::{JobKind, Payload, RetryPolicy, TenantId};
 use computetower_store::StoreError;
 use computetower_store::jobs::{NewJob, Submitted};
@@ -92,6 +92,11 @@ pub async fn submit(
 fn check_envelope(request: &SubmitRequest) -> Result<(), Problem> {
     if !(-100..=100).contains(&request.priority) {
         return Err(Problem::field("priority", "must be between -100 and 100"));
+    }
+    for (field, moment) in [("run_at", request.run_at), ("deadline", request.deadline)] {
+        if moment.is_some_and(|moment| !(1970..=9999).contains(&moment.year())) {
+            return Err(Problem::field(field, "must lie in the years 1970 to 9999"));
+        }
     }
     if let Some(deadline) = request.deadline
         && deadline <= request.run_at.unwrap_or_else(Utc::now)

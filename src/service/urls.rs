@@ -79,14 +79,34 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let first = address.segments()[0];
+    // Addresses that carry an IPv4 address reach what that one reaches.
+    let [first, second, third, .., seventh, eighth] = address.segments();
+    let carried = |high: u16, low: u16| {
+        let [a, b] = high.to_be_bytes();
+        let [c, d] = low.to_be_bytes();
+        is_public_v4(Ipv4Addr::new(a, b, c, d))
+    };
+    match (first, second) {
+        (0x2002, _) => return carried(second, third),
+        (0x64, 0xff9b) => return carried(seventh, eighth),
+        (0, 0)
+            if address.segments()[..6] == [0; 6]
+                && !address.is_loopback()
+                && !address.is_unspecified() =>
+        {
+            return carried(seventh, eighth);
+        }
+        _ => {}
+    }
+    let site_local = first & 0xffc0 == 0xfec0;
     let unique_local = first & 0xfe00 == 0xfc00;
     let link_local = first & 0xffc0 == 0xfe80;
     !(address.is_loopback()
         || address.is_unspecified()
         || address.is_multicast()
         || unique_local
-        || link_local)
+        || link_local
+        || site_local)
 }
 
 #[cfg(test)]
@@ -101,6 +121,10 @@ mod tests {
             "http://169.254.169.254/latest",
             "http://[::1]/",
             "http://[::ffff:10.0.0.1]/",
+            "http://[64:ff9b::a00:1]/",
+            "http://[2002:a00:1::]/",
+            "http://[::10.0.0.1]/",
+            "http://[fec0::1]/",
             "http://0.0.0.0/",
         ] {
             assert!(check(text, PrivateUrls::Refused).await.is_err(), "{text}");

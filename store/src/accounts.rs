@@ -88,9 +88,12 @@ impl Store {
     /// # Errors
     /// When Postgres does not answer.
     pub async fn has_tenant(&self, id: TenantId) -> Result<bool, StoreError> {
-        let found = sqlx::query_scalar!(r#"select exists (select 1 from tenants where id = $1) as "found!""#, id.0)
-            .fetch_one(&self.system)
-            .await?;
+        let found = sqlx::query_scalar!(
+            r#"select exists (select 1 from tenants where id = $1) as "found!""#,
+            id.0
+        )
+        .fetch_one(&self.system)
+        .await?;
         Ok(found)
     }
 
@@ -162,9 +165,12 @@ impl Store {
     /// # Errors
     /// When Postgres does not answer, or there is no such key.
     pub async fn revoke_api_key(&self, key: &str) -> Result<(), StoreError> {
-        let done = sqlx::query!("update api_keys set revoked_at = now() where hash = $1 and revoked_at is null", hash(key))
-            .execute(&self.system)
-            .await?;
+        let done = sqlx::query!(
+            "update api_keys set revoked_at = now() where hash = $1 and revoked_at is null",
+            hash(key)
+        )
+        .execute(&self.system)
+        .await?;
         if done.rows_affected() == 0 {
             return Err(StoreError::NotFound("key"));
         }

@@ -240,8 +240,12 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn fail_abandoned_discoveries(&self, failure: &PublicFailure) -> Result<u64, StoreError> {
-        let failure = serde_json::to_value(failure).map_err(|error| StoreError::decode("failure", error))?;
+    pub async fn fail_abandoned_discoveries(
+        &self,
+        failure: &PublicFailure,
+    ) -> Result<u64, StoreError> {
+        let failure =
+            serde_json::to_value(failure).map_err(|error| StoreError::decode("failure", error))?;
         let done = sqlx::query!(
             "update providers p set status = case when chat_map is null then 'failed' else 'unhealthy' end, failure = $1, updated_at = now()
              where p.status = 'discovering' and p.updated_at < now() - interval '10 seconds'

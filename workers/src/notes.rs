@@ -36,7 +36,11 @@ impl NotePump {
             let mut number = 0;
             while let Some(note) = received.recv().await {
                 match note {
-                    Note::Step { kind, mut detail, took } => {
+                    Note::Step {
+                        kind,
+                        mut detail,
+                        took,
+                    } => {
                         strip_url(&mut detail);
                         context.feed.emit(EventBody::Step {
                             kind: kind.to_owned(),

@@ -166,8 +166,15 @@ fn conclude(job: &ClaimedJob, outcome: Outcome) -> (Ending, Vec<EventBody>) {
         }
         Outcome::Cancelled => return (Ending::Cancelled, vec![EventBody::Cancelled {}]),
         Outcome::Interrupted => {
-            let failure = Failure::new(FailureCode::WorkerLost, "The worker shut down; the job goes on elsewhere.");
-            let told = EventBody::Retrying { attempt: job.attempt, at: Utc::now(), failure: failure.to_public() };
+            let failure = Failure::new(
+                FailureCode::WorkerLost,
+                "The worker shut down; the job goes on elsewhere.",
+            );
+            let told = EventBody::Retrying {
+                attempt: job.attempt,
+                at: Utc::now(),
+                failure: failure.to_public(),
+            };
             return (Ending::HandedBack(failure), vec![told]);
         }
         Outcome::Snoozed { wait, reason } => {

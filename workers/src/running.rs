@@ -53,13 +53,22 @@ const EARLY: (Duration, usize) = (Duration::from_secs(10), 1_000);
 
 impl Running {
     /// Notes an attempt until the guard is dropped. `asked` is when its claim was begun: orders since then are for it.
-    pub(crate) fn enter(self: &Arc<Self>, job: JobId, lease: LeaseToken, asked: Instant) -> (Stop, RunningGuard) {
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        job: JobId,
+        lease: LeaseToken,
+        asked: Instant,
+    ) -> (Stop, RunningGuard) {
         let stop = Stop::default();
         if let Some((_, older)) = self.lock().insert(job, (lease, stop.clone())) {
             // This process lost the job and got it back: the older attempt has nothing to say any more.
             older.stop(StopReason::LeaseLost);
         }
-        if self.early().iter().any(|(cancelled, at)| *cancelled == job && *at >= asked) {
+        if self
+            .early()
+            .iter()
+            .any(|(cancelled, at)| *cancelled == job && *at >= asked)
+        {
             stop.stop(StopReason::Cancelled);
         }
         (

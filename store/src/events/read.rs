@@ -23,12 +23,18 @@ fn merge(after: i64, mut saved: Vec<Event>, live: Vec<Event>) -> EventsSoFar {
             continue;
         }
         if event.seq > last + 1 {
-            return EventsSoFar { events: saved, more: true };
+            return EventsSoFar {
+                events: saved,
+                more: true,
+            };
         }
         last = event.seq;
         saved.push(event);
     }
-    EventsSoFar { events: saved, more: false }
+    EventsSoFar {
+        events: saved,
+        more: false,
+    }
 }
 
 impl Store {
@@ -36,7 +42,12 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn events_after(&self, tenant: TenantId, job: JobId, after: i64) -> Result<EventsSoFar, StoreError> {
+    pub async fn events_after(
+        &self,
+        tenant: TenantId,
+        job: JobId,
+        after: i64,
+    ) -> Result<EventsSoFar, StoreError> {
         // Redis first: an event moves from there to Postgres, never back.
         let live = self.live_events(job, after).await.unwrap_or_default();
         let events = self.saved_events(tenant, job, after).await?;
@@ -92,12 +103,22 @@ mod tests {
 
     fn events(numbers: &[i64]) -> Vec<Event> {
         let at = chrono::Utc::now();
-        numbers.iter().map(|seq| Event { seq: *seq, body: EventBody::Paused {}, at }).collect()
+        numbers
+            .iter()
+            .map(|seq| Event {
+                seq: *seq,
+                body: EventBody::Paused {},
+                at,
+            })
+            .collect()
     }
 
     fn merged(after: i64, saved: &[i64], live: &[i64]) -> (Vec<i64>, bool) {
         let so_far = merge(after, events(saved), events(live));
-        (so_far.events.iter().map(|event| event.seq).collect(), so_far.more)
+        (
+            so_far.events.iter().map(|event| event.seq).collect(),
+            so_far.more,
+        )
     }
 
     #[test]
@@ -105,7 +126,10 @@ mod tests {
         assert_eq!(merged(0, &[1, 2], &[2, 3, 4]), (vec![1, 2, 3, 4], false));
         assert_eq!(merged(15, &[], &[21, 22]), (vec![], true));
         assert_eq!(merged(0, &[1, 2], &[5]), (vec![1, 2], true));
-        assert_eq!(merged(0, &[1, 1_002], &[1_003]), (vec![1, 1_002, 1_003], false));
+        assert_eq!(
+            merged(0, &[1, 1_002], &[1_003]),
+            (vec![1, 1_002, 1_003], false)
+        );
         assert_eq!(merged(3, &[], &[]), (vec![], false));
     }
 }

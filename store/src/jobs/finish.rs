@@ -84,7 +84,10 @@ impl Store {
             Ending::Retry(at, _) | Ending::Snoozed(at, _) => Some(*at),
             _ => None,
         };
-        let uncounted = matches!(ending, Ending::Snoozed(..) | Ending::Requeued(_) | Ending::HandedBack(_));
+        let uncounted = matches!(
+            ending,
+            Ending::Snoozed(..) | Ending::Requeued(_) | Ending::HandedBack(_)
+        );
         let columns = EventColumns::of(events);
         let dispatch = sqlx::query_scalar!(
             r#"with ended as (

@@ -63,7 +63,8 @@ impl Store {
         for row in rows {
             let id = JobId(row.id);
             let read = || -> Result<(Queue, RetryPolicy), StoreError> {
-                let retry = serde_json::from_value(row.retry).map_err(|error| StoreError::decode("retry policy", error))?;
+                let retry = serde_json::from_value(row.retry)
+                    .map_err(|error| StoreError::decode("retry policy", error))?;
                 Ok((super::parse("queue", &row.queue)?, retry))
             };
             match read() {
@@ -82,7 +83,9 @@ impl Store {
                     cancel_requested: row.cancel_requested,
                 }),
                 // Written by a newer program: that one's dispatcher rescues it. The others must not wait for it.
-                Err(error) => tracing::warn!(job.id = %id, error = ?error, "a lost job cannot be read"),
+                Err(error) => {
+                    tracing::warn!(job.id = %id, error = ?error, "a lost job cannot be read")
+                }
             }
         }
         Ok(lost)

@@ -110,7 +110,11 @@ impl Store {
             let state: JobState = super::parse("state", &row.state)?;
             if state == JobState::Queued {
                 // Within a lane only this much order can be kept; the dispatcher keeps it for jobs that come later.
-                let end = if new.priority > 0 { End::Front } else { End::Back };
+                let end = if new.priority > 0 {
+                    End::Front
+                } else {
+                    End::Back
+                };
                 self.lane
                     .ring(new.kind.queue(), end, &[(id, row.dispatch)])
                     .await;
@@ -123,7 +127,10 @@ impl Store {
         }
         drop(connection);
         match &new.idempotency {
-            Some((key, hash)) => self.submitted_before(tenant, key, hash).await?.ok_or(StoreError::NotFound("job")),
+            Some((key, hash)) => self
+                .submitted_before(tenant, key, hash)
+                .await?
+                .ok_or(StoreError::NotFound("job")),
             None => Err(StoreError::NotFound("job")),
         }
     }
@@ -132,15 +139,26 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::IdempotencyReused`] when the key came with another request.
-    pub async fn submitted_before(&self, tenant: TenantId, key: &str, hash: &[u8]) -> Result<Option<Submitted>, StoreError> {
+    pub async fn submitted_before(
+        &self,
+        tenant: TenantId,
+        key: &str,
+        hash: &[u8],
+    ) -> Result<Option<Submitted>, StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
         let earlier = sqlx::query!("select id, state, request_hash from jobs where tenant_id = $1 and idempotency_key = $2", tenant.0, key)
             .fetch_optional(&mut *connection)
             .await?;
-        let Some(earlier) = earlier else { return Ok(None) };
+        let Some(earlier) = earlier else {
+            return Ok(None);
+        };
         if earlier.request_hash.as_deref() != Some(hash) {
             return Err(StoreError::IdempotencyReused);
         }
-        Ok(Some(Submitted { id: JobId(earlier.id), state: super::parse("state", &earlier.state)?, repeated: true }))
+        Ok(Some(Submitted {
+            id: JobId(earlier.id),
+            state: super::parse("state", &earlier.state)?,
+            repeated: true,
+        }))
     }
 }

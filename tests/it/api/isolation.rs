@@ -69,12 +69,32 @@ async fn another_tenants_things_are_not_there() {
 async fn another_tenants_running_and_ended_jobs_tell_nothing() {
     let app = TestApp::start(&[Queue::Noop]).await;
     let (client, stranger) = (app.client(), app.stranger().await);
-    let job = client.submit("noop", json!({"progress": 100, "sleep_ms": 600_000})).await;
-    client.events_until(&job, 0, |event| event.name == "progress").await;
-    assert_eq!(stranger.get(&format!("/api/v1/jobs/{job}/events")).await.status, 404, "while it runs");
-    client.post(&format!("/api/v1/jobs/{job}/cancel"), json!({})).await;
+    let job = client
+        .submit("noop", json!({"progress": 100, "sleep_ms": 600_000}))
+        .await;
+    client
+        .events_until(&job, 0, |event| event.name == "progress")
+        .await;
+    assert_eq!(
+        stranger
+            .get(&format!("/api/v1/jobs/{job}/events"))
+            .await
+            .status,
+        404,
+        "while it runs"
+    );
+    client
+        .post(&format!("/api/v1/jobs/{job}/cancel"), json!({}))
+        .await;
     client.events(&job, 0).await;
-    assert_eq!(stranger.get(&format!("/api/v1/jobs/{job}/events")).await.status, 404, "after its end");
+    assert_eq!(
+        stranger
+            .get(&format!("/api/v1/jobs/{job}/events"))
+            .await
+            .status,
+        404,
+        "after its end"
+    );
 }
 
 #[tokio::test]
@@ -134,8 +154,13 @@ async fn the_restricted_role_sees_and_writes_only_its_tenants_rows() {
         "insert into tenants (id, name) values (gen_random_uuid(), 'x')",
         "delete from job_events",
     ] {
-        let refused = sqlx::query(forbidden).execute(&mut connection).await.unwrap_err();
-        let code = refused.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+        let refused = sqlx::query(forbidden)
+            .execute(&mut connection)
+            .await
+            .unwrap_err();
+        let code = refused
+            .as_database_error()
+            .and_then(|error| error.code().map(|code| code.into_owned()));
         assert_eq!(code.as_deref(), Some("42501"), "{forbidden}: {refused}");
     }
 }

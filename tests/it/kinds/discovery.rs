@@ -45,8 +45,18 @@ async fn a_page_without_a_chat_box_and_one_that_is_not_there_are_told_apart() {
         // A question to it is answered with the reason, not with silence.
         let ask = json!({"model": code, "messages": [{"role": "user", "content": "x"}]});
         let reply = app.client().post("/v1/chat/completions", ask).await;
-        assert_eq!((reply.status, &reply.body["error"]["code"]), (400, &json!("invalid_input")), "{}", reply.body);
-        assert!(reply.body["error"]["message"].as_str().unwrap().contains("discovery"));
+        assert_eq!(
+            (reply.status, &reply.body["error"]["code"]),
+            (400, &json!("invalid_input")),
+            "{}",
+            reply.body
+        );
+        assert!(
+            reply.body["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains("discovery")
+        );
     }
     app.stop().await;
 }

@@ -3,4 +3,5 @@
 mod browser;
 mod postgres;
 mod redis;
+mod up;
 mod worker;

@@ -61,19 +61,39 @@ async fn a_frozen_worker_that_wakes_up_changes_nothing() {
     app.start_dispatcher();
     let client = app.client();
     let frozen = WorkerProcess::start(&app, "noop").await;
-    let id = client.submit("noop", json!({"progress": 20, "sleep_ms": 4_000})).await;
-    client.events_until(&id, 0, |event| event.name == "progress").await;
+    let id = client
+        .submit("noop", json!({"progress": 20, "sleep_ms": 4_000}))
+        .await;
+    client
+        .events_until(&id, 0, |event| event.name == "progress")
+        .await;
     signal(frozen.pid(), "STOP");
     // Its process lives and holds its lock: only the lease tells that it does nothing.
     app.start_worker(&[Queue::Noop]);
-    until("another worker has the job", || async { client.job(&id).await["attempt"] == 2 }).await;
+    until("another worker has the job", || async {
+        client.job(&id).await["attempt"] == 2
+    })
+    .await;
     signal(frozen.pid(), "CONT");
     let events = client.events(&id, 0).await;
     let job = client.job(&id).await;
-    assert_eq!((&job["state"], &job["result"]["attempt"]), (&json!("completed"), &json!(2)), "{job}");
-    let second = events.iter().position(|event| event.name == "started" && event.data["attempt"] == 2).unwrap();
-    let progress = events[second..].iter().filter(|event| event.name == "progress").count();
-    assert_eq!(progress, 20, "the frozen worker's words are not heard among the new one's");
+    assert_eq!(
+        (&job["state"], &job["result"]["attempt"]),
+        (&json!("completed"), &json!(2)),
+        "{job}"
+    );
+    let second = events
+        .iter()
+        .position(|event| event.name == "started" && event.data["attempt"] == 2)
+        .unwrap();
+    let progress = events[second..]
+        .iter()
+        .filter(|event| event.name == "progress")
+        .count();
+    assert_eq!(
+        progress, 20,
+        "the frozen worker's words are not heard among the new one's"
+    );
     let numbers: Vec<i64> = events.iter().map(|event| event.id).collect();
     let expected: Vec<i64> = (1..=i64::try_from(events.len()).unwrap()).collect();
     assert_eq!(numbers, expected);
@@ -81,7 +101,11 @@ async fn a_frozen_worker_that_wakes_up_changes_nothing() {
 }
 
 fn signal(pid: u32, name: &str) {
-    let sent = std::process::Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status().unwrap();
+    let sent = std::process::Command::new("kill")
+        .arg(format!("-{name}"))
+        .arg(pid.to_string())
+        .status()
+        .unwrap();
     assert!(sent.success());
 }
 

@@ -3,10 +3,12 @@
 mod app;
 mod client;
 mod process;
+mod up;
 
 pub(crate) use app::TestApp;
 pub(crate) use client::{Client, Reply, SseEvent};
 pub(crate) use process::WorkerProcess;
+pub(crate) use up::Up;
 
 use std::future::Future;
 use std::time::Duration;

@@ -193,17 +193,22 @@ async fn was_asked(
         .unwrap_or(start);
     let looked = async {
         page.goto(left_at).await?;
-        if !conversation.shows(question).await? {
-            page.goto(start).await?;
-            return Ok(Earlier::Gone);
-        }
-        // It was sent, so it is not sent again; the page may need a moment to show the conversation around it.
+        // The page may need a moment to fetch the conversation, and another to show it around the question.
         let deadline = tokio::time::Instant::now() + FIND_CONVERSATION;
-        while !conversation.resume(question).await? {
-            if tokio::time::Instant::now() >= deadline {
-                return Ok(Earlier::Unreadable);
+        let mut shown = false;
+        loop {
+            shown = shown || conversation.shows(question).await?;
+            if shown && conversation.resume(question).await? {
+                break;
             }
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            if tokio::time::Instant::now() >= deadline {
+                if shown {
+                    return Ok(Earlier::Unreadable);
+                }
+                page.goto(start).await?;
+                return Ok(Earlier::Gone);
+            }
+            tokio::time::sleep(Duration::from_millis(150)).await;
         }
         Ok::<Earlier, BrowserError>(Earlier::Found)
     };
@@ -273,7 +278,11 @@ async fn ask(
     Ok(())
 }
 
-async fn read(context: &JobContext, page: &Page, conversation: &mut Conversation<'_>) -> Result<Answer, BrowserError> {
+async fn read(
+    context: &JobContext,
+    page: &Page,
+    conversation: &mut Conversation<'_>,
+) -> Result<Answer, BrowserError> {
     let (sender, mut chunks) = mpsc::channel::<String>(256);
     let pass_on = async {
         let mut index = 0;
@@ -307,9 +316,20 @@ async fn note_address(context: &JobContext, page: &Page) -> Infallible {
         if now == noted {
             continue;
         }
-        match context.store.effect_done(context.job.id, context.job.lease, PROMPT, &json!({ "url": now })).await {
+        match context
+            .store
+            .effect_done(
+                context.job.id,
+                context.job.lease,
+                PROMPT,
+                &json!({ "url": now }),
+            )
+            .await
+        {
             Ok(()) => noted = now,
-            Err(error) => tracing::debug!(job.id = %context.job.id, error = %chain(&error), "the conversation's address could not be noted"),
+            Err(error) => {
+                tracing::debug!(job.id = %context.job.id, error = %chain(&error), "the conversation's address could not be noted")
+            }
         }
     }
 }

@@ -8,6 +8,8 @@ pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
         FailureCode::Unknown,
         "The discovery ended without a result; its job says why. Start another with POST /admin/providers/{id}/discover.",
     );
-    let marked = store.fail_abandoned_discoveries(&failure.to_public()).await?;
+    let marked = store
+        .fail_abandoned_discoveries(&failure.to_public())
+        .await?;
     Ok(usize::try_from(marked).unwrap_or_default())
 }

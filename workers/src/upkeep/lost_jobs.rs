@@ -18,7 +18,9 @@ pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
             // Its worker came back, or finished it, at this very moment.
             Err(StoreError::LeaseLost) => {}
             Err(error) if error.is_outage() => return Err(error),
-            Err(error) => tracing::warn!(job.id = %job.id, error = %crate::run::chain(&error), "a lost job could not be rescued"),
+            Err(error) => {
+                tracing::warn!(job.id = %job.id, error = %crate::run::chain(&error), "a lost job could not be rescued")
+            }
         }
     }
     Ok(rescued)

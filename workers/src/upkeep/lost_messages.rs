@@ -34,7 +34,11 @@ impl Watch {
                 // A long backlog waits long, and its messages are there. Only what has fewer messages than jobs has lost some.
                 (false, waiting) => {
                     let missing = store.long_queued(queue, BUSY_LANE).await? - waiting;
-                    if missing > 0 { hand_over(store, queue, BUSY_LANE, missing).await? } else { 0 }
+                    if missing > 0 {
+                        hand_over(store, queue, BUSY_LANE, missing).await?
+                    } else {
+                        0
+                    }
                 }
             };
         }
@@ -43,13 +47,20 @@ impl Watch {
 }
 
 /// Hands over jobs of a queue whose message is older than that, at most so many, in slices.
-async fn hand_over(store: &Store, queue: Queue, seconds: f64, most: i64) -> Result<usize, StoreError> {
+async fn hand_over(
+    store: &Store,
+    queue: Queue,
+    seconds: f64,
+    most: i64,
+) -> Result<usize, StoreError> {
     let began = tokio::time::Instant::now();
     let mut handed = 0;
     loop {
         // Measured from the beginning, so that a slice does not find the one before it again.
         let slice = LIMIT.min(most - i64::try_from(handed).unwrap_or(i64::MAX));
-        let jobs = store.redispatch(queue, seconds + began.elapsed().as_secs_f64(), slice).await?;
+        let jobs = store
+            .redispatch(queue, seconds + began.elapsed().as_secs_f64(), slice)
+            .await?;
         if let Err(error) = store.lane.push(queue, End::Back, &jobs).await {
             // The new numbers stand in Postgres; a later look finds the jobs again.
             tracing::warn!(error = %crate::run::chain(&error), queue = %queue, "jobs could not be handed over again");

@@ -49,8 +49,7 @@ pub(crate) const NOT_SUBMIT: &[&str] = &[
     "dimenticat", "vergeten", "register", "sign up", "signup", "sign-up", "create", "join", "registrieren", "inscri",
     "regist", "crear", "criar", "crea ", "subscribe", "newsletter", "search", "suche", "buscar", "recherche",
     "zoeken", "cerca", "cancel", "close", "back", "help", "cookie", "accept", "language", "theme", "passkey",
-    "zurück", "abbrechen", "schließen", "显示", "忘记", "注册", "搜索", "表示", "検索", "登録", "パスワードを忘れ", "with google",
-    "with apple", "with github", "with facebook", "with microsoft", "sso", "qr",
+    "zurück", "abbrechen", "schließen", "显示", "忘记", "注册", "搜索", "表示", "検索", "登録", "パスワードを忘れ", "sso", "in with", "continue with", "weiter mit", "anmelden mit", "continuer avec", "continuar con", "continuar com", "continua con", "accedi con", "qr",
 ];
 pub(crate) const SEARCH: &[&str] = &[
     "search", "suche", "such", "recherche", "buscar", "búsqueda", "busca", "pesquis", "cerca", "ricerca", "zoek",

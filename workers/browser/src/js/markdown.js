@@ -3,7 +3,9 @@
 const INLINE = new Set('a abbr b bdi bdo br cite code data del dfn em font i img ins kbd label mark math output q s samp small span strike strong sub sup time tt u var wbr'.split(' '));
 const SILENT = new Set('script style noscript template button input select textarea svg canvas audio video object embed progress meter option head link meta title nav'.split(' '));
 const SILENT_ROLE = /^(button|toolbar|menu|menubar|menuitem|tooltip|progressbar|switch|tab|tablist|combobox|listbox|searchbox|textbox|alert|alertdialog|status|timer)$/;
-const SILENT_CLASS = /^(avatar|timestamp|time-?stamp|sr-only|visually-hidden|screen-reader-text|visuallyhidden|material-icons.*|material-symbols.*|q-icon|notranslate-icon|line-numbers?-rows|toolbar|copy-btn|copy-button|clipboard|tooltip)$/i;
+const SILENT_CLASS = /^(avatar|timestamp|time-?stamp|sr-only|visually-hidden|screen-reader-text|visuallyhidden|line-numbers?-rows|toolbar|copy-btn|copy-button|clipboard|tooltip)$/i;
+// Icon fonts spell their icons' names.
+const ICON_CLASS = /(^|-)(icons?|symbols)(-[a-z]+)?$/i;
 const BLOCKY = 'p,div,ul,ol,pre,table,blockquote,h1,h2,h3,h4,h5,h6,hr,section,article,figure,details,dl';
 const readerOnly = el => {
   const r = el.getBoundingClientRect();
@@ -21,7 +23,7 @@ const silent = el => {
   if (isMath(el)) return false;
   if (attr(el, 'aria-hidden') === 'true' && !el.closest('.katex')) return true;
   const c = classes(el);
-  if (c) for (const token of c.split(/\s+/)) if (SILENT_CLASS.test(token)) return true;
+  if (c) for (const token of c.split(/\s+/)) if (SILENT_CLASS.test(token) || ICON_CLASS.test(token) && !el.firstElementChild && el.textContent.length < 30) return true;
   if (!rendered(el)) return true;
   if (tag === 'time' && squash(up(el)?.textContent) === squash(el.textContent)) return true;
   return (tag === 'span' || tag === 'div' || tag === 'p' || /^h\d$/.test(tag)) && el.textContent.length < 80 && readerOnly(el);

@@ -107,15 +107,10 @@ impl Assembler {
             if series.count >= PIECES && series.extends {
                 offers.push((Mode::Cumulative, &series.last, 3));
             }
-            offers.push((
-                Mode::Snapshot,
-                if series.extends {
-                    &series.last
-                } else {
-                    &series.joined
-                },
-                1,
-            ));
+            offers.push((Mode::Snapshot, &series.last, 1));
+            if series.count > 1 && series.count < PIECES {
+                offers.push((Mode::Snapshot, &series.joined, 1));
+            }
             for (mode, text, rank) in offers {
                 // Reducing is dear: most texts differ by far too much in length.
                 if text.len() < shown.len() || !is_readable(text) || reduce(text) != shown {
