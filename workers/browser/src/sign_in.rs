@@ -149,6 +149,9 @@ fn name_of(stage: &Stage) -> &'static str {
 /// is given longer.
 pub(crate) async fn look(page: &Page, expecting: bool) -> Result<(PageFacts, Stage), BrowserError> {
     let began = Instant::now();
+    // An app may show its inside for a moment before it finds that nobody is signed in: what counts is how long the
+    // page has wanted the same thing.
+    let mut wanted = ("", began);
     let mut last: Option<(PageFacts, Stage)> = None;
     loop {
         let facts = match page.facts().await {
@@ -162,10 +165,13 @@ pub(crate) async fn look(page: &Page, expecting: bool) -> Result<(PageFacts, Sta
             }
         };
         let found = stage(&facts);
+        if wanted.0 != name_of(&found) {
+            wanted = (name_of(&found), Instant::now());
+        }
         let patience = match (&found, expecting) {
             (Stage::Form(_) | Stage::Code(_), _) => Duration::ZERO,
             (Stage::UserStep(_), false) => Duration::from_millis(300),
-            (Stage::Inside(_), false) => Duration::from_millis(700),
+            (Stage::Inside(_), false) => Duration::from_millis(900),
             (Stage::Opener(_) | Stage::Challenge(_), false) => Duration::from_millis(1200),
             (Stage::Nothing, false) => {
                 Duration::from_millis(if facts.text.is_empty() { 8000 } else { 2500 })
@@ -175,7 +181,7 @@ pub(crate) async fn look(page: &Page, expecting: bool) -> Result<(PageFacts, Sta
         let calm = last
             .as_ref()
             .is_some_and(|(before, _)| settled(before, &facts));
-        if calm && began.elapsed() >= patience || began.elapsed() > LOOK_LIMIT {
+        if calm && wanted.1.elapsed() >= patience || began.elapsed() > LOOK_LIMIT {
             return Ok((facts, found));
         }
         last = Some((facts, found));

@@ -185,6 +185,17 @@ fn is_time(text: &str) -> bool {
     clock && letters <= 12 || ago.contains(&lower.as_str()) || relative
 }
 
+/// A name, a time, a word or two: what stands around an answer. A sentence is part of one, also when every answer begins with it.
+fn is_label(text: &str) -> bool {
+    let ends_as_sentence = text
+        .trim_end()
+        .ends_with(['.', ':', '!', '?', ',', ';', '…', '。', '：', '！', '？']);
+    is_time(text)
+        || text.chars().count() <= SHORT
+            && text.split_whitespace().count() <= 5
+            && !ends_as_sentence
+}
+
 /// What two answers to different questions have in common at their edges is furniture.
 pub(crate) fn learn_from_two(first: &[Block], second: &[Block]) -> Furniture {
     let mut furniture = Furniture::default();
@@ -192,7 +203,7 @@ pub(crate) fn learn_from_two(first: &[Block], second: &[Block]) -> Furniture {
         a.kind == "p"
             && timeless(&a.markdown) == timeless(&b.markdown)
             && a.element == b.element
-            && a.markdown.chars().count() <= SHORT
+            && is_label(&a.markdown)
     };
     let most = first.len().min(second.len()).saturating_sub(1);
     let leading = first
@@ -381,5 +392,18 @@ mod tests {
         }
         assert!(is_time("12:03 PM") && is_time("Today, 9:15") && is_time("just now"));
         assert!(!is_time("The ratio is 3:20 in favour of that") && !is_time("42"));
+    }
+
+    #[test]
+    fn a_sentence_that_every_answer_begins_with_is_no_furniture() {
+        let answer = |list: &str| {
+            vec![
+                block("Helper", "div.name"),
+                block("Here is what I can tell:", "p"),
+                block(list, "ul"),
+            ]
+        };
+        let furniture = learn_from_two(&answer("- one"), &answer("- two"));
+        assert_eq!(furniture.leading, ["Helper"]);
     }
 }
