@@ -154,6 +154,22 @@ fn every_queue_has_a_process_type() {
             "no process type of the Procfile takes jobs from {queue}"
         );
     }
+    // And the other way round: a queue that is in the Procfile and not in the list is one that somebody forgot to list.
+    for word in procfile
+        .lines()
+        .filter_map(|line| line.split("--queues ").nth(1))
+        .flat_map(|rest| {
+            rest.split_whitespace()
+                .next()
+                .unwrap_or_default()
+                .split(',')
+        })
+    {
+        assert!(
+            word.parse::<computetower_jobs::Queue>().is_ok(),
+            "the Procfile names {word}, which is not in Queue::ALL"
+        );
+    }
 }
 
 #[test]
