@@ -37,7 +37,8 @@ pub(crate) fn content(blocks: &[Block], furniture: &Furniture) -> Vec<Block> {
             .any(|known| *known == block.markdown || timeless(known) == text)
     };
     let edge = |block: &Block| {
-        block.kind == "p" && (is_time(&block.markdown) || is_symbol(&block.markdown))
+        block.kind == "p"
+            && (is_time(&block.markdown) || is_symbol(&block.markdown) || is_timer(&block.markdown))
             || listed(&furniture.leading, block)
             || listed(&furniture.trailing, block)
     };
@@ -99,7 +100,7 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
         return false;
     }
     let lower = trimmed.to_lowercase();
-    if !lower.chars().any(char::is_alphanumeric) {
+    if !lower.chars().any(char::is_alphanumeric) || is_timer(&lower) {
         return true;
     }
     let dots = lower.ends_with("...") || lower.ends_with('…');
@@ -136,6 +137,32 @@ fn timeless(text: &str) -> String {
             .replace(&format!("0{word}"), "0");
     }
     out
+}
+
+/// A stopwatch that runs while an answer is awaited: `0.3s`, `1.2/4.0s`, `queue: 2/5 | 0.8s`.
+fn is_timer(text: &str) -> bool {
+    let lower = text.trim().to_lowercase();
+    let seconds = |part: &str| {
+        part.strip_suffix('s').is_some_and(|number| {
+            number.contains('.')
+                && number.chars().any(|c| c.is_ascii_digit())
+                && number
+                    .chars()
+                    .all(|c| c.is_ascii_digit() || matches!(c, '.' | '/' | ' '))
+        })
+    };
+    let stage =
+        |part: &str| part.split_whitespace().count() <= 3 && words::any(part, words::WAITING);
+    let place = |part: &str| {
+        part.split_once(':').is_some_and(|(name, place)| {
+            name.chars().all(char::is_alphabetic)
+                && place.trim().chars().all(|c| c.is_ascii_digit() || c == '/')
+        })
+    };
+    let mut parts = lower.split('|').map(str::trim);
+    lower.chars().count() <= 32
+        && lower.split('|').any(|part| seconds(part.trim()))
+        && parts.all(|part| seconds(part) || stage(part) || place(part))
 }
 
 fn is_symbol(text: &str) -> bool {
@@ -405,5 +432,15 @@ mod tests {
         };
         let furniture = learn_from_two(&answer("- one"), &answer("- two"));
         assert_eq!(furniture.leading, ["Helper"]);
+    }
+
+    #[test]
+    fn a_running_stopwatch_is_no_answer_and_a_number_is_one() {
+        for timer in ["0.0s", "1.2/4.0s", "processing | 0.3s", "queue: 2/5 | 0.8s"] {
+            assert!(is_timer(timer) && is_placeholder(timer), "{timer}");
+        }
+        for answer in ["42", "0.5", "It took 3.2s", "5s", "a | b", "3 | 4"] {
+            assert!(!is_timer(answer), "{answer}");
+        }
     }
 }
