@@ -96,17 +96,6 @@ async fn open(
         .session(owner, restored(context, credential))
         .await?;
     let seen = session.generation();
-    if let Some(input) = place.input
-        && (credential.is_none() || session.is_trusted())
-        && let Some(page) = session.take_spare(place.url)
-        && shows(&page, input).await
-    {
-        return Ok(SignedIn {
-            session,
-            page,
-            sign_in: None,
-        });
-    }
     let page = session.open(place.url).await?;
     let Some(credential) = credential else {
         return Ok(SignedIn {

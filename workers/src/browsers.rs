@@ -16,8 +16,6 @@ const IDLE: Duration = Duration::from_secs(900);
 
 /// A session that was seen to be signed in is believed to be so for as long.
 const TRUSTED: Duration = Duration::from_secs(600);
-/// A page that was opened ahead is good for as long.
-const SPARE: Duration = Duration::from_secs(300);
 /// A page that is signed in shows its chat box within this time.
 const SHOWN_WITHIN: Duration = Duration::from_secs(4);
 
@@ -48,7 +46,6 @@ pub struct LiveSession {
     pub signing_in: Mutex<()>,
     last_used: std::sync::Mutex<Instant>,
     trust: std::sync::Mutex<Trust>,
-    spare: std::sync::Mutex<Spare>,
 }
 
 /// What is known about the session's being signed in.
@@ -59,20 +56,6 @@ struct Trust {
     generation: u64,
 }
 
-/// A page that was opened ahead of the next question.
-#[derive(Default)]
-enum Spare {
-    #[default]
-    None,
-    /// Somebody is opening one.
-    Opening,
-    Ready {
-        page: OpenPage,
-        url: String,
-        since: Instant,
-    },
-}
-
 impl LiveSession {
     fn new(session: Session) -> Self {
         Self {
@@ -80,7 +63,6 @@ impl LiveSession {
             signing_in: Mutex::default(),
             last_used: std::sync::Mutex::new(Instant::now()),
             trust: std::sync::Mutex::default(),
-            spare: std::sync::Mutex::default(),
         }
     }
 
@@ -111,7 +93,6 @@ impl LiveSession {
     /// Something went wrong on a page of the session: the next one is looked at closely.
     pub fn distrust(&self) {
         lock(&self.trust).since = None;
-        *lock(&self.spare) = Spare::None;
     }
 
     /// Whether the session was seen to be signed in a short while ago.
@@ -124,55 +105,6 @@ impl LiveSession {
     /// Changes with every sign-in.
     pub fn generation(&self) -> u64 {
         lock(&self.trust).generation
-    }
-
-    /// The page that was opened ahead for this address, if there is one.
-    pub fn take_spare(&self, wanted: &str) -> Option<OpenPage> {
-        self.touch();
-        let mut spare = lock(&self.spare);
-        match std::mem::take(&mut *spare) {
-            Spare::Ready { page, url, since } if url == wanted && since.elapsed() < SPARE => {
-                Some(page)
-            }
-            opening @ Spare::Opening => {
-                *spare = opening;
-                None
-            }
-            _ => None,
-        }
-    }
-
-    /// Opens a page ahead of the next question, unless there is one, and keeps it once it shows its chat box.
-    pub fn open_ahead(self: &Arc<Self>, url: &str, input: &str) {
-        {
-            let mut spare = lock(&self.spare);
-            if !matches!(*spare, Spare::None) {
-                return;
-            }
-            *spare = Spare::Opening;
-        }
-        let (session, url, input) = (self.clone(), url.to_owned(), input.to_owned());
-        tokio::spawn(async move {
-            let opened = async {
-                let page = OpenPage(Some(session.session.open(&url).await?));
-                Ok::<_, BrowserError>(if shows(&page, &input).await {
-                    Some(page)
-                } else {
-                    None
-                })
-            };
-            let ready = opened.await.ok().flatten();
-            let mut spare = lock(&session.spare);
-            // Somebody may have lost trust in the session meanwhile.
-            *spare = match (ready, &*spare) {
-                (Some(page), Spare::Opening) => Spare::Ready {
-                    page,
-                    url,
-                    since: Instant::now(),
-                },
-                _ => Spare::None,
-            };
-        });
     }
 
     fn touch(&self) {

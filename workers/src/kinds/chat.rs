@@ -162,8 +162,6 @@ async fn converse(
     {
         ask(context, &signed_in.page, &mut conversation, &question).await?;
     }
-    // While the page thinks, the next question's page is opened.
-    signed_in.session.open_ahead(&provider.url, &map.input);
     match read(context, &signed_in.page, &mut conversation).await {
         Ok(answer) => Ok(answer),
         Err(error) => Err(failure_of(context, &error).await),
