@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::account::{Place, SignedIn, open_signed_in};
+use crate::browsers::shows;
 use crate::classify;
 use crate::context::JobContext;
 use crate::notes::{About, NotePump, failure_of};
@@ -160,6 +161,8 @@ async fn converse(
     )
     .await?
     {
+        // Whatever it took to get here: the page is at rest before anything is typed.
+        shows(&signed_in.page, &map.input).await;
         ask(context, &signed_in.page, &mut conversation, &question).await?;
     }
     match read(context, &signed_in.page, &mut conversation).await {
