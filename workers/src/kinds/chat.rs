@@ -161,8 +161,10 @@ async fn converse(
     )
     .await?
     {
-        // Whatever it took to get here: the page is at rest before anything is typed.
-        shows(&signed_in.page, &map.input).await;
+        // Whatever it took to get here, the page is at rest before anything is typed. A trusted session's first page has been waited for already.
+        if signed_in.sign_in.is_some() || provider.credential.is_none() || context.job.attempt > 1 {
+            shows(&signed_in.page, &map.input).await;
+        }
         ask(context, &signed_in.page, &mut conversation, &question).await?;
     }
     match read(context, &signed_in.page, &mut conversation).await {
