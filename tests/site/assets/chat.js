@@ -33,7 +33,7 @@
 
   const blocks = (m) => {
     if (m.role === 'user') return ['<div class="plain">' + safe(m.text) + '</div>'];
-    const out = window.renderMarkdown(m.text, looks('code-bar'));
+    const out = window.renderMarkdown(m.text, looks('code-bar'), looks('styled-marks'));
     if (m.streaming && !m.text && looks('thinking')) out.push('<p class="faint">Thinking…</p>');
     if (m.streaming && is('busy', 'css-cursor')) out.push('<span class="cursor"></span>');
     if (m.streaming && is('busy', 'svg-spinner')) out.push(spinner);

@@ -2,13 +2,16 @@
 (() => {
   const safe = (text) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
 
+  let styled = false;
+  const mark = (tag, style) => styled ? '<span style="' + style + '">$1</span>' : '<' + tag + '>$1</' + tag + '>';
+
   const inline = (text) => safe(text)
     .split(/(`[^`]+`)/)
     .map((part, index) => index % 2
       ? '<code>' + part.slice(1, -1) + '</code>'
       : part
-        .replace(/\*\*([^*]+)\*\*/g, '<strong>$1</strong>')
-        .replace(/\*([^*\s][^*]*)\*/g, '<em>$1</em>')
+        .replace(/\*\*([^*]+)\*\*/g, mark('strong', 'font-weight: 700'))
+        .replace(/\*([^*\s][^*]*)\*/g, mark('em', 'font-style: italic'))
         .replace(/\[([^\]]+)\]\((https?:[^)\s]+)\)/g, '<a href="$2">$1</a>'))
     .join('');
 
@@ -22,7 +25,8 @@
 
   const row = (line, cell) => '<tr>' + line.replace(/^\s*\||\|\s*$/g, '').split('|').map((text) => '<' + cell + '>' + inline(text.trim()) + '</' + cell + '>').join('') + '</tr>';
 
-  window.renderMarkdown = (text, bar) => {
+  window.renderMarkdown = (text, bar, styledMarks) => {
+    styled = styledMarks;
     const out = [];
     const lines = text.split('\n');
     let at = 0;

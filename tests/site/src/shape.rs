@@ -167,6 +167,8 @@ words! {
         NeverLoaded = "never-loaded",
         /// A button "New chat" empties the conversation.
         NewChat = "new-chat",
+        /// Bold and italic are drawn by style alone, on elements that mean nothing.
+        StyledMarks = "styled-marks",
         /// Error messages are plain text with no role.
         QuietErrors = "quiet-errors",
     }
@@ -265,13 +267,13 @@ pub const SHAPES: &[Shape] = &[
     },
     Shape {
         name: "bare-dom",
-        about: "the poor page: inputs in no form, no send button, whole answer typed out by a timer, no sign of being busy",
+        about: "the poor page: inputs in no form, no send button, whole answer typed out by a timer, no sign of being busy, emphasis by style alone",
         login: Login::Bare,
         input: Input::TextareaEnter,
         transport: Transport::Typed,
         busy: Busy::Nothing,
         skin: Skin::Hashed,
-        looks: &[Look::QuietErrors],
+        looks: &[Look::QuietErrors, Look::StyledMarks],
     },
     Shape {
         name: "shadow-eventsource",

@@ -69,10 +69,11 @@ pub(crate) fn content(blocks: &[Block], furniture: &Furniture) -> Vec<Block> {
             continue;
         }
         let mut block = (*block).clone();
-        if !block.head.is_empty() && furniture.heads.contains(&block.head) {
-            block.markdown = block.markdown[block.head.len()..]
-                .trim_start_matches([':', ' ', '\n'])
-                .to_owned();
+        if !block.head.is_empty()
+            && furniture.heads.contains(&block.head)
+            && let Some(rest) = block.markdown.strip_prefix(&block.head)
+        {
+            block.markdown = rest.trim_start_matches([':', ' ', '\n']).to_owned();
         }
         if !block.markdown.is_empty() {
             out.push(block);
@@ -95,7 +96,7 @@ pub(crate) fn join(blocks: &[Block]) -> String {
 
 /// Whether a text only says that an answer is on its way.
 pub(crate) fn is_placeholder(text: &str) -> bool {
-    let trimmed = text.trim();
+    let trimmed = unmarked(text);
     if trimmed.chars().count() > 48 {
         return false;
     }
@@ -141,7 +142,7 @@ fn timeless(text: &str) -> String {
 
 /// A stopwatch that runs while an answer is awaited: `0.3s`, `1.2/4.0s`, `queue: 2/5 | 0.8s`.
 fn is_timer(text: &str) -> bool {
-    let lower = text.trim().to_lowercase();
+    let lower = unmarked(text).to_lowercase();
     let seconds = |part: &str| {
         part.strip_suffix('s').is_some_and(|number| {
             number.contains('.')
@@ -165,7 +166,13 @@ fn is_timer(text: &str) -> bool {
         && parts.all(|part| seconds(part) || stage(part) || place(part))
 }
 
+/// A text without the marks of emphasis around it: names and times around answers are often drawn bold.
+fn unmarked(text: &str) -> &str {
+    text.trim().trim_matches('*')
+}
+
 fn is_symbol(text: &str) -> bool {
+    let text = unmarked(text);
     !text.chars().any(char::is_alphanumeric)
         && text.chars().count() <= 4
         && !text.chars().any(is_emoji)
@@ -177,7 +184,7 @@ fn is_emoji(c: char) -> bool {
 
 /// A time stamp: clock time, date or "just now", and little else.
 fn is_time(text: &str) -> bool {
-    let lower = text.trim().to_lowercase();
+    let lower = unmarked(text).to_lowercase();
     if lower.chars().count() > 32 {
         return false;
     }
@@ -411,13 +418,20 @@ mod tests {
 
     #[test]
     fn placeholders_and_times_are_told_from_answers() {
-        for text in ["Thinking…", "Bot is typing...", "...", "▌", "正在输入"] {
+        for text in [
+            "Thinking…",
+            "*Thinking…*",
+            "Bot is typing...",
+            "...",
+            "▌",
+            "正在输入",
+        ] {
             assert!(is_placeholder(text), "{text}");
         }
         for text in ["The typing pool was loading a long lorry.", "42", "Yes"] {
             assert!(!is_placeholder(text), "{text}");
         }
-        assert!(is_time("12:03 PM") && is_time("Today, 9:15") && is_time("just now"));
+        assert!(is_time("12:03 PM") && is_time("Today, 9:15") && is_time("**just now**"));
         assert!(!is_time("The ratio is 3:20 in favour of that") && !is_time("42"));
     }
 

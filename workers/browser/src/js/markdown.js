@@ -38,6 +38,12 @@ const isInline = el => {
 };
 const wrap = (mark, s) => { const m = /^(\s*)([\s\S]*?)(\s*)$/.exec(s); return m[2] ? m[1] + mark + m[2] + mark + m[3] : s; };
 const tick = s => { const run = Math.max(0, ...(s.match(/`+/g) || []).map(t => t.length)); const f = '`'.repeat(run + 1); return run ? `${f} ${s} ${f}` : f + s + f; };
+// Apps that draw emphasis by style alone: heavier or slanted beside what surrounds it. Links are often so without meaning it.
+const emphasis = el => {
+  const own = style(el), around = up(el) && up(el).nodeType === 1 ? style(up(el)) : own;
+  const slanted = s => /^(italic|oblique)/.test(s.fontStyle);
+  return [+own.fontWeight >= 600 && +around.fontWeight < 600, slanted(own) && !slanted(around)];
+};
 const keepsLines = el => /^(pre|break-spaces)/.test(style(el).whiteSpace);
 const inline = (node, keep) => {
   if (node.nodeType === 3) return keep ? node.data : node.data.replace(/[\s\u200b]+/g, ' ');
@@ -59,7 +65,9 @@ const inline = (node, keep) => {
     if (!/^(https?:|mailto:)/i.test(href)) return inner;
     return text === href || text === href.replace(/^mailto:/, '') ? href : `[${inner.trim()}](${href})`;
   }
-  return inner;
+  if (tag !== 'span' && tag !== 'font' && !tag.includes('-')) return inner;
+  const [heavy, slanted] = emphasis(node);
+  return wrap((heavy ? '**' : '') + (slanted ? '*' : ''), inner);
 };
 const tidy = (s, keep) => keep ? s.replace(/[ \t]+$/gm, '').replace(/^\n+|\s+$/g, '') : s.replace(/[ \t]*\n[ \t]*/g, '\n').replace(/ {2,}/g, ' ').replace(/\n{3,}/g, '\n\n').trim();
 const languageOf = el => {
