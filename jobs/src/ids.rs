@@ -71,3 +71,11 @@ typed_id!(
     /// The fencing token of one attempt: every write of a worker carries it.
     LeaseToken
 );
+typed_id!(
+    /// Jobs that were accepted together.
+    BatchId
+);
+typed_id!(
+    /// What makes a job again and again.
+    ScheduleId
+);

@@ -16,7 +16,9 @@ pub mod state;
 pub use decide::{History, Verdict, decide};
 pub use event::{Event, EventBody};
 pub use failure::{Failure, FailureClass, FailureCode};
-pub use ids::{ApiKeyId, CredentialId, JobId, LeaseToken, ProviderId, TenantId, WorkerId};
+pub use ids::{
+    ApiKeyId, BatchId, CredentialId, JobId, LeaseToken, ProviderId, ScheduleId, TenantId, WorkerId,
+};
 pub use kind::{InvalidPayload, JobKind, Payload};
 pub use outcome::Outcome;
 pub use policy::{KindPolicy, RetryPolicy};

@@ -85,6 +85,9 @@ pub async fn submit(
         timeout_ms: request.timeout_ms,
         retry: request.retry,
         idempotency,
+        limit_key: None,
+        batch: None,
+        schedule: None,
     };
     Ok(app.store().submit(tenant, &new).await?)
 }

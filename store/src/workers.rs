@@ -116,7 +116,7 @@ impl Store {
     pub async fn forget_old_workers(&self) -> Result<u64, StoreError> {
         let done = sqlx::query!(
             "delete from workers w where w.heartbeat_at < now() - interval '1 day'
-             and not exists (select 1 from jobs j where j.worker_id = w.id)"
+             and not exists (select 1 from jobs j where j.worker_id = w.id and j.state = 'running')"
         )
         .execute(&self.system)
         .await?;

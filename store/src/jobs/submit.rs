@@ -1,7 +1,7 @@
 //! Accepting a job: row, first event and dispatch number in one statement. Once this returns, the job is safe.
 
 use chrono::{DateTime, Utc};
-use computetower_jobs::{JobId, JobKind, JobState, RetryPolicy, TenantId};
+use computetower_jobs::{BatchId, JobId, JobKind, JobState, RetryPolicy, ScheduleId, TenantId};
 use serde_json::Value;
 
 use crate::connect::Store;
@@ -27,6 +27,12 @@ pub struct NewJob {
     pub retry: Option<RetryPolicy>,
     /// The caller's key, and the hash of the request that came with it.
     pub idempotency: Option<(String, Vec<u8>)>,
+    /// What limits may name.
+    pub limit_key: Option<String>,
+    /// The batch it belongs to.
+    pub batch: Option<BatchId>,
+    /// The schedule that made it.
+    pub schedule: Option<ScheduleId>,
 }
 
 impl NewJob {
@@ -42,6 +48,9 @@ impl NewJob {
             timeout_ms: None,
             retry: None,
             idempotency: None,
+            limit_key: None,
+            batch: None,
+            schedule: None,
         }
     }
 }
