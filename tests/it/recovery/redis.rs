@@ -65,22 +65,16 @@ async fn a_message_that_cannot_be_read_harms_nobody() {
     let redis = redis::Client::open(app.config.store.redis_url.as_str()).unwrap();
     let mut connection = redis.get_multiplexed_async_connection().await.unwrap();
     let lane = app.store.keys().lane(Queue::Noop);
-    for (id, message) in [
-        ("poison-1", "not json"),
-        ("poison-2", ""),
-        ("poison-3", "{\"job\":7}"),
-    ] {
+    // More than the worker has slots.
+    for (number, message) in ["not json", "", "{\"job\":7}"]
+        .into_iter()
+        .cycle()
+        .take(100)
+        .enumerate()
+    {
         redis::pipe()
-            .hset(format!("{lane}:data"), id, message)
-            .hset_multiple(
-                format!("{lane}:meta:{id}"),
-                &[
-                    ("attempts", "0"),
-                    ("max_attempts", "1"),
-                    ("status", "Pending"),
-                ],
-            )
-            .rpush(format!("{lane}:active"), id)
+            .hset(format!("{lane}:data"), format!("poison-{number}"), message)
+            .rpush(format!("{lane}:active"), format!("poison-{number}"))
             .query_async::<()>(&mut connection)
             .await
             .unwrap();

@@ -3,6 +3,7 @@
 mod discoveries;
 mod due;
 mod expired;
+mod holders;
 mod lost_jobs;
 mod lost_messages;
 mod retention;
@@ -55,6 +56,7 @@ pub async fn run_dispatcher(store: Store, shutdown: CancellationToken) {
         report("due jobs", due::run(&store).await);
         report("expired jobs", expired::run(&store).await);
         report("lost jobs", lost_jobs::run(&store).await);
+        report("messages of lost workers", holders::run(&store).await);
         report("lost messages", messages.run(&store).await);
         if last_sweep.elapsed() >= SWEEP {
             last_sweep = tokio::time::Instant::now();
