@@ -12,6 +12,7 @@
 
 mod api;
 mod kinds;
+mod model;
 mod recovery;
 mod support;
 mod tidy;
