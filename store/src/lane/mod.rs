@@ -23,7 +23,7 @@ use connection::PatientConnection;
 
 pub use backend::{LaneBackend, Place};
 pub use doorbell::{Control, Doorbell, Wake};
-pub use holder::Taken;
+pub use holder::{Taken, Takings};
 pub use message::Message;
 
 /// Puts messages on lanes. Cheap to clone.
