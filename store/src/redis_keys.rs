@@ -12,6 +12,7 @@
 //! | `P:wake:<queue>` | a message was put on the lane |
 //! | `P:events:<job>` | one event, as JSON |
 //! | `P:control` | `cancel <job>` |
+//! | `P:turn` | the name of a queue in which jobs wait for their turn |
 
 use computetower_jobs::{JobId, Queue};
 
@@ -74,5 +75,11 @@ impl RedisKeys {
     #[must_use]
     pub fn control(&self) -> String {
         format!("{}:control", self.prefix)
+    }
+
+    /// The channel on which the dispatcher is told to look.
+    #[must_use]
+    pub fn turn(&self) -> String {
+        format!("{}:turn", self.prefix)
     }
 }
