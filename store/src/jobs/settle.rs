@@ -118,8 +118,11 @@ impl Store {
                 settled
                     .failed
                     .push((JobId(id), row.attempt.unwrap_or_default(), event));
-            } else if row.waits_for == Some(0) {
-                settled.ready.push(super::parse("queue", &queue)?);
+            } else if row.waits_for == Some(0)
+                // A queue of a newer program: its dispatcher looks by itself.
+                && let Ok(queue) = queue.parse()
+            {
+                settled.ready.push(queue);
             }
         }
         Ok(settled)

@@ -168,13 +168,15 @@ impl Store {
             .filter(|id| named.contains(id))
             .map(|id| id.0)
             .collect();
-        sqlx::query!(
-            "update jobs set has_dependents = true where id = any($1) and tenant_id = $2 and not has_dependents",
-            &marked,
-            tenant.0
-        )
-        .execute(&mut *tx)
-        .await?;
+        if !marked.is_empty() {
+            sqlx::query!(
+                "update jobs set has_dependents = true where id = any($1) and tenant_id = $2 and not has_dependents",
+                &marked,
+                tenant.0
+            )
+            .execute(&mut *tx)
+            .await?;
+        }
         tx.commit().await?;
         Ok(Some(Together::Accepted(ids)))
     }

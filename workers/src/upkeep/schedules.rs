@@ -13,17 +13,29 @@ pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
     let now = Utc::now();
     let due = store.due_schedules(now, LIMIT).await?;
     for schedule in &due {
-        let (next_at, job) = match next_tick(schedule, now) {
-            Ok(next_at) => (next_at, job(store, schedule, now).await?),
-            // Without a next tick it rests until somebody changes it.
-            Err(why) => (None, Err(why)),
-        };
-        let made = store.tick_schedule(schedule, now, next_at, job).await?;
-        if let Some(Err(why)) = made {
-            tracing::warn!(schedule.id = %schedule.id, tenant = %schedule.tenant, why, "a schedule could not make its job");
+        match tick(store, schedule, now).await {
+            Ok(()) => {}
+            Err(error) if error.is_outage() => return Err(error),
+            // The others must not wait for it.
+            Err(error) => {
+                tracing::warn!(schedule.id = %schedule.id, error = %crate::run::chain(&error), "a schedule could not tick")
+            }
         }
     }
     Ok(due.len())
+}
+
+async fn tick(store: &Store, schedule: &Schedule, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let (next_at, job) = match next_tick(schedule, now) {
+        Ok(next_at) => (next_at, job(store, schedule, now).await?),
+        // Without a next tick it rests until somebody changes it.
+        Err(why) => (None, Err(why)),
+    };
+    let made = store.tick_schedule(schedule, now, next_at, job).await?;
+    if let Some(Err(why)) = made {
+        tracing::warn!(schedule.id = %schedule.id, tenant = %schedule.tenant, why, "a schedule could not make its job");
+    }
+    Ok(())
 }
 
 /// The first tick after now: those that were missed are not made up for one by one. Never before the present one, whatever this clock says.
