@@ -324,7 +324,10 @@ async fn a_job_that_is_retried_by_hand_waits_no_more() {
         json!({"kind": "noop", "run_at": "2099-01-01T00:00:00Z"}),
     )
     .await;
-    let last = after(&client, &[&first]).await;
+    // It fails once, so that it comes back to wait for its turn.
+    let last = json!({"kind": "noop", "after": [first], "payload": {"fail": "network", "fail_times": 1},
+                      "retry": {"attempts": 2, "base_ms": 1, "cap_ms": 1}});
+    let last = submit(&client, last).await;
     client
         .post(&format!("/api/v1/jobs/{last}/cancel"), json!({}))
         .await;
