@@ -12,6 +12,8 @@ pub mod outcome;
 pub mod policy;
 pub mod queue;
 pub mod state;
+pub mod submission;
+pub mod timetable;
 
 pub use decide::{History, Verdict, decide};
 pub use event::{Event, EventBody};
@@ -24,3 +26,5 @@ pub use outcome::Outcome;
 pub use policy::{KindPolicy, RetryPolicy};
 pub use queue::Queue;
 pub use state::JobState;
+pub use submission::{InvalidField, Named, SubmitRequest};
+pub use timetable::Timetable;

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod auth;
+pub mod batches;
 pub mod credentials;
 pub mod events;
 pub mod extract;
@@ -9,6 +10,8 @@ pub mod health;
 pub mod jobs;
 pub mod openapi;
 pub mod problem;
+pub mod replay;
+pub mod schedules;
 pub mod workers;
 
 use axum::Router;
@@ -30,6 +33,9 @@ pub fn router(app: App) -> Router {
     let resources = || {
         Router::new()
             .merge(jobs::router())
+            .merge(replay::router())
+            .merge(batches::router())
+            .merge(schedules::router())
             .merge(events::router())
             .merge(credentials::router())
             .merge(workers::router())

@@ -13,6 +13,8 @@ mod leadership;
 pub mod objects;
 pub mod providers;
 pub mod redis_keys;
+pub mod schedules;
+mod turn;
 pub mod validations;
 pub mod vault;
 pub mod workers;

@@ -113,18 +113,6 @@ impl Lane {
         }
     }
 
-    /// Tells the dispatcher that a job of this queue waits for its turn. A message that is lost costs a moment: it looks by itself, too.
-    pub async fn ring_for_turn(&self, queue: Queue) {
-        let told: redis::RedisResult<i64> = redis::cmd("PUBLISH")
-            .arg(self.keys.turn())
-            .arg(queue.name())
-            .query_async(&mut self.redis.clone())
-            .await;
-        if let Err(error) = told {
-            tracing::debug!(error = %error, queue = %queue, "the dispatcher could not be told; it will look by itself");
-        }
-    }
-
     /// How many messages wait on a lane.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! The HTTP API, resource by resource.
 
+mod batches;
+mod chains;
 mod credentials;
 mod events;
 mod isolation;
@@ -8,5 +10,7 @@ mod openai;
 mod openapi;
 mod providers;
 mod refusals;
+mod replay;
+mod schedules;
 
 pub(crate) use openai::discovered;
