@@ -392,6 +392,33 @@ pub fn read_up(mut environment: Environment<'_>) -> Result<UpConfig, Problems> {
     environment.done(Some(config))
 }
 
+/// What commands that ask a running computetower need.
+pub struct ClientConfig {
+    /// Where it is.
+    pub url: url::Url,
+    /// The key that opens it, when one is set.
+    pub api_key: Option<Secret>,
+}
+
+/// Reads what `jobs`, `workers` and `queues` need.
+///
+/// # Errors
+/// When the address cannot be used.
+pub fn read_client(mut environment: Environment<'_>) -> Result<ClientConfig, Problems> {
+    let text = environment.or("COMPUTETOWER_URL", &format!("http://{DEFAULT_BIND}"));
+    check_url(
+        &mut environment,
+        "COMPUTETOWER_URL",
+        &text,
+        &["http", "https"],
+    );
+    let api_key = environment
+        .get("COMPUTETOWER_API_KEY")
+        .map(|key| Secret::new(key.trim().to_owned()));
+    let url = url::Url::parse(text.trim()).ok();
+    environment.done(url.map(|url| ClientConfig { url, api_key }))
+}
+
 /// The first Chromium on the search path, or the place where Debian puts it.
 fn find_chromium(search_path: &str) -> PathBuf {
     const NAMES: [&str; 4] = [
@@ -442,6 +469,18 @@ mod tests {
                 "{variable} is not among {named:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_client_asks_this_machine_unless_told_otherwise() {
+        let nothing = |_: &str| None;
+        let client = read_client(Environment::new(&nothing));
+        assert_eq!(
+            client.ok().map(|client| client.url.to_string()),
+            Some("http://127.0.0.1:7080/".to_owned())
+        );
+        let wrong = |name: &str| (name == "COMPUTETOWER_URL").then(|| "localhost:7080".to_owned());
+        assert!(read_client(Environment::new(&wrong)).is_err());
     }
 
     #[test]
