@@ -11,6 +11,7 @@ use sqlx::{Connection, PgPool, Postgres};
 use crate::error::StoreError;
 use crate::events::{EventHub, EventPublisher};
 use crate::lane::{Lane, connection::PatientConnection};
+use crate::metrics::Metrics;
 use crate::objects::{ObjectSettings, Objects};
 use crate::redis_keys::RedisKeys;
 use crate::vault::{MasterKey, Vault};
@@ -49,6 +50,8 @@ pub struct Store {
     pub lane: Lane,
     /// Live events, out.
     pub publisher: EventPublisher,
+    /// What this process has counted.
+    pub metrics: Metrics,
     hub: Arc<tokio::sync::OnceCell<EventHub>>,
 }
 
@@ -72,7 +75,8 @@ impl Store {
         let objects = Objects::new(&config.objects);
         let vault = Vault::new(config.master_key.clone(), system.clone());
         let lane = Lane::new(redis.clone(), keys.clone());
-        let publisher = EventPublisher::start(redis.clone(), keys.clone());
+        let metrics = Metrics::default();
+        let publisher = EventPublisher::start(redis.clone(), keys.clone(), metrics.clone());
         Ok(Self {
             tenant_pool,
             system,
@@ -84,6 +88,7 @@ impl Store {
             vault,
             lane,
             publisher,
+            metrics,
             hub: Arc::default(),
         })
     }
@@ -132,7 +137,13 @@ impl Store {
     /// The process's one subscription to live events, made when first needed.
     pub async fn hub(&self) -> &EventHub {
         self.hub
-            .get_or_init(|| async { EventHub::start(self.redis_client.clone(), self.keys.clone()) })
+            .get_or_init(|| async {
+                EventHub::start(
+                    self.redis_client.clone(),
+                    self.keys.clone(),
+                    self.metrics.clone(),
+                )
+            })
             .await
     }
 

@@ -39,6 +39,8 @@ pub struct ClaimedJob {
     pub timeout: Duration,
     /// How it is retried.
     pub retry: RetryPolicy,
+    /// How long it had been due, when this is its first attempt.
+    pub waited: Option<Duration>,
     /// The token that every write of this attempt carries.
     pub lease: LeaseToken,
 }
@@ -61,7 +63,8 @@ impl Store {
                    update jobs set state = 'running', attempt = attempt + 1, counted = counted + 1, lease_token = $3,
                                    lease_until = now() + make_interval(secs => $5), worker_id = $4, started_at = coalesce(started_at, now())
                    where id = $1 and dispatch = $2 and state = 'queued'
-                   returning id, tenant_id, kind, payload, attempt, counted, interruptions, snoozes, event_seq, deadline, timeout_ms, retry, cancel_requested
+                   returning id, tenant_id, kind, payload, attempt, counted, interruptions, snoozes, event_seq, deadline, timeout_ms, retry, cancel_requested,
+                             case when attempt = 1 then extract(epoch from now() - run_at)::float8 end as waited_seconds
                ), noted as (
                    insert into job_attempts (job_id, attempt, tenant_id, worker) select id, attempt, tenant_id, $6 from claimed
                )
@@ -91,6 +94,9 @@ impl Store {
             timeout: Duration::from_millis(u64::try_from(row.timeout_ms).unwrap_or_default()),
             retry: serde_json::from_value(row.retry)
                 .map_err(|error| StoreError::decode("retry policy", error))?,
+            waited: row
+                .waited_seconds
+                .map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()),
             lease,
         }))
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::connect::Store;
 use crate::error::StoreError;
 use crate::jobs::{EventColumns, without_nul};
+use crate::metrics::FencedWrite;
 
 /// What an attempt ends in.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ impl Ending {
         }
     }
 
-    fn failure(&self) -> Option<&Failure> {
+    pub(crate) fn failure(&self) -> Option<&Failure> {
         match self {
             Ending::Failed(failure)
             | Ending::Retry(_, failure)
@@ -132,7 +133,7 @@ impl Store {
         )
         .fetch_optional(&self.system)
         .await?;
-        dispatch.ok_or(StoreError::LeaseLost)
+        dispatch.ok_or_else(|| self.metrics.fenced(FencedWrite::Finish))
     }
 
     /// Keeps events of a running attempt, so that they outlive Redis.
@@ -167,6 +168,7 @@ impl Store {
         )
         .fetch_optional(&self.system)
         .await?;
-        held.map(|_| ()).ok_or(StoreError::LeaseLost)
+        held.map(|_| ())
+            .ok_or_else(|| self.metrics.fenced(FencedWrite::Events))
     }
 }

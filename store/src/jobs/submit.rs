@@ -116,6 +116,7 @@ impl Store {
         .await?;
         if let Some(row) = row {
             drop(connection);
+            self.metrics.submitted(new.kind);
             let state: JobState = super::parse("state", &row.state)?;
             if state == JobState::Queued {
                 // Within a lane only this much order can be kept; the dispatcher keeps it for jobs that come later.

@@ -6,7 +6,7 @@ mod client;
 mod process;
 mod up;
 
-pub(crate) use app::TestApp;
+pub(crate) use app::{ADMIN_KEY, TestApp};
 pub(crate) use cli::{CliRun, CutOnce};
 pub(crate) use client::{Client, Reply, SseEvent};
 pub(crate) use process::WorkerProcess;
