@@ -9,7 +9,6 @@ use computetower_jobs::Queue;
 use computetower_jobs::scale::{ScaleFacts, ScaleGoal, advise};
 use computetower_store::load::QueueLoad;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::auth::Operator;

@@ -97,7 +97,7 @@ async fn the_exit_status_says_how_a_job_ended() {
     );
     assert!(watched.out.trim_end().ends_with("cancelled"), "{watched:?}");
     let again = CliRun::of(&app, &["jobs", "retry", &id]).await;
-    assert_eq!(again.said(), "queued");
+    assert!(["queued", "running"].contains(&again.said()), "{again:?}");
     CliRun::of(&app, &["jobs", "cancel", &id]).await.said();
     app.drained().await;
     app.stop().await;
