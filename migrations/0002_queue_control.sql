@@ -103,7 +103,7 @@ create index jobs_to_settle on jobs (id) where has_dependents and state in ('com
 create index jobs_by_batch on jobs (batch_id) where batch_id is not null;
 
 -- An attempt says all it has to say in few rows: one row may hold several events, numbered from seq to last_seq, as a list of
--- {"seq", "name", "data", "at"} under the name 'pack'.
+-- {"seq", "event", "data", "at"} under the name 'pack'.
 alter table job_events add column last_seq bigint;
 
 grant select, insert, update, delete on batches, schedules, pauses, limits, job_dependencies to computetower_system;
@@ -133,3 +133,8 @@ begin
     create policy own_rows on pauses for all to computetower_tenant using (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid)
         with check (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
 end $$;
+
+-- What an attempt that runs shows of its worker: the tenant's role sees no workers.
+create function worker_name(worker uuid) returns text language sql stable security definer set search_path = public
+    as $$ select name from workers where id = worker $$;
+grant execute on function worker_name(uuid) to computetower_tenant, computetower_system;

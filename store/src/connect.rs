@@ -1,15 +1,20 @@
 //! The one handle on everything durable.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use computetower_jobs::TenantId;
+use computetower_jobs::{JobState, TenantId};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgPool, Postgres};
 
+use crate::coalesce::Coalescer;
 use crate::error::StoreError;
 use crate::events::{EventHub, EventPublisher};
+use crate::jobs::claim::{self, Claim, ClaimedJob};
+use crate::jobs::finish::{self, Finish};
+use crate::jobs::submit::{self, Submission};
+use crate::lane::gate::Gate;
 use crate::lane::{Lane, connection::PatientConnection};
 use crate::metrics::Metrics;
 use crate::objects::{ObjectSettings, Objects};
@@ -53,7 +58,21 @@ pub struct Store {
     /// What this process has counted.
     pub metrics: Metrics,
     hub: Arc<tokio::sync::OnceCell<EventHub>>,
+    /// The system's connections for statements that need not reach the disk before they are answered.
+    pub(crate) swift: PgPool,
+    pub(crate) gate: Gate,
+    coalesced: Arc<OnceLock<Coalesced>>,
 }
+
+/// Statements for many callers at once.
+pub(crate) struct Coalesced {
+    pub(crate) submit: Coalescer<Submission, Option<JobState>>,
+    pub(crate) claim: Coalescer<Claim, Option<ClaimedJob>>,
+    pub(crate) finish: Coalescer<Finish, i32>,
+}
+
+/// Statements of one sort that may be on their way at the same time: a commit waits for the disk, and the next can be prepared meanwhile.
+const AT_ONCE: usize = 2;
 
 impl Store {
     /// Connects to all services. Pools connect lazily, so a Postgres that is down for a moment is no failure here;
@@ -66,8 +85,14 @@ impl Store {
             StoreError::Setting(format!("DATABASE_URL cannot be read: {error}"))
         })?;
         let options = options.application_name("computetower");
-        let system = pool(config, &options, "computetower_system");
-        let tenant_pool = pool(config, &options, "computetower_tenant");
+        let system = pool(config, &options, "computetower_system", "");
+        let swift = pool(
+            config,
+            &options,
+            "computetower_system",
+            "set synchronous_commit = off",
+        );
+        let tenant_pool = pool(config, &options, "computetower_tenant", "");
         let redis_client = redis::Client::open(config.redis_url.as_str())
             .map_err(|error| StoreError::Setting(format!("REDIS_URL cannot be read: {error}")))?;
         let redis = PatientConnection::connect(&redis_client, Duration::from_secs(2)).await?;
@@ -75,6 +100,7 @@ impl Store {
         let objects = Objects::new(&config.objects);
         let vault = Vault::new(config.master_key.clone(), system.clone());
         let lane = Lane::new(redis.clone(), keys.clone());
+        let gate = Gate::new(redis.clone(), keys.clone());
         let metrics = Metrics::default();
         let publisher = EventPublisher::start(redis.clone(), keys.clone(), metrics.clone());
         Ok(Self {
@@ -90,6 +116,9 @@ impl Store {
             publisher,
             metrics,
             hub: Arc::default(),
+            swift,
+            gate,
+            coalesced: Arc::default(),
         })
     }
 
@@ -134,6 +163,32 @@ impl Store {
         }
     }
 
+    /// Statements for many callers at once; their tasks start with the first.
+    pub(crate) fn coalesced(&self) -> &Coalesced {
+        self.coalesced.get_or_init(|| {
+            // The tasks hold a handle that does not hold them: they end with the last of the others.
+            let store = Store {
+                coalesced: Arc::default(),
+                ..self.clone()
+            };
+            let (submitter, claimer, finisher) = (store.clone(), store.clone(), store);
+            Coalesced {
+                submit: Coalescer::start(submit::MOST, AT_ONCE, move |jobs| {
+                    let store = submitter.clone();
+                    async move { store.submit_all(jobs).await }
+                }),
+                claim: Coalescer::start(claim::MOST, AT_ONCE, move |claims| {
+                    let store = claimer.clone();
+                    async move { store.claim_all(claims).await }
+                }),
+                finish: Coalescer::start(finish::MOST, AT_ONCE, move |finishes| {
+                    let store = finisher.clone();
+                    async move { store.finish_all(finishes).await }
+                }),
+            }
+        })
+    }
+
     /// The process's one subscription to live events, made when first needed.
     pub async fn hub(&self) -> &EventHub {
         self.hub
@@ -165,7 +220,12 @@ impl Store {
     }
 }
 
-fn pool(config: &StoreConfig, options: &PgConnectOptions, role: &'static str) -> PgPool {
+fn pool(
+    config: &StoreConfig,
+    options: &PgConnectOptions,
+    role: &'static str,
+    setting: &'static str,
+) -> PgPool {
     PgPoolOptions::new()
         .max_connections(config.pool_size)
         .min_connections(1)
@@ -180,9 +240,8 @@ fn pool(config: &StoreConfig, options: &PgConnectOptions, role: &'static str) ->
         })
         .after_connect(move |connection, _| {
             Box::pin(async move {
-                sqlx::query(sqlx::AssertSqlSafe(format!("set role {role}")))
-                    .execute(connection)
-                    .await?;
+                let settings = sqlx::AssertSqlSafe(format!("set role {role}; {setting}"));
+                sqlx::raw_sql(settings).execute(connection).await?;
                 Ok(())
             })
         })

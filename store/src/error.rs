@@ -55,6 +55,12 @@ pub enum StoreError {
     /// A setting cannot be used.
     #[error("{0}")]
     Setting(String),
+    /// A statement that was made for several callers failed for all of them.
+    #[error("together with others")]
+    Together(#[source] std::sync::Arc<StoreError>),
+    /// The process ended before there was an answer.
+    #[error("interrupted before there was an answer")]
+    Interrupted,
 }
 
 impl StoreError {
@@ -81,7 +87,8 @@ impl StoreError {
                     sqlx::Error::ColumnDecode { .. } | sqlx::Error::RowNotFound
                 )
             }
-            StoreError::Redis(_) | StoreError::Objects { .. } => true,
+            StoreError::Redis(_) | StoreError::Objects { .. } | StoreError::Interrupted => true,
+            StoreError::Together(error) => error.is_outage(),
             _ => false,
         }
     }

@@ -3,6 +3,8 @@
 //! | key | type | holds |
 //! | --- | --- | --- |
 //! | `P:lane:<queue>:*` | apalis-redis's own keys | messages `{job id, dispatch number}`; all of it may be lost |
+//! | `P:lane-cap:<queue>` | string, expires | how many messages may wait on the lane; written by the dispatcher |
+//! | `P:backlog:<queue>` | string, expires | there while due jobs wait in Postgres for that lane |
 //! | `P:epoch` | string | made by the dispatcher; when it is gone, Redis was wiped |
 //! | `P:events:<job>` | stream, bounded, expires | the job's latest events; entry id = `<seq>-0` |
 //! | `P:fence:<job>` | string, expires | the highest fence that has published for the job |
@@ -11,6 +13,7 @@
 //! | --- | --- |
 //! | `P:wake:<queue>` | a message was put on the lane |
 //! | `P:events:<job>` | one event, as JSON |
+//! | `P:turn` | the name of a queue: a job waits in Postgres for its turn |
 //! | `P:control` | `cancel <job>` |
 
 use computetower_jobs::{JobId, Queue};
@@ -34,6 +37,24 @@ impl RedisKeys {
     #[must_use]
     pub fn lane(&self, queue: Queue) -> String {
         format!("{}:lane:{queue}", self.prefix)
+    }
+
+    /// How many messages may wait on a lane.
+    #[must_use]
+    pub fn lane_cap(&self, queue: Queue) -> String {
+        format!("{}:lane-cap:{queue}", self.prefix)
+    }
+
+    /// The mark that due jobs wait in Postgres for a lane.
+    #[must_use]
+    pub fn backlog(&self, queue: Queue) -> String {
+        format!("{}:backlog:{queue}", self.prefix)
+    }
+
+    /// The channel on which the dispatcher hears of jobs that wait for their turn.
+    #[must_use]
+    pub fn turn(&self) -> String {
+        format!("{}:turn", self.prefix)
     }
 
     /// The mark that Redis has not been wiped.

@@ -109,6 +109,31 @@ impl Store {
             .collect())
     }
 
+    /// Which of these processes are gone: they left, are unknown, or are silent and no longer hold their lock.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub(crate) async fn dead_among(
+        &self,
+        workers: &[WorkerId],
+    ) -> Result<Vec<WorkerId>, StoreError> {
+        let ids: Vec<_> = workers.iter().map(|worker| worker.0).collect();
+        let dead = sqlx::query_scalar!(
+            r#"select asked.id as "id!" from unnest($1::uuid[]) as asked (id) left join workers w on w.id = asked.id
+               where w.id is null or w.stopped_at is not null
+                  or w.heartbeat_at < now() - make_interval(secs => $2)
+                     and not exists (select 1 from pg_locks l
+                                     where l.locktype = 'advisory' and l.objsubid = 1 and l.granted
+                                       and l.database = (select oid from pg_database where datname = current_database())
+                                       and (l.classid::bigint << 32) | l.objid::bigint = w.lock_key)"#,
+            &ids,
+            SILENCE_MS as f64 / 1_000.0
+        )
+        .fetch_all(&self.system)
+        .await?;
+        Ok(dead.into_iter().map(WorkerId).collect())
+    }
+
     /// Forgets workers that have been gone for a day and own no job any more.
     ///
     /// # Errors

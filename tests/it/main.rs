@@ -13,6 +13,7 @@
 mod api;
 mod cli;
 mod kinds;
+mod model;
 mod recovery;
 mod support;
 mod tidy;

@@ -1,23 +1,22 @@
-//! The apalis workers of this process: each fetches one message at a time, waits for a free slot, and hands the job to a task.
+//! The apalis workers of this process, one for each queue: messages come with a free slot each, and each job runs in a task of its own.
 //!
-//! The message is acknowledged as soon as an attempt holds the job's lease (or there was nothing to claim): from then on Postgres knows, and the lane has
-//! no part in it. So heartbeats of the lane never wait for a job, and a message is never fetched and forgotten.
+//! A message is forgotten by the lane as soon as an attempt holds the job's lease (or there was nothing to claim): from then on Postgres knows, and the lane
+//! has no part in it. Until then the lane knows who has it, so a message is never taken and lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use apalis::layers::WorkerBuilderExt;
 use apalis::prelude::{Data, WorkerBuilder, WorkerContext};
 use computetower_jobs::Queue;
-use computetower_store::lane::{Doorbell, End, Envelope};
+use computetower_store::lane::{Doorbell, End, Message, Place};
 use tokio::sync::Semaphore;
 
 use crate::process::Shared;
 use crate::run::{claim, run_attempt};
 
-/// How long a fetched message waits for a slot before it is put back for other workers.
-const WAIT_FOR_SLOT: Duration = Duration::from_millis(500);
+/// How long a message is kept back when Postgres does not answer the claim.
+const CLAIM_AGAIN: Duration = Duration::from_millis(500);
 
 /// The slots of one queue in this process.
 #[derive(Clone)]
@@ -27,49 +26,41 @@ struct Lane {
     slots: Arc<Semaphore>,
 }
 
-/// Starts the apalis workers of a queue. They end with the process's token.
+/// Starts the apalis worker of a queue. It ends with the process's token.
 pub(crate) fn start(shared: &Arc<Shared>, queue: Queue, doorbell: Arc<Doorbell>) {
-    let concurrency = shared.concurrency(queue);
-    let slots = Arc::new(Semaphore::new(concurrency));
-    // Fetch, claim and acknowledge are strictly in turn within an apalis worker; short jobs need several to keep the slots full.
-    let workers = concurrency.div_ceil(8).min(4);
-    for number in 0..workers {
-        let lane = Lane {
-            shared: shared.clone(),
-            queue,
-            slots: slots.clone(),
-        };
-        let doorbell = doorbell.clone();
-        let runtime = tokio::runtime::Handle::current();
-        // The library's worker future is not `Send`: it gets a thread that blocks on it inside the runtime.
-        let spawned = std::thread::Builder::new()
-            .name(format!("{queue}-lane-{number}"))
-            .spawn(move || runtime.block_on(supervise(lane, number, doorbell)));
-        if let Err(error) = spawned {
-            tracing::error!(error = %error, "a lane could not be started");
-        }
+    let lane = Lane {
+        shared: shared.clone(),
+        queue,
+        slots: Arc::new(Semaphore::new(shared.concurrency(queue))),
+    };
+    let runtime = tokio::runtime::Handle::current();
+    // The library's worker future is not `Send`: it gets a thread that blocks on it inside the runtime.
+    let spawned = std::thread::Builder::new()
+        .name(format!("{queue}-lane"))
+        .spawn(move || runtime.block_on(supervise(lane, doorbell)));
+    if let Err(error) = spawned {
+        tracing::error!(error = %error, "a lane could not be started");
     }
 }
 
-/// Runs an apalis worker, and another one whenever it ends: any error of its backend ends it for good.
-async fn supervise(lane: Lane, number: usize, doorbell: Arc<Doorbell>) {
+/// Runs the apalis worker, and another one should it ever end.
+async fn supervise(lane: Lane, doorbell: Arc<Doorbell>) {
     static LIVES: AtomicU64 = AtomicU64::new(0);
     let mut wait = Duration::from_millis(100);
     while !lane.shared.closing.is_cancelled() {
-        // A name is refused while an earlier holder's heartbeat is fresh, so each life has its own.
         let life = LIVES.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{}-{}-{number}-{life}", lane.shared.name, lane.queue);
-        let backend = lane
-            .shared
-            .store
-            .lane_backend(lane.queue, doorbell.wake(lane.queue));
+        let name = format!("{}-{}-{life}", lane.shared.name, lane.queue);
+        let backend = lane.shared.store.lane_backend(
+            lane.queue,
+            lane.shared.worker,
+            lane.slots.clone(),
+            doorbell.wake(lane.queue),
+        );
         let context = WorkerContext::new(&name);
         let worker = WorkerBuilder::new(context.clone())
             .backend(backend)
             .data(lane.clone())
-            .concurrency(1)
             .build(take);
-        let began = tokio::time::Instant::now();
         tokio::select! {
             ended = worker.run() => {
                 if let Err(error) = ended {
@@ -81,49 +72,50 @@ async fn supervise(lane: Lane, number: usize, doorbell: Arc<Doorbell>) {
                 return;
             }
         }
-        if began.elapsed() > Duration::from_secs(30) {
-            wait = Duration::from_millis(100);
-        }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(Duration::from_secs(2));
     }
 }
 
 /// Takes one message. Always `Ok`: what becomes of the job is recorded in Postgres, never in the lane.
-async fn take(envelope: Envelope, lane: Data<Lane>) -> Result<(), std::convert::Infallible> {
-    let Some(message) = envelope.0 else {
+async fn take(place: Place, lane: Data<Lane>) -> Result<(), std::convert::Infallible> {
+    let Some(message) = place.taken.message else {
         tracing::warn!(queue = %lane.queue, "a message on the lane could not be read and is dropped");
+        drop(place.settled());
         return Ok(());
     };
-    let slot = tokio::time::timeout(WAIT_FOR_SLOT, lane.slots.clone().acquire_owned()).await;
-    let slot = match slot {
-        Ok(Ok(slot)) if !lane.shared.closing.is_cancelled() => slot,
-        _ => {
-            if let Err(error) = lane
-                .shared
-                .store
-                .lane
-                .push(lane.queue, End::Front, &[(message.job, message.dispatch)])
-                .await
-            {
-                tracing::warn!(error = %crate::run::chain(&error), job.id = %message.job, "a message could not be put back; the dispatcher will hand the job over again");
-            }
-            return Ok(());
-        }
-    };
     let shared = lane.shared.clone();
-    // Claimed before the message is acknowledged, and in a task of its own: whatever ends this lane or this process leaves either the message or
-    // a lease that somebody keeps or rescues.
-    let (claimed, known) = tokio::sync::oneshot::channel();
+    let queue = lane.queue;
     shared.tasks.clone().spawn(async move {
+        if shared.closing.is_cancelled() {
+            put_back(&shared, queue, message).await;
+            drop(place.settled());
+            return;
+        }
         let asked = Instant::now();
-        let job = claim(&shared, message.job, message.dispatch).await;
-        let _ = claimed.send(());
-        if let Some(job) = job {
+        let claimed = claim(&shared, message.job, message.dispatch).await;
+        let claimed = match claimed {
+            Ok(claimed) => claimed,
+            Err(()) => {
+                // The job stays queued, and its message is there when Postgres is back.
+                tokio::time::sleep(CLAIM_AGAIN).await;
+                put_back(&shared, queue, message).await;
+                drop(place.settled());
+                return;
+            }
+        };
+        let slot = place.settled();
+        if let Some(job) = claimed {
             run_attempt(shared, job, asked).await;
         }
         drop(slot);
     });
-    let _ = known.await;
     Ok(())
+}
+
+async fn put_back(shared: &Shared, queue: Queue, message: Message) {
+    let jobs = [(message.job, message.dispatch)];
+    if let Err(error) = shared.store.lane.push(queue, End::Front, &jobs).await {
+        tracing::warn!(error = %crate::run::chain(&error), job.id = %message.job, "a message could not be put back; the dispatcher will hand the job over again");
+    }
 }

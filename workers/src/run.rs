@@ -25,23 +25,19 @@ const SAVE_EVENTS: Duration = Duration::from_millis(500);
 /// How long a result is held while Postgres is away.
 const HOLD_RESULT: Duration = Duration::from_secs(600);
 
-/// Takes a job, if it is still to be had. From then on this process holds its lease.
-pub(crate) async fn claim(shared: &Shared, job: JobId, dispatch: i32) -> Option<ClaimedJob> {
-    match shared
-        .store
-        .claim(job, dispatch, shared.worker, &shared.name)
-        .await
-    {
-        Ok(claimed) => {
-            shared.store.metrics.claimed(claimed.as_ref());
-            claimed
-        }
-        Err(error) => {
-            // The job stays queued; the dispatcher hands it over again.
-            tracing::warn!(job.id = %job, error = %chain(&error), "could not claim");
-            None
-        }
+/// Takes a job, if it is still to be had. From then on this process holds its lease. `Err` when Postgres could not be asked; the log says why.
+pub(crate) async fn claim(
+    shared: &Shared,
+    job: JobId,
+    dispatch: i32,
+) -> Result<Option<ClaimedJob>, ()> {
+    let claimed = shared.store.claim(job, dispatch, shared.worker).await;
+    if let Ok(claimed) = &claimed {
+        shared.store.metrics.claimed(claimed.as_ref());
     }
+    claimed.map_err(|error| {
+        tracing::warn!(job.id = %job, error = %chain(&error), "could not claim");
+    })
 }
 
 /// Runs one attempt of a claimed job to its recorded end. `asked` is when the claim was begun.

@@ -1,5 +1,6 @@
 //! Events on their way out: one task per process puts them into Redis in order, many in one round trip.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use computetower_jobs::{Event, JobId};
@@ -83,45 +84,43 @@ async fn run(
     let mut batch = Vec::with_capacity(BATCH);
     while receiver.recv_many(&mut batch, BATCH).await > 0 {
         let mut pipeline = redis::pipe();
-        let mut events = 0;
         let mut flushed = Vec::new();
-        let mut waiting = batch.drain(..).peekable();
-        while let Some(message) = waiting.next() {
-            let (job, fence, event) = match message {
-                Message::Flush(done) => {
-                    flushed.push(done);
-                    continue;
-                }
-                Message::Event { job, fence, event } => (job, fence, event),
-            };
-            let mut ended = event.body.is_final();
-            let mut arguments = vec![event];
-            // Events of one job that stand next to each other go in one call.
-            while let Some(Message::Event { event, .. }) =
-                waiting.next_if(|next| matches!(next, Message::Event { job: j, fence: f, .. } if *j == job && *f == fence))
-            {
-                ended |= event.body.is_final();
-                arguments.push(event);
+        let mut calls: Vec<(JobId, i64, Vec<Event>)> = Vec::new();
+        let mut latest: HashMap<JobId, usize> = HashMap::new();
+        for message in batch.drain(..) {
+            match message {
+                Message::Flush(done) => flushed.push(done),
+                // Events of one job go in one call. Between jobs there is no order to keep.
+                Message::Event { job, fence, event } => match latest.get(&job) {
+                    Some(&call) if calls[call].1 == fence => calls[call].2.push(event),
+                    _ => {
+                        latest.insert(job, calls.len());
+                        calls.push((job, fence, vec![event]));
+                    }
+                },
             }
+        }
+        let jobs = calls.len();
+        let events: usize = calls.iter().map(|(_, _, events)| events.len()).sum();
+        for (job, fence, events) in calls {
+            let ended = events.iter().any(|event| event.body.is_final());
             let mut call = script.prepare_invoke();
             call.key(keys.events(job)).key(keys.fence(job));
             call.arg(fence)
                 .arg(KEPT)
                 .arg(if ended { ENDED_SECONDS } else { LIVE_SECONDS });
-            for event in &arguments {
+            for event in &events {
                 call.arg(event.seq)
                     .arg(serde_json::to_string(event).unwrap_or_default());
             }
-            events += arguments.len();
             pipeline.invoke_script(&call).ignore();
         }
-        drop(waiting);
-        if events > 0 {
+        if jobs > 0 {
             match publish(&mut redis, &script, &pipeline).await {
                 Ok(()) => metrics.published(events),
                 Err(error) => {
                     metrics.dropped(events);
-                    tracing::warn!(error = %error, events, "events could not be published; subscribers will read them from Postgres");
+                    tracing::warn!(error = %error, jobs, "events could not be published; subscribers will read them from Postgres");
                 }
             }
         }

@@ -1,14 +1,23 @@
-//! A worker takes a job: only while it is queued, and only with the number of its latest dispatch.
+//! A worker takes a job: only while it is queued, and only with the number of its latest dispatch. Claims that come at the same time go together.
+//!
+//! A claim need not reach the disk before the attempt begins: whatever the attempt writes down later (an intended effect, its end) takes it along. A claim
+//! that Postgres loses in a crash was followed by nothing, and the job is queued as before.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use computetower_jobs::{JobId, JobKind, LeaseToken, RetryPolicy, TenantId, WorkerId};
 use serde_json::Value;
 
+use crate::coalesce::Answers;
 use crate::connect::Store;
 use crate::error::StoreError;
 use crate::jobs::LEASE;
+
+/// Claims made in one statement.
+pub(crate) const MOST: usize = 256;
 
 /// A job under lease.
 #[derive(Clone, Debug)]
@@ -45,6 +54,14 @@ pub struct ClaimedJob {
     pub lease: LeaseToken,
 }
 
+/// A claim on its way.
+pub(crate) struct Claim {
+    id: JobId,
+    dispatch: i32,
+    worker: WorkerId,
+    lease: LeaseToken,
+}
+
 impl Store {
     /// Claims a job, or tells that there is nothing to claim: it was cancelled, claimed by another worker, or dispatched again.
     ///
@@ -55,50 +72,70 @@ impl Store {
         id: JobId,
         dispatch: i32,
         worker: WorkerId,
-        worker_name: &str,
     ) -> Result<Option<ClaimedJob>, StoreError> {
-        let lease = LeaseToken::generate();
-        let row = sqlx::query!(
-            r#"with claimed as (
-                   update jobs set state = 'running', attempt = attempt + 1, counted = counted + 1, lease_token = $3,
-                                   lease_until = now() + make_interval(secs => $5), worker_id = $4, started_at = coalesce(started_at, now())
-                   where id = $1 and dispatch = $2 and state = 'queued'
-                   returning id, tenant_id, kind, payload, attempt, counted, interruptions, snoozes, event_seq, deadline, timeout_ms, retry, cancel_requested,
-                             case when attempt = 1 then extract(epoch from now() - run_at)::float8 end as waited_seconds
-               ), noted as (
-                   insert into job_attempts (job_id, attempt, tenant_id, worker) select id, attempt, tenant_id, $6 from claimed
-               )
-               select * from claimed"#,
-            id.0,
+        let claim = Claim {
+            id,
             dispatch,
-            lease.0,
-            worker.0,
+            worker,
+            lease: LeaseToken::generate(),
+        };
+        self.coalesced().claim.call(claim).await
+    }
+
+    pub(crate) async fn claim_all(&self, claims: Vec<Arc<Claim>>) -> Answers<Option<ClaimedJob>> {
+        // Rows are locked in one order, so that two statements cannot wait for each other.
+        let mut ordered: Vec<&Claim> = claims.iter().map(|claim| &**claim).collect();
+        ordered.sort_by_key(|claim| claim.id);
+        let rows = sqlx::query!(
+            r#"update jobs j set state = 'running', attempt = attempt + 1, counted = counted + 1, lease_token = i.lease,
+                                 lease_until = now() + make_interval(secs => $5), worker_id = i.worker, started_at = coalesce(started_at, now()),
+                                 attempt_at = now()
+               from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[]) as i (job, dispatch, lease, worker)
+               where j.id = i.job and j.dispatch = i.dispatch and j.state = 'queued'
+               returning j.id, j.tenant_id, j.kind, j.payload, j.attempt, j.counted, j.interruptions, j.snoozes, j.event_seq, j.deadline, j.timeout_ms,
+                         j.retry, j.cancel_requested, i.lease as "lease!",
+                         case when j.attempt = 1 then extract(epoch from now() - j.run_at)::float8 end as waited_seconds"#,
+            &ordered.iter().map(|claim| claim.id.0).collect::<Vec<_>>(),
+            &ordered.iter().map(|claim| claim.dispatch).collect::<Vec<_>>(),
+            &ordered.iter().map(|claim| claim.lease.0).collect::<Vec<_>>(),
+            &ordered.iter().map(|claim| claim.worker.0).collect::<Vec<_>>(),
             LEASE.as_secs_f64(),
-            worker_name,
         )
-        .fetch_optional(&self.system)
+        .fetch_all(&self.swift)
         .await?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(ClaimedJob {
-            id: JobId(row.id),
-            tenant: TenantId(row.tenant_id),
-            kind: super::parse("kind", &row.kind)?,
-            payload: row.payload,
-            attempt: row.attempt,
-            counted: count(row.counted),
-            interruptions: count(row.interruptions),
-            snoozes: count(row.snoozes),
-            cancel_requested: row.cancel_requested,
-            event_seq: row.event_seq,
-            deadline: row.deadline,
-            timeout: Duration::from_millis(u64::try_from(row.timeout_ms).unwrap_or_default()),
-            retry: serde_json::from_value(row.retry)
-                .map_err(|error| StoreError::decode("retry policy", error))?,
-            waited: row
-                .waited_seconds
-                .map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()),
-            lease,
-        }))
+        let mut claimed = HashMap::with_capacity(rows.len());
+        for row in rows {
+            let lease = LeaseToken(row.lease);
+            let read = || -> Result<(JobKind, RetryPolicy), StoreError> {
+                let retry = serde_json::from_value(row.retry)
+                    .map_err(|error| StoreError::decode("retry policy", error))?;
+                Ok((super::parse("kind", &row.kind)?, retry))
+            };
+            let job = read().map(|(kind, retry)| ClaimedJob {
+                id: JobId(row.id),
+                tenant: TenantId(row.tenant_id),
+                kind,
+                payload: row.payload,
+                attempt: row.attempt,
+                counted: count(row.counted),
+                interruptions: count(row.interruptions),
+                snoozes: count(row.snoozes),
+                cancel_requested: row.cancel_requested,
+                event_seq: row.event_seq,
+                deadline: row.deadline,
+                timeout: Duration::from_millis(u64::try_from(row.timeout_ms).unwrap_or_default()),
+                retry,
+                waited: row
+                    .waited_seconds
+                    .map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()),
+                lease,
+            });
+            claimed.insert(lease, job);
+        }
+        Ok(claims
+            .iter()
+            .map(|claim| claimed.remove(&claim.lease).transpose())
+            .collect())
     }
 }
 

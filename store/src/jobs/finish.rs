@@ -1,13 +1,22 @@
-//! The end of an attempt: state, result or failure, the attempt's record and all its events in one fenced statement.
+//! The end of an attempt: state, result or failure, the attempt's record and all its events in one fenced statement. Attempts that end at the same
+//! time end together.
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use computetower_jobs::{Event, Failure, JobId, JobState, LeaseToken};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
+use crate::coalesce::Answers;
 use crate::connect::Store;
 use crate::error::StoreError;
-use crate::jobs::{EventColumns, without_nul};
+use crate::jobs::{pack, without_nul};
 use crate::metrics::FencedWrite;
+
+/// Attempts ended in one statement.
+pub(crate) const MOST: usize = 256;
 
 /// What an attempt ends in.
 #[derive(Clone, Debug)]
@@ -57,8 +66,73 @@ impl Ending {
     }
 }
 
+/// The columns of endings for `unnest`.
+#[derive(Default)]
+struct Columns {
+    jobs: Vec<Uuid>,
+    leases: Vec<Uuid>,
+    states: Vec<&'static str>,
+    results: Vec<Option<Value>>,
+    public: Vec<Option<Value>>,
+    internal: Vec<Option<Value>>,
+    run_at: Vec<Option<DateTime<Utc>>>,
+    uncounted: Vec<i32>,
+    snoozed: Vec<i32>,
+    interrupted: Vec<i32>,
+    first_seqs: Vec<Option<i64>>,
+    last_seqs: Vec<Option<i64>>,
+    packs: Vec<Option<Value>>,
+}
+
+/// An ending on its way.
+pub(crate) struct Finish {
+    job: JobId,
+    lease: LeaseToken,
+    ending: Ending,
+    events: Vec<Event>,
+}
+
+impl Columns {
+    fn push(&mut self, finish: &Finish) {
+        let Finish {
+            job,
+            lease,
+            ending,
+            events,
+        } = finish;
+        self.jobs.push(job.0);
+        self.leases.push(lease.0);
+        self.states.push(ending.state().name());
+        self.results.push(match ending {
+            Ending::Completed(result) => Some(without_nul(result.clone())),
+            _ => None,
+        });
+        self.public.push(ending.failure().map(|failure| {
+            without_nul(serde_json::to_value(failure.to_public()).unwrap_or(Value::Null))
+        }));
+        self.internal.push(ending.failure().map(|failure| {
+            without_nul(json!({ "code": failure.code, "message": failure.public, "internal": failure.internal.for_operators(), "evidence": failure.evidence }))
+        }));
+        self.run_at.push(match ending {
+            Ending::Retry(at, _) | Ending::Snoozed(at, _) => Some(*at),
+            _ => None,
+        });
+        self.uncounted.push(i32::from(matches!(
+            ending,
+            Ending::Snoozed(..) | Ending::Requeued(_) | Ending::HandedBack(_)
+        )));
+        self.snoozed
+            .push(i32::from(matches!(ending, Ending::Snoozed(..))));
+        self.interrupted
+            .push(i32::from(matches!(ending, Ending::Requeued(_))));
+        self.first_seqs.push(events.first().map(|event| event.seq));
+        self.last_seqs.push(events.last().map(|event| event.seq));
+        self.packs.push((!events.is_empty()).then(|| pack(events)));
+    }
+}
+
 impl Store {
-    /// Ends an attempt. Every event of the attempt that is not in Postgres yet goes along. Returns the job's dispatch number:
+    /// Ends an attempt. Every event of the attempt that is not in Postgres yet goes along, in order. Returns the job's dispatch number:
     /// the message to put on the lane when the job was requeued.
     ///
     /// # Errors
@@ -70,73 +144,82 @@ impl Store {
         ending: &Ending,
         events: &[Event],
     ) -> Result<i32, StoreError> {
-        let state = ending.state();
-        let result = match ending {
-            Ending::Completed(result) => Some(without_nul(result.clone())),
-            _ => None,
+        let finish = Finish {
+            job,
+            lease,
+            ending: ending.clone(),
+            events: events.to_vec(),
         };
-        let public = ending.failure().map(|failure| {
-            without_nul(serde_json::to_value(failure.to_public()).unwrap_or(Value::Null))
-        });
-        let internal = ending.failure().map(|failure| {
-            without_nul(json!({ "code": failure.code, "message": failure.public, "internal": failure.internal.for_operators(), "evidence": failure.evidence }))
-        });
-        let run_at = match ending {
-            Ending::Retry(at, _) | Ending::Snoozed(at, _) => Some(*at),
-            _ => None,
-        };
-        let uncounted = matches!(
-            ending,
-            Ending::Snoozed(..) | Ending::Requeued(_) | Ending::HandedBack(_)
-        );
-        let columns = EventColumns::of(events);
-        let dispatch = sqlx::query_scalar!(
-            r#"with ended as (
-                   update jobs set state = $3, result = $4, failure = $5, 
-                          -- A cancel that nobody has heard yet is heard by the next claim: soon.
-                          run_at = case when cancel_requested then now() else coalesce($6, run_at) end,
-                          counted = counted - case when $7 then 1 else 0 end,
-                          snoozes = snoozes + case when $8 then 1 else 0 end,
-                          interruptions = interruptions + case when $15 then 1 else 0 end,
-                          dispatch = dispatch + case when $3 = 'queued' then 1 else 0 end,
-                          dispatched_at = case when $3 = 'queued' then now() else dispatched_at end,
-                          finished_at = case when $3 in ('completed', 'failed', 'cancelled') then now() end,
-                          event_seq = greatest(event_seq, $9),
-                          lease_token = null, lease_until = null
-                   where id = $1 and lease_token = $2 and state = 'running'
-                   returning id, tenant_id, attempt, dispatch
-               ), noted as (
-                   update job_attempts a set ended_at = now(), outcome = $3, failure = $10
-                   from ended where a.job_id = ended.id and a.attempt = ended.attempt
-               ), told as (
-                   insert into job_events (job_id, seq, tenant_id, name, data, at)
-                   select ended.id, e.seq, ended.tenant_id, e.name, e.data, e.at
-                   from ended, unnest($11::bigint[], $12::text[], $13::jsonb[], $14::timestamptz[]) as e (seq, name, data, at)
-                   on conflict do nothing
-               )
-               select dispatch from ended"#,
-            job.0,
-            lease.0,
-            state.name(),
-            result,
-            public,
-            run_at,
-            uncounted,
-            matches!(ending, Ending::Snoozed(..)),
-            columns.seqs.iter().copied().max().unwrap_or_default(),
-            internal,
-            &columns.seqs,
-            &columns.names,
-            &columns.data,
-            &columns.at,
-            matches!(ending, Ending::Requeued(_)),
-        )
-        .fetch_optional(&self.system)
-        .await?;
-        dispatch.ok_or_else(|| self.metrics.fenced(FencedWrite::Finish))
+        self.coalesced().finish.call(finish).await
     }
 
-    /// Keeps events of a running attempt, so that they outlive Redis.
+    pub(crate) async fn finish_all(&self, finishes: Vec<Arc<Finish>>) -> Answers<i32> {
+        let mut ordered: Vec<&Finish> = finishes.iter().map(|finish| &**finish).collect();
+        ordered.sort_by_key(|finish| finish.job);
+        let mut columns = Columns::default();
+        for finish in ordered {
+            columns.push(finish);
+        }
+        let rows = sqlx::query!(
+            r#"with ended as (
+                   update jobs j set state = i.state, result = i.result, failure = i.public,
+                          -- A cancel that nobody has heard yet is heard by the next claim: soon.
+                          run_at = case when cancel_requested then now() else coalesce(i.run_at, j.run_at) end,
+                          counted = counted - i.uncounted, snoozes = snoozes + i.snoozed, interruptions = interruptions + i.interrupted,
+                          dispatch = dispatch + case when i.state = 'queued' then 1 else 0 end,
+                          dispatched_at = case when i.state = 'queued' then now() else dispatched_at end,
+                          finished_at = case when i.state in ('completed', 'failed', 'cancelled') then now() end,
+                          event_seq = greatest(event_seq, i.last_seq),
+                          lease_token = null, lease_until = null
+                   from unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::jsonb[], $6::jsonb[], $7::timestamptz[], $8::int[], $9::int[],
+                               $10::int[], $11::bigint[], $12::bigint[], $13::jsonb[])
+                        as i (job, lease, state, result, public, internal, run_at, uncounted, snoozed, interrupted, first_seq, last_seq, pack)
+                   where j.id = i.job and j.lease_token = i.lease and j.state = 'running'
+                   returning j.id, i.lease, j.tenant_id, j.attempt, j.dispatch, j.worker_id, j.attempt_at, i.state, i.internal, i.first_seq, i.last_seq,
+                             i.pack
+               ), noted as (
+                   insert into job_attempts (job_id, attempt, tenant_id, worker, started_at, ended_at, outcome, failure)
+                   select e.id, e.attempt, e.tenant_id, coalesce(w.name, 'unknown'), coalesce(e.attempt_at, now()), now(), e.state, e.internal
+                   from ended e left join workers w on w.id = e.worker_id
+                   on conflict (job_id, attempt) do update set ended_at = excluded.ended_at, outcome = excluded.outcome, failure = excluded.failure
+               ), told as (
+                   insert into job_events (job_id, seq, last_seq, tenant_id, name, data)
+                   select id, first_seq, last_seq, tenant_id, 'pack', pack from ended where pack is not null
+                   on conflict do nothing
+               )
+               select lease as "lease!", dispatch as "dispatch!" from ended"#,
+            &columns.jobs,
+            &columns.leases,
+            &columns.states as _,
+            &columns.results as _,
+            &columns.public as _,
+            &columns.internal as _,
+            &columns.run_at as _,
+            &columns.uncounted,
+            &columns.snoozed,
+            &columns.interrupted,
+            &columns.first_seqs as _,
+            &columns.last_seqs as _,
+            &columns.packs as _,
+        )
+        .fetch_all(&self.system)
+        .await?;
+        let ended: HashMap<Uuid, i32> = rows
+            .into_iter()
+            .map(|row| (row.lease, row.dispatch))
+            .collect();
+        Ok(finishes
+            .iter()
+            .map(|finish| {
+                ended
+                    .get(&finish.lease.0)
+                    .copied()
+                    .ok_or_else(|| self.metrics.fenced(FencedWrite::Finish))
+            })
+            .collect())
+    }
+
+    /// Keeps events of a running attempt, so that they outlive Redis. They are in order.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when the attempt no longer owns the job.
@@ -146,25 +229,24 @@ impl Store {
         lease: LeaseToken,
         events: &[Event],
     ) -> Result<(), StoreError> {
-        let columns = EventColumns::of(events);
+        let (Some(first), Some(last)) = (events.first(), events.last()) else {
+            return Ok(());
+        };
         let held = sqlx::query_scalar!(
             r#"with held as (
-                   update jobs set event_seq = greatest(event_seq, $3) where id = $1 and lease_token = $2 and state = 'running'
+                   update jobs set event_seq = greatest(event_seq, $4) where id = $1 and lease_token = $2 and state = 'running'
                    returning id, tenant_id
                ), told as (
-                   insert into job_events (job_id, seq, tenant_id, name, data, at)
-                   select held.id, e.seq, held.tenant_id, e.name, e.data, e.at
-                   from held, unnest($4::bigint[], $5::text[], $6::jsonb[], $7::timestamptz[]) as e (seq, name, data, at)
+                   insert into job_events (job_id, seq, last_seq, tenant_id, name, data)
+                   select held.id, $3, $4, held.tenant_id, 'pack', $5 from held
                    on conflict do nothing
                )
                select id from held"#,
             job.0,
             lease.0,
-            columns.seqs.iter().copied().max().unwrap_or_default(),
-            &columns.seqs,
-            &columns.names,
-            &columns.data,
-            &columns.at,
+            first.seq,
+            last.seq,
+            pack(events),
         )
         .fetch_optional(&self.system)
         .await?;

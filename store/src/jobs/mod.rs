@@ -1,15 +1,15 @@
 //! The record of jobs: a file per question that is asked of it.
 
 mod cancel;
-mod claim;
+pub(crate) mod claim;
 mod dispatch;
 mod effects;
-mod finish;
+pub(crate) mod finish;
 mod lease;
 mod list;
 mod rescue;
 mod retry;
-mod submit;
+pub(crate) mod submit;
 mod trail;
 
 pub use cancel::CancelReply;
@@ -28,29 +28,9 @@ use serde_json::Value;
 
 use crate::error::StoreError;
 
-/// Events taken apart into columns for `unnest`.
-pub(crate) struct EventColumns {
-    pub(crate) seqs: Vec<i64>,
-    pub(crate) names: Vec<String>,
-    pub(crate) data: Vec<Value>,
-    pub(crate) at: Vec<chrono::DateTime<chrono::Utc>>,
-}
-
-impl EventColumns {
-    pub(crate) fn of(events: &[Event]) -> Self {
-        Self {
-            seqs: events.iter().map(|event| event.seq).collect(),
-            names: events
-                .iter()
-                .map(|event| event.body.name().to_owned())
-                .collect(),
-            data: events
-                .iter()
-                .map(|event| without_nul(event.body.data()))
-                .collect(),
-            at: events.iter().map(|event| event.at).collect(),
-        }
-    }
+/// Several events as the data of one row, see `job_events.last_seq`.
+pub(crate) fn pack(events: &[Event]) -> Value {
+    without_nul(serde_json::to_value(events).unwrap_or_default())
 }
 
 pub(crate) fn parse<T>(what: &'static str, text: &str) -> Result<T, StoreError>

@@ -1,12 +1,26 @@
 //! Accepting a job: row, first event and dispatch number in one statement. Once this returns, the job is safe.
+//!
+//! Jobs that come at the same time are accepted together. One whose turn it is already goes straight to its lane; any other waits in Postgres for
+//! the dispatcher: because its time has not come, because the lane has no room, because others wait, or because a pause or a limit holds it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use computetower_jobs::{BatchId, JobId, JobKind, JobState, RetryPolicy, ScheduleId, TenantId};
+use computetower_jobs::{
+    BatchId, JobId, JobKind, JobState, Queue, RetryPolicy, ScheduleId, TenantId,
+};
 use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
 
+use crate::coalesce::Answers;
 use crate::connect::Store;
 use crate::error::StoreError;
 use crate::lane::End;
+
+/// Jobs accepted in one statement.
+pub(crate) const MOST: usize = 256;
 
 /// A job to be accepted. The payload has been checked.
 #[derive(Clone, Debug)]
@@ -53,6 +67,11 @@ impl NewJob {
             schedule: None,
         }
     }
+
+    /// Whether nothing but its turn is awaited.
+    fn is_due(&self) -> bool {
+        self.run_at.is_none_or(|at| at <= Utc::now())
+    }
 }
 
 /// The answer to a submission.
@@ -66,6 +85,13 @@ pub struct Submitted {
     pub repeated: bool,
 }
 
+/// A job on its way in.
+pub(crate) struct Submission {
+    id: JobId,
+    tenant: TenantId,
+    job: NewJob,
+}
+
 impl Store {
     /// Accepts a job, then rings the lane's bell. A bell that does not ring (Redis is down) loses nothing: the dispatcher notices.
     ///
@@ -73,69 +99,19 @@ impl Store {
     /// [`StoreError::IdempotencyReused`] when the key came with another request before.
     pub async fn submit(&self, tenant: TenantId, new: &NewJob) -> Result<Submitted, StoreError> {
         let id = JobId::generate();
-        let policy = new.kind.policy();
-        let retry = serde_json::to_value(new.retry.unwrap_or(policy.retry))
-            .map_err(|error| StoreError::decode("retry policy", error))?;
-        let timeout_ms = new
-            .timeout_ms
-            .unwrap_or(i64::try_from(policy.timeout.as_millis()).unwrap_or(i64::MAX));
-        let (key, hash) = match &new.idempotency {
-            Some((key, hash)) => (Some(key.as_str()), Some(hash.as_slice())),
-            None => (None, None),
+        let submission = Submission {
+            id,
+            tenant,
+            job: new.clone(),
         };
-        let mut connection = self.as_tenant(tenant).await?;
-        let row = sqlx::query!(
-            r#"with job as (
-                   insert into jobs (id, tenant_id, kind, queue, payload, priority, run_at, deadline, timeout_ms, retry, idempotency_key,
-                                     request_hash, state, dispatch, dispatched_at, event_seq)
-                   select $1, $2, $3, $4, $5, $6, coalesce($7, now()), $8, $9, $10, $11, $12,
-                          case when due then 'queued' else 'pending' end, case when due then 1 else 0 end,
-                          case when due then now() end, case when due then 1 else 0 end
-                   from (select coalesce($7, now()) <= now() as due) as t
-                   on conflict on constraint jobs_idempotency_key do nothing
-                   returning id, state, dispatch
-               ), event as (
-                   insert into job_events (job_id, seq, tenant_id, name, data)
-                   select id, 1, $2, 'queued', jsonb_build_object('dispatch', dispatch) from job where state = 'queued'
-               )
-               select id, state, dispatch from job"#,
-            id.0,
-            tenant.0,
-            new.kind.name(),
-            new.kind.queue().name(),
-            new.payload,
-            new.priority,
-            new.run_at,
-            new.deadline,
-            timeout_ms,
-            retry,
-            key,
-            hash,
-        )
-        .fetch_optional(&mut *connection)
-        .await?;
-        if let Some(row) = row {
-            drop(connection);
+        if let Some(state) = self.coalesced().submit.call(submission).await? {
             self.metrics.submitted(new.kind);
-            let state: JobState = super::parse("state", &row.state)?;
-            if state == JobState::Queued {
-                // Within a lane only this much order can be kept; the dispatcher keeps it for jobs that come later.
-                let end = if new.priority > 0 {
-                    End::Front
-                } else {
-                    End::Back
-                };
-                self.lane
-                    .ring(new.kind.queue(), end, &[(id, row.dispatch)])
-                    .await;
-            }
             return Ok(Submitted {
                 id,
                 state,
                 repeated: false,
             });
         }
-        drop(connection);
         match &new.idempotency {
             Some((key, hash)) => self
                 .submitted_before(tenant, key, hash)
@@ -143,6 +119,123 @@ impl Store {
                 .ok_or(StoreError::NotFound("job")),
             None => Err(StoreError::NotFound("job")),
         }
+    }
+
+    /// Accepts many at once. `None` stands for one whose idempotency key is known already.
+    pub(crate) async fn submit_all(
+        &self,
+        submissions: Vec<Arc<Submission>>,
+    ) -> Answers<Option<JobState>> {
+        let direct = self.direct(&submissions).await;
+        let mut by_tenant: HashMap<TenantId, Vec<usize>> = HashMap::new();
+        for (place, submission) in submissions.iter().enumerate() {
+            by_tenant.entry(submission.tenant).or_default().push(place);
+        }
+        let mut states: HashMap<JobId, JobState> = HashMap::new();
+        let alone = by_tenant.len() == 1;
+        for (tenant, places) in by_tenant {
+            let rows: Vec<_> = places
+                .iter()
+                .map(|place| (&*submissions[*place], direct[*place]))
+                .collect();
+            let mut connection = self.as_tenant(tenant).await?;
+            match insert(&mut connection, tenant, &rows).await {
+                Ok(inserted) => states.extend(inserted),
+                Err(error) if alone => return Err(error),
+                // Other tenants' jobs may stand already: answered as a whole, the statement would be tried again and take them for repeated.
+                Err(error) => {
+                    drop(connection);
+                    return self.submit_each(submissions, &states, error).await;
+                }
+            }
+        }
+        self.ring_for(&submissions, &states);
+        Ok(submissions
+            .iter()
+            .map(|submission| Ok(states.get(&submission.id).copied()))
+            .collect())
+    }
+
+    /// After one tenant's part was refused: those that stand are answered, the others are tried by themselves.
+    async fn submit_each(
+        &self,
+        submissions: Vec<Arc<Submission>>,
+        stand: &HashMap<JobId, JobState>,
+        error: StoreError,
+    ) -> Answers<Option<JobState>> {
+        let outage = error.is_outage();
+        let error = Arc::new(error);
+        let mut answers = Vec::with_capacity(submissions.len());
+        for submission in &submissions {
+            answers.push(match stand.get(&submission.id) {
+                Some(state) => Ok(Some(*state)),
+                None if outage => Err(StoreError::Together(error.clone())),
+                None => {
+                    let mut connection = self.as_tenant(submission.tenant).await?;
+                    insert(&mut connection, submission.tenant, &[(submission, false)])
+                        .await
+                        .map(|inserted| inserted.first().map(|(_, state)| *state))
+                }
+            });
+        }
+        self.ring_for(&submissions, stand);
+        Ok(answers)
+    }
+
+    /// Which of them may go straight to their lane, as far as the lane is concerned.
+    async fn direct(&self, submissions: &[Arc<Submission>]) -> Vec<bool> {
+        let mut direct = vec![false; submissions.len()];
+        for queue in Queue::ALL {
+            let due: Vec<usize> = (0..submissions.len())
+                .filter(|place| {
+                    let job = &submissions[*place].job;
+                    job.kind.queue() == queue && job.is_due()
+                })
+                .collect();
+            let room = self.gate.take(queue, due.len()).await;
+            for place in due.into_iter().take(room) {
+                direct[place] = true;
+            }
+        }
+        direct
+    }
+
+    /// Puts what is queued onto its lane, and tells the dispatcher of what waits for its turn. Nobody waits for it: the jobs are safe.
+    fn ring_for(&self, submissions: &[Arc<Submission>], states: &HashMap<JobId, JobState>) {
+        let mut queued: HashMap<(Queue, End), Vec<(JobId, i32)>> = HashMap::new();
+        let mut waiting: Vec<Queue> = Vec::new();
+        for submission in submissions {
+            let queue = submission.job.kind.queue();
+            match states.get(&submission.id) {
+                Some(JobState::Queued) => {
+                    let end = if submission.job.priority > 0 {
+                        End::Front
+                    } else {
+                        End::Back
+                    };
+                    queued
+                        .entry((queue, end))
+                        .or_default()
+                        .push((submission.id, 1));
+                }
+                Some(JobState::Pending) if submission.job.is_due() && !waiting.contains(&queue) => {
+                    waiting.push(queue);
+                }
+                _ => {}
+            }
+        }
+        if queued.is_empty() && waiting.is_empty() {
+            return;
+        }
+        let lane = self.lane.clone();
+        tokio::spawn(async move {
+            for ((queue, end), jobs) in &queued {
+                lane.ring(*queue, *end, jobs).await;
+            }
+            for queue in waiting {
+                lane.ring_for_turn(queue).await;
+            }
+        });
     }
 
     /// The job that was accepted with this key, if there is one.
@@ -171,4 +264,103 @@ impl Store {
             repeated: true,
         }))
     }
+}
+
+/// The columns of new jobs for `unnest`.
+#[derive(Default)]
+struct Columns {
+    ids: Vec<Uuid>,
+    kinds: Vec<&'static str>,
+    queues: Vec<&'static str>,
+    payloads: Vec<Value>,
+    priorities: Vec<i16>,
+    run_at: Vec<Option<DateTime<Utc>>>,
+    deadlines: Vec<Option<DateTime<Utc>>>,
+    timeouts: Vec<i64>,
+    retries: Vec<Value>,
+    keys: Vec<Option<String>>,
+    hashes: Vec<Option<Vec<u8>>>,
+    limit_keys: Vec<Option<String>>,
+    batches: Vec<Option<Uuid>>,
+    schedules: Vec<Option<Uuid>>,
+    direct: Vec<bool>,
+}
+
+impl Columns {
+    fn of(rows: &[(&Submission, bool)]) -> Result<Self, StoreError> {
+        let mut columns = Self::default();
+        for (Submission { id, job, .. }, direct) in rows {
+            let policy = job.kind.policy();
+            let timeout = i64::try_from(policy.timeout.as_millis()).unwrap_or(i64::MAX);
+            let retry = serde_json::to_value(job.retry.unwrap_or(policy.retry))
+                .map_err(|error| StoreError::decode("retry policy", error))?;
+            columns.ids.push(id.0);
+            columns.kinds.push(job.kind.name());
+            columns.queues.push(job.kind.queue().name());
+            columns.payloads.push(job.payload.clone());
+            columns.priorities.push(job.priority);
+            columns.run_at.push(job.run_at);
+            columns.deadlines.push(job.deadline);
+            columns.timeouts.push(job.timeout_ms.unwrap_or(timeout));
+            columns.retries.push(retry);
+            let (key, hash) = job.idempotency.clone().unzip();
+            columns.keys.push(key);
+            columns.hashes.push(hash);
+            columns.limit_keys.push(job.limit_key.clone());
+            columns.batches.push(job.batch.map(|batch| batch.0));
+            columns
+                .schedules
+                .push(job.schedule.map(|schedule| schedule.0));
+            columns.direct.push(*direct);
+        }
+        Ok(columns)
+    }
+}
+
+/// Writes jobs of one tenant and tells where those stand that are new. The flag says that a job may go straight to its lane, if nothing in Postgres
+/// holds it back.
+async fn insert(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    rows: &[(&Submission, bool)],
+) -> Result<Vec<(JobId, JobState)>, StoreError> {
+    let columns = Columns::of(rows)?;
+    let inserted = sqlx::query!(
+        r#"insert into jobs (id, tenant_id, kind, queue, payload, priority, run_at, deadline, timeout_ms, retry, idempotency_key, request_hash,
+                             limit_key, batch_id, schedule_id, state, dispatch, dispatched_at, queued_at, event_seq)
+           select id, $1, kind, queue, payload, priority, coalesce(run_at, now()), deadline, timeout_ms, retry, key, hash, limit_key, batch_id, schedule_id,
+                  case when go then 'queued' else 'pending' end, case when go then 1 else 0 end, case when go then now() end,
+                  case when go then now() end, case when go then 1 else 0 end
+           from (select i.*, i.direct and coalesce(i.run_at, now()) <= now()
+                        and not exists (select 1 from pauses p where (p.tenant_id is null or p.tenant_id = $1) and (p.queue is null or p.queue = i.queue))
+                        and not exists (select 1 from limits l where (l.tenant_id is null or l.tenant_id = $1) and (l.queue is null or l.queue = i.queue)
+                                                                 and (l.key is null or l.key = i.limit_key)) as go
+                 from unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::smallint[], $7::timestamptz[], $8::timestamptz[], $9::bigint[],
+                             $10::jsonb[], $11::text[], $12::bytea[], $13::text[], $14::uuid[], $15::uuid[], $16::bool[])
+                      as i (id, kind, queue, payload, priority, run_at, deadline, timeout_ms, retry, key, hash, limit_key, batch_id, schedule_id, direct)) i
+           on conflict on constraint jobs_idempotency_key do nothing
+           returning id, state"#,
+        tenant.0,
+        &columns.ids,
+        &columns.kinds as _,
+        &columns.queues as _,
+        &columns.payloads,
+        &columns.priorities,
+        &columns.run_at as _,
+        &columns.deadlines as _,
+        &columns.timeouts,
+        &columns.retries,
+        &columns.keys as _,
+        &columns.hashes as _,
+        &columns.limit_keys as _,
+        &columns.batches as _,
+        &columns.schedules as _,
+        &columns.direct,
+    )
+    .fetch_all(connection)
+    .await?;
+    inserted
+        .into_iter()
+        .map(|row| Ok((JobId(row.id), super::parse("state", &row.state)?)))
+        .collect()
 }

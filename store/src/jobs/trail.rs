@@ -7,6 +7,9 @@ use serde_json::Value;
 use crate::connect::Store;
 use crate::error::StoreError;
 
+/// The name of a row that holds several events.
+const PACK: &str = "pack";
+
 /// One attempt as it is kept.
 #[derive(Clone, Debug)]
 pub struct AttemptRow {
@@ -36,25 +39,36 @@ impl Store {
         after: i64,
     ) -> Result<Vec<Event>, StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
+        // The first event of a job is not written down: it is the moment at which it was first handed to its lane.
         let rows = sqlx::query!(
-            "select seq, name, data, at from job_events where job_id = $1 and tenant_id = $2 and seq > $3 order by seq",
+            r#"select 1::bigint as "seq!", 'queued' as "name!", jsonb_build_object('dispatch', 1) as "data!", queued_at as "at!"
+               from jobs where id = $1 and tenant_id = $2 and queued_at is not null and $3::bigint < 1
+               union all
+               select seq, name, data, at from job_events where job_id = $1 and tenant_id = $2 and coalesce(last_seq, seq) > $3
+               order by 1"#,
             job.0,
             tenant.0,
             after
         )
         .fetch_all(&mut *connection)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                let body = EventBody::from_parts(&row.name, row.data)
-                    .map_err(|error| StoreError::decode("event", error))?;
-                Ok(Event {
-                    seq: row.seq,
-                    body,
-                    at: row.at,
-                })
-            })
-            .collect()
+        let mut events = Vec::with_capacity(rows.len());
+        for row in rows {
+            if row.name == PACK {
+                let packed: Vec<Event> = serde_json::from_value(row.data)
+                    .map_err(|error| StoreError::decode("events", error))?;
+                events.extend(packed.into_iter().filter(|event| event.seq > after));
+                continue;
+            }
+            let body = EventBody::from_parts(&row.name, row.data)
+                .map_err(|error| StoreError::decode("event", error))?;
+            events.push(Event {
+                seq: row.seq,
+                body,
+                at: row.at,
+            });
+        }
+        Ok(events)
     }
 
     /// The attempts of a job, first to last.
@@ -69,8 +83,14 @@ impl Store {
         let mut connection = self.as_tenant(tenant).await?;
         let rows = sqlx::query_as!(
             AttemptRow,
-            "select attempt, worker, started_at, ended_at, outcome, failure from job_attempts
-             where job_id = $1 and tenant_id = $2 order by attempt",
+            // The attempt that runs has no row of its own yet.
+            r#"select attempt as "attempt!", worker as "worker!", started_at as "started_at!", ended_at, outcome, failure
+               from job_attempts where job_id = $1 and tenant_id = $2
+               union all
+               select j.attempt, coalesce(worker_name(j.worker_id), 'unknown'), j.attempt_at, null, null, null
+               from jobs j where j.id = $1 and j.tenant_id = $2 and j.state = 'running' and j.attempt_at is not null
+                    and not exists (select 1 from job_attempts a where a.job_id = j.id and a.attempt = j.attempt)
+               order by 1"#,
             job.0,
             tenant.0
         )

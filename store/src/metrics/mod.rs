@@ -25,10 +25,11 @@ use crate::load::QueueLoad;
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The duties of the dispatcher, as they are counted.
-pub const DUTIES: [&str; 6] = [
+pub const DUTIES: [&str; 7] = [
     "due_jobs",
     "expired_jobs",
     "lost_jobs",
+    "messages_of_lost_workers",
     "lost_messages",
     "abandoned_discoveries",
     "retention",

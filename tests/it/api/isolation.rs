@@ -175,7 +175,7 @@ async fn every_table_with_a_tenant_is_guarded() {
         "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
          where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace
            and not (c.relrowsecurity and c.relforcerowsecurity
-                    and (select count(*) from pg_policy p where p.polrelid = c.oid) = 2)",
+                    and (select count(distinct p.polroles) from pg_policy p where p.polrelid = c.oid) = 2)",
     )
     .fetch_all(&mut connection)
     .await

@@ -79,7 +79,6 @@ async fn what_becomes_of_jobs_is_counted() {
         (format!("job_wait_seconds_count{{{noop}}}"), 3.0),
         (format!("attempt_run_seconds_count{{{noop}}}"), 4.0),
         ("fence_rejects_total{write=\"finish\"}".to_owned(), 1.0),
-        ("upkeep_actions_total{duty=\"due_jobs\"}".to_owned(), 1.0),
         ("events_dropped_total".to_owned(), 0.0),
         ("workers{queue=\"noop\"}".to_owned(), 1.0),
         ("workers{queue=\"chat\"}".to_owned(), 0.0),
@@ -87,12 +86,17 @@ async fn what_becomes_of_jobs_is_counted() {
     ] {
         shows(&client, &format!("computetower_{series}"), wanted).await;
     }
-    assert!(
-        value(
-            &scrape(&client).await,
-            "computetower_events_published_total"
-        ) >= Some(8.0)
-    );
+    // On a starved machine a message may come twice, and a job take its turn by the dispatcher.
+    for (series, least) in [
+        ("empty_claims_total", 1.0),
+        ("upkeep_actions_total{duty=\"due_jobs\"}", 1.0),
+        ("events_published_total", 8.0),
+    ] {
+        until(series, || async {
+            value(&scrape(&client).await, &format!("computetower_{series}")) >= Some(least)
+        })
+        .await;
+    }
     app.stop().await;
 }
 

@@ -1,18 +1,31 @@
 //! Redis that forgets everything.
 
-use computetower_jobs::Queue;
+use computetower_jobs::{Queue, WorkerId};
 use serde_json::json;
 
-use crate::support::TestApp;
+use crate::support::{TestApp, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_queued_jobs_survive_a_wiped_redis() {
     let mut app = TestApp::without_workers().await;
     let client = app.client();
+    // A lane long enough for all of them: none waits in Postgres for its turn.
+    let redis = redis::Client::open(app.config.store.redis_url.as_str()).unwrap();
+    let mut connection = redis.get_multiplexed_async_connection().await.unwrap();
+    redis::cmd("SET")
+        .arg(app.store.keys().lane_cap(Queue::Noop))
+        .arg(1_000)
+        .query_async::<()>(&mut connection)
+        .await
+        .unwrap();
     let mut ids = Vec::new();
     for _ in 0..200 {
         ids.push(client.submit("noop", json!({"progress": 1})).await);
     }
+    until("all are on the lane", || async {
+        app.store.lane.waiting(Queue::Noop).await.unwrap() == 200
+    })
+    .await;
     app.wipe_redis().await;
     app.start_dispatcher();
     app.start_worker(&[Queue::Noop]);
@@ -65,27 +78,61 @@ async fn a_message_that_cannot_be_read_harms_nobody() {
     let redis = redis::Client::open(app.config.store.redis_url.as_str()).unwrap();
     let mut connection = redis.get_multiplexed_async_connection().await.unwrap();
     let lane = app.store.keys().lane(Queue::Noop);
-    for (id, message) in [
-        ("poison-1", "not json"),
-        ("poison-2", ""),
-        ("poison-3", "{\"job\":7}"),
-    ] {
+    // More than the worker has slots.
+    for (number, message) in ["not json", "", "{\"job\":7}"]
+        .into_iter()
+        .cycle()
+        .take(100)
+        .enumerate()
+    {
         redis::pipe()
-            .hset(format!("{lane}:data"), id, message)
-            .hset_multiple(
-                format!("{lane}:meta:{id}"),
-                &[
-                    ("attempts", "0"),
-                    ("max_attempts", "1"),
-                    ("status", "Pending"),
-                ],
-            )
-            .rpush(format!("{lane}:active"), id)
+            .hset(format!("{lane}:data"), format!("poison-{number}"), message)
+            .rpush(format!("{lane}:active"), format!("poison-{number}"))
             .query_async::<()>(&mut connection)
             .await
             .unwrap();
     }
     let id = client.submit("noop", json!({})).await;
     assert_eq!(client.ended(&id).await["state"], "completed");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_of_a_process_that_died_before_it_claimed_go_back_in_front() {
+    let app = TestApp::without_workers().await;
+    let client = app.client();
+    for _ in 0..3 {
+        client.submit("noop", json!({})).await;
+    }
+    let lane = &app.store.lane;
+    until("the messages are on the lane", || async {
+        lane.waiting(Queue::Noop).await.unwrap() == 3
+    })
+    .await;
+    let (dead, other) = (WorkerId::generate(), WorkerId::generate());
+    let taken = lane.take(Queue::Noop, dead, 2, &[]).await.unwrap();
+    assert_eq!(taken.len(), 2);
+    assert_eq!(lane.waiting(Queue::Noop).await.unwrap(), 1);
+    // One of them was claimed before the end.
+    let claimed = std::slice::from_ref(&taken[0].id);
+    lane.take(Queue::Noop, dead, 0, claimed).await.unwrap();
+    assert_eq!(
+        app.store.give_back_of_the_dead(Queue::Noop).await.unwrap(),
+        1
+    );
+    let again = lane.take(Queue::Noop, other, 5, &[]).await.unwrap();
+    assert_eq!(again.len(), 2);
+    assert_eq!(again[0].message, taken[1].message);
+    let presence = app
+        .store
+        .register_worker(other, "other", &[Queue::Noop], "here")
+        .await
+        .unwrap();
+    assert_eq!(
+        app.store.give_back_of_the_dead(Queue::Noop).await.unwrap(),
+        0,
+        "a living process keeps what it has taken"
+    );
+    presence.leave().await.unwrap();
     app.stop().await;
 }

@@ -152,6 +152,7 @@ async fn converse(
 ) -> Result<Answer, Failure> {
     let question = chat.prompt();
     let mut conversation = Conversation::new(&signed_in.page, map, notes);
+    let mut noted = String::new();
     if !was_asked(
         context,
         &signed_in.page,
@@ -165,9 +166,9 @@ async fn converse(
         if signed_in.sign_in.is_some() || provider.credential.is_none() || context.job.attempt > 1 {
             shows(&signed_in.page, &map.input).await;
         }
-        ask(context, &signed_in.page, &mut conversation, &question).await?;
+        noted = ask(context, &signed_in.page, &mut conversation, &question).await?;
     }
-    match read(context, &signed_in.page, &mut conversation).await {
+    match read(context, &signed_in.page, &mut conversation, noted).await {
         Ok(answer) => Ok(answer),
         Err(error) => Err(failure_of(context, &error).await),
     }
@@ -250,12 +251,13 @@ enum Earlier {
     Unreadable,
 }
 
+/// Types and sends the question. Returns the address at which it was noted.
 async fn ask(
     context: &JobContext,
     page: &Page,
     conversation: &mut Conversation<'_>,
     question: &str,
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     if let Err(error) = conversation.type_question(question).await {
         return Err(failure_of(context, &error).await);
     }
@@ -273,23 +275,33 @@ async fn ask(
     // The question is out: that this could not be noted must not stop the answer from being read.
     if let Err(error) = context
         .store
-        .effect_done(job, lease, PROMPT, &json!({ "url": after }))
+        .effect_done(job, lease, PROMPT, &json!({ "url": &after }))
         .await
     {
         tracing::warn!(job.id = %job, error = %chain(&error), "the sent question could not be noted");
     }
-    Ok(())
+    Ok(after)
 }
 
 async fn read(
     context: &JobContext,
     page: &Page,
     conversation: &mut Conversation<'_>,
+    noted: String,
 ) -> Result<Answer, BrowserError> {
     let (sender, mut chunks) = mpsc::channel::<String>(256);
+    let address = Address {
+        context,
+        page,
+        noted: tokio::sync::Mutex::new(noted),
+    };
     let pass_on = async {
         let mut index = 0;
         while let Some(text) = chunks.recv().await {
+            if index == 0 {
+                // Whoever hears of an answer can rely on its being found again.
+                address.note().await;
+            }
             context.feed.emit(EventBody::Chunk { index, text });
             index += 1;
         }
@@ -302,36 +314,50 @@ async fn read(
     let reading = async {
         tokio::select! {
             answer = reading => answer,
-            never = note_address(context, page) => match never {},
+            never = address.watch() => match never {},
         }
     };
     let (answer, ()) = tokio::join!(reading, pass_on);
     answer
 }
 
-/// Notes where the conversation stands whenever its address changes: many pages give it one of its own only with the first words of the answer,
-/// and a later attempt can read on only there.
-async fn note_address(context: &JobContext, page: &Page) -> Infallible {
-    let mut noted = page.url().await.unwrap_or_default();
-    loop {
-        tokio::time::sleep(LOOK_AT_ADDRESS).await;
-        let Ok(now) = page.url().await else { continue };
-        if now == noted {
-            continue;
+/// Where the conversation stands: many pages give it an address of its own only with the first words of the answer, and a later attempt can read on
+/// only there.
+struct Address<'a> {
+    context: &'a JobContext,
+    page: &'a Page,
+    noted: tokio::sync::Mutex<String>,
+}
+
+impl Address<'_> {
+    /// Notes it whenever it changes.
+    async fn watch(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(LOOK_AT_ADDRESS).await;
+            self.note().await;
         }
-        match context
+    }
+
+    /// Notes it if it has changed.
+    async fn note(&self) {
+        let mut noted = self.noted.lock().await;
+        let Ok(now) = self.page.url().await else {
+            return;
+        };
+        if now == *noted {
+            return;
+        }
+        let job = &self.context.job;
+        let detail = json!({ "url": now });
+        match self
+            .context
             .store
-            .effect_done(
-                context.job.id,
-                context.job.lease,
-                PROMPT,
-                &json!({ "url": now }),
-            )
+            .effect_done(job.id, job.lease, PROMPT, &detail)
             .await
         {
-            Ok(()) => noted = now,
+            Ok(()) => *noted = now,
             Err(error) => {
-                tracing::debug!(job.id = %context.job.id, error = %chain(&error), "the conversation's address could not be noted")
+                tracing::debug!(job.id = %job.id, error = %chain(&error), "the conversation's address could not be noted")
             }
         }
     }

@@ -3,6 +3,7 @@
 mod discoveries;
 mod due;
 mod expired;
+mod holders;
 mod lost_jobs;
 mod lost_messages;
 mod retention;
@@ -55,6 +56,11 @@ pub async fn run_dispatcher(store: Store, shutdown: CancellationToken) {
         report(&store, "due_jobs", due::run(&store).await);
         report(&store, "expired_jobs", expired::run(&store).await);
         report(&store, "lost_jobs", lost_jobs::run(&store).await);
+        report(
+            &store,
+            "messages_of_lost_workers",
+            holders::run(&store).await,
+        );
         report(&store, "lost_messages", messages.run(&store).await);
         if last_sweep.elapsed() >= SWEEP {
             last_sweep = tokio::time::Instant::now();

@@ -7,6 +7,7 @@ mod emit;
 mod read;
 mod send;
 mod traffic;
+mod waits;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;

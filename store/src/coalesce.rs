@@ -1,0 +1,173 @@
+//! Calls that come at the same time become one statement: that is how a durable record is also fast.
+//!
+//! Nothing waits for company. The first call goes out at once; those that come while it is on its way form the next statement.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::error::StoreError;
+
+/// What became of each call of a statement, in order; or why the whole statement failed.
+pub(crate) type Answers<O> = Result<Vec<Result<O, StoreError>>, StoreError>;
+
+struct Call<I, O> {
+    input: Arc<I>,
+    answer: oneshot::Sender<Result<O, StoreError>>,
+}
+
+/// Turns calls into statements of many. Cheap to clone.
+pub(crate) struct Coalescer<I, O> {
+    calls: mpsc::UnboundedSender<Call<I, O>>,
+}
+
+impl<I, O> Clone for Coalescer<I, O> {
+    fn clone(&self) -> Self {
+        Self {
+            calls: self.calls.clone(),
+        }
+    }
+}
+
+impl<I: Send + Sync + 'static, O: Send + 'static> Coalescer<I, O> {
+    /// `statement` is given 1 to `most` inputs; `at_once` of them may be on their way at the same time.
+    pub(crate) fn start<F, S>(most: usize, at_once: usize, statement: F) -> Self
+    where
+        F: Fn(Vec<Arc<I>>) -> S + Clone + Send + Sync + 'static,
+        S: Future<Output = Answers<O>> + Send + 'static,
+    {
+        let (calls, waiting) = mpsc::unbounded_channel();
+        tokio::spawn(run(
+            waiting,
+            most,
+            Arc::new(Semaphore::new(at_once)),
+            statement,
+        ));
+        Self { calls }
+    }
+
+    /// One call. Its part of the statement is done also when the caller does not wait for the answer.
+    pub(crate) async fn call(&self, input: I) -> Result<O, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let input = Arc::new(input);
+        if self.calls.send(Call { input, answer }).is_err() {
+            return Err(StoreError::Interrupted);
+        }
+        answered.await.unwrap_or(Err(StoreError::Interrupted))
+    }
+}
+
+async fn run<I, O, F, S>(
+    mut waiting: mpsc::UnboundedReceiver<Call<I, O>>,
+    most: usize,
+    slots: Arc<Semaphore>,
+    statement: F,
+) where
+    I: Send + Sync + 'static,
+    O: Send + 'static,
+    F: Fn(Vec<Arc<I>>) -> S + Clone + Send + Sync + 'static,
+    S: Future<Output = Answers<O>> + Send + 'static,
+{
+    let mut calls = Vec::new();
+    while waiting.recv_many(&mut calls, most).await > 0 {
+        let Ok(slot) = slots.clone().acquire_owned().await else {
+            return;
+        };
+        // Those that came while others were on their way come along.
+        while calls.len() < most
+            && let Ok(call) = waiting.try_recv()
+        {
+            calls.push(call);
+        }
+        let calls = std::mem::take(&mut calls);
+        let statement = statement.clone();
+        tokio::spawn(async move {
+            answer(calls, &statement).await;
+            drop(slot);
+        });
+    }
+}
+
+async fn answer<I, O, F, S>(calls: Vec<Call<I, O>>, statement: &F)
+where
+    F: Fn(Vec<Arc<I>>) -> S,
+    S: Future<Output = Answers<O>>,
+{
+    let inputs = calls.iter().map(|call| call.input.clone()).collect();
+    match statement(inputs).await {
+        Ok(answers) => {
+            for (call, answer) in calls.into_iter().zip(answers) {
+                // A caller that does not wait any more needs no answer.
+                let _ = call.answer.send(answer);
+            }
+        }
+        // One that Postgres refuses must not be the others' misfortune.
+        Err(error) if calls.len() > 1 && !error.is_outage() => {
+            for call in calls {
+                let alone = statement(vec![call.input.clone()]).await;
+                let _ =
+                    call.answer.send(alone.and_then(|mut answers| {
+                        answers.pop().unwrap_or(Err(StoreError::Interrupted))
+                    }));
+            }
+        }
+        Err(error) => {
+            let error = Arc::new(error);
+            for call in calls {
+                let _ = call.answer.send(Err(StoreError::Together(error.clone())));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    /// Refuses statements that hold a 13, and notes the sizes of all.
+    fn adder(sizes: &Arc<Mutex<Vec<usize>>>) -> Coalescer<i32, i32> {
+        let sizes = sizes.clone();
+        Coalescer::start(8, 1, move |inputs: Vec<Arc<i32>>| {
+            let sizes = sizes.clone();
+            async move {
+                tokio::task::yield_now().await;
+                if let Ok(mut sizes) = sizes.lock() {
+                    sizes.push(inputs.len());
+                }
+                if inputs.iter().any(|input| **input == 13) {
+                    return Err(StoreError::Conflict("13".to_owned()));
+                }
+                Ok(inputs.iter().map(|input| Ok(**input + 1)).collect())
+            }
+        })
+    }
+
+    #[tokio::test]
+    async fn each_call_gets_its_own_answer_and_many_go_together() {
+        let sizes = Arc::default();
+        let adder = adder(&sizes);
+        let answers = futures::future::join_all((100..150).map(|n| adder.call(n))).await;
+        for (n, answer) in (100..150).zip(answers) {
+            assert_eq!(answer.ok(), Some(n + 1));
+        }
+        let sizes = sizes.lock().map(|sizes| sizes.clone()).unwrap_or_default();
+        assert!(
+            sizes.len() < 25 && sizes.iter().all(|size| *size <= 8),
+            "{sizes:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn one_that_is_refused_does_not_harm_the_others() {
+        let adder = adder(&Arc::default());
+        let answers = futures::future::join_all((10..20).map(|n| adder.call(n))).await;
+        let failed: Vec<_> = (10..20)
+            .zip(&answers)
+            .filter(|(_, answer)| answer.is_err())
+            .map(|(n, _)| n)
+            .collect();
+        assert_eq!(failed, [13]);
+    }
+}

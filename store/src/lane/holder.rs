@@ -1,0 +1,95 @@
+//! The lane as a worker process sees it: it takes messages for free slots only, and a message that it has taken is known to Redis as taken by it
+//! until the job is claimed.
+
+use computetower_jobs::{Queue, WorkerId};
+
+use crate::connect::Store;
+use crate::error::StoreError;
+use crate::lane::message::Message;
+use crate::lane::{Lane, apalis_names};
+
+/// A message that was taken from a lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Its id on the lane, to forget it by.
+    pub id: String,
+    /// What it says; `None` when it cannot be read.
+    pub message: Option<Message>,
+}
+
+impl Lane {
+    /// Forgets messages that were taken before, and takes up to `most` new ones, in one round trip.
+    ///
+    /// # Errors
+    /// When Redis does not answer. What it took without our hearing of it comes back when the holder is gone, or by the watch over lost messages.
+    pub async fn take(
+        &self,
+        queue: Queue,
+        holder: WorkerId,
+        most: usize,
+        forget: &[String],
+    ) -> Result<Vec<Taken>, StoreError> {
+        let names = apalis_names(&self.keys, queue);
+        let mut call = self.scripts.take.prepare_invoke();
+        call.key(names.active_jobs_list())
+            .key(names.job_data_hash())
+            .key(in_flight(&names, holder))
+            .key(names.workers_set())
+            .arg(most)
+            .arg(holder.to_string())
+            .arg(forget);
+        let pairs: Vec<(String, Vec<u8>)> = call.invoke_async(&mut self.redis.clone()).await?;
+        Ok(pairs
+            .into_iter()
+            .map(|(id, bytes)| Taken {
+                id,
+                message: Message::decode(&bytes),
+            })
+            .collect())
+    }
+
+    /// Puts what a process that is gone has taken back to the front of the lane. Returns how many messages.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn give_back(&self, queue: Queue, holder: WorkerId) -> Result<usize, StoreError> {
+        let names = apalis_names(&self.keys, queue);
+        let mut call = self.scripts.give_back.prepare_invoke();
+        call.key(names.active_jobs_list())
+            .key(in_flight(&names, holder))
+            .key(names.workers_set())
+            .key(self.keys.wake(queue))
+            .arg(holder.to_string());
+        Ok(call.invoke_async(&mut self.redis.clone()).await?)
+    }
+
+    async fn holders(&self, queue: Queue) -> Result<Vec<WorkerId>, StoreError> {
+        let names: Vec<String> = redis::cmd("SMEMBERS")
+            .arg(apalis_names(&self.keys, queue).workers_set())
+            .query_async(&mut self.redis.clone())
+            .await?;
+        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+    }
+}
+
+fn in_flight(names: &apalis_redis::Config, holder: WorkerId) -> String {
+    format!("{}:{holder}", names.inflight_jobs_set())
+}
+
+impl Store {
+    /// Puts back what processes that are gone had taken from a lane and not claimed. Returns how many messages.
+    ///
+    /// # Errors
+    /// When Redis or Postgres does not answer.
+    pub async fn give_back_of_the_dead(&self, queue: Queue) -> Result<usize, StoreError> {
+        let holders = self.lane.holders(queue).await?;
+        if holders.is_empty() {
+            return Ok(0);
+        }
+        let mut given = 0;
+        for holder in self.dead_among(&holders).await? {
+            given += self.lane.give_back(queue, holder).await?;
+        }
+        Ok(given)
+    }
+}
