@@ -1,14 +1,20 @@
 //! What every request handler shares.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use computetower_jobs::TenantId;
+use computetower_store::load::QueueLoad;
 use computetower_store::vault::Secret;
 use computetower_store::{Store, StoreError};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
+use tokio::time::Instant;
 
 use crate::api::auth::KeyCache;
 use crate::config::{Config, PrivateUrls};
+
+/// For how long queues are not counted again: several scrapers cost no more than one.
+const COUNTED: Duration = Duration::from_secs(1);
 
 /// The state of the web process. Cheap to clone.
 #[derive(Clone)]
@@ -22,6 +28,9 @@ struct Inner {
     private_urls: PrivateUrls,
     keys: KeyCache,
     first_tenant: OnceCell<TenantId>,
+    metrics_token: Option<Secret>,
+    bound_to_loopback: bool,
+    load: Mutex<Option<(Instant, Arc<[QueueLoad]>)>>,
 }
 
 impl App {
@@ -35,6 +44,9 @@ impl App {
                 private_urls: config.private_urls,
                 keys: KeyCache::default(),
                 first_tenant: OnceCell::new(),
+                metrics_token: config.metrics.token.clone(),
+                bound_to_loopback: config.bind.ip().is_loopback(),
+                load: Mutex::default(),
             }),
         }
     }
@@ -61,6 +73,35 @@ impl App {
     #[must_use]
     pub fn keys(&self) -> &KeyCache {
         &self.inner.keys
+    }
+
+    /// What a reader of the metrics has to show.
+    #[must_use]
+    pub fn metrics_token(&self) -> Option<&Secret> {
+        self.inner.metrics_token.as_ref()
+    }
+
+    /// True when only this machine reaches the API directly.
+    #[must_use]
+    pub fn bound_to_loopback(&self) -> bool {
+        self.inner.bound_to_loopback
+    }
+
+    /// Every queue as it stood at most a second ago.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn load(&self) -> Result<Arc<[QueueLoad]>, StoreError> {
+        // Held while Postgres counts, so that whoever comes meanwhile waits for the same answer.
+        let mut kept = self.inner.load.lock().await;
+        if let Some((at, load)) = &*kept
+            && at.elapsed() < COUNTED
+        {
+            return Ok(load.clone());
+        }
+        let load: Arc<[QueueLoad]> = self.inner.store.load().await?.into();
+        *kept = Some((Instant::now(), load.clone()));
+        Ok(load)
     }
 
     /// The tenant that operators act for unless they name another.

@@ -131,6 +131,17 @@ pub struct Config {
     pub until_stdin_closes: bool,
     /// The name of this machine.
     pub host: String,
+    /// Who may read the metrics, and where.
+    pub metrics: MetricsSettings,
+}
+
+/// Who may read what a process has counted, and where.
+#[derive(Clone, Debug, Default)]
+pub struct MetricsSettings {
+    /// Where workers and dispatchers serve theirs; nowhere when left out.
+    pub address: Option<SocketAddr>,
+    /// What a reader has to show.
+    pub token: Option<Secret>,
 }
 
 /// How logs look: needed before anything else.
@@ -188,6 +199,31 @@ fn bind(environment: &mut Environment<'_>) -> SocketAddr {
             DEFAULT_BIND
         }
     }
+}
+
+fn metrics(environment: &mut Environment<'_>) -> MetricsSettings {
+    let token = environment.get("METRICS_TOKEN").map(Secret::new);
+    let address = match environment
+        .get("METRICS_ADDR")
+        .map(|text| text.trim().parse())
+    {
+        None => None,
+        Some(Ok(address)) => Some(address),
+        Some(Err(_)) => {
+            environment.problem(
+                "METRICS_ADDR",
+                "must be an address and a port, for example 127.0.0.1:9090",
+            );
+            None
+        }
+    };
+    if address.is_some_and(|address: SocketAddr| !address.ip().is_loopback()) && token.is_none() {
+        environment.problem(
+            "METRICS_TOKEN",
+            "must be set where METRICS_ADDR is not a loopback address, so that not everybody can read the metrics",
+        );
+    }
+    MetricsSettings { address, token }
 }
 
 fn private_urls(environment: &mut Environment<'_>) -> PrivateUrls {
@@ -315,6 +351,7 @@ pub fn read(mut environment: Environment<'_>) -> Result<Config, Problems> {
         .get("COMPUTETOWER_UNTIL_STDIN_CLOSES")
         .is_some_and(|value| value == "1");
     let host = env.or("HOSTNAME", "localhost");
+    let metrics = metrics(env);
     let redis_prefix = env.or("COMPUTETOWER_REDIS_PREFIX", "computetower");
     let config = master_key.map(|master_key| Config {
         store: StoreConfig {
@@ -333,6 +370,7 @@ pub fn read(mut environment: Environment<'_>) -> Result<Config, Problems> {
         private_urls,
         until_stdin_closes,
         host,
+        metrics,
     });
     environment.done(config)
 }
@@ -392,6 +430,33 @@ pub fn read_up(mut environment: Environment<'_>) -> Result<UpConfig, Problems> {
     environment.done(Some(config))
 }
 
+/// What commands that ask a running computetower need.
+pub struct ClientConfig {
+    /// Where it is.
+    pub url: url::Url,
+    /// The key that opens it, when one is set.
+    pub api_key: Option<Secret>,
+}
+
+/// Reads what `jobs`, `workers` and `queues` need.
+///
+/// # Errors
+/// When the address cannot be used.
+pub fn read_client(mut environment: Environment<'_>) -> Result<ClientConfig, Problems> {
+    let text = environment.or("COMPUTETOWER_URL", &format!("http://{DEFAULT_BIND}"));
+    check_url(
+        &mut environment,
+        "COMPUTETOWER_URL",
+        &text,
+        &["http", "https"],
+    );
+    let api_key = environment
+        .get("COMPUTETOWER_API_KEY")
+        .map(|key| Secret::new(key.trim().to_owned()));
+    let url = url::Url::parse(text.trim()).ok();
+    environment.done(url.map(|url| ClientConfig { url, api_key }))
+}
+
 /// The first Chromium on the search path, or the place where Debian puts it.
 fn find_chromium(search_path: &str) -> PathBuf {
     const NAMES: [&str; 4] = [
@@ -442,6 +507,35 @@ mod tests {
                 "{variable} is not among {named:?}"
             );
         }
+    }
+
+    #[test]
+    fn metrics_are_not_shown_to_the_world_by_accident() {
+        let open = |name: &str| (name == "METRICS_ADDR").then(|| "0.0.0.0:9090".to_owned());
+        let named = |problems: Problems| problems.0.into_iter().map(|p| p.variable).collect();
+        let problems: Vec<&str> = read(Environment::new(&open))
+            .err()
+            .map(named)
+            .unwrap_or_default();
+        assert!(problems.contains(&"METRICS_TOKEN"), "{problems:?}");
+        let local = |name: &str| (name == "METRICS_ADDR").then(|| "[::1]:9090".to_owned());
+        let problems: Vec<&str> = read(Environment::new(&local))
+            .err()
+            .map(named)
+            .unwrap_or_default();
+        assert!(!problems.contains(&"METRICS_TOKEN"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_client_asks_this_machine_unless_told_otherwise() {
+        let nothing = |_: &str| None;
+        let client = read_client(Environment::new(&nothing));
+        assert_eq!(
+            client.ok().map(|client| client.url.to_string()),
+            Some("http://127.0.0.1:7080/".to_owned())
+        );
+        let wrong = |name: &str| (name == "COMPUTETOWER_URL").then(|| "localhost:7080".to_owned());
+        assert!(read_client(Environment::new(&wrong)).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod api;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod metrics_server;
 pub mod openai;
 pub mod service;
 pub mod stop;

@@ -11,6 +11,7 @@ pub mod kinds;
 pub mod outcome;
 pub mod policy;
 pub mod queue;
+pub mod scale;
 pub mod state;
 pub mod submission;
 pub mod timetable;

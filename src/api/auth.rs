@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use computetower_jobs::TenantId;
 use computetower_store::accounts::{Caller, Scope};
+use computetower_store::vault::Secret;
 use sha2::{Digest, Sha256};
 
 use crate::api::problem::{Problem, ProblemCode};
@@ -76,8 +77,7 @@ impl FromRequestParts<App> for Operator {
             ));
         };
         let shown = bearer(&parts.headers).ok_or_else(no_key)?;
-        // Hashes are compared, so that the time it takes tells nothing about the key.
-        if Sha256::digest(shown.as_bytes()) != Sha256::digest(expected.reveal().as_bytes()) {
+        if !is_same(shown, expected) {
             return Err(Problem::new(
                 ProblemCode::Unauthenticated,
                 "This is not the operator's key.",
@@ -129,6 +129,11 @@ pub async fn caller(app: &App, headers: &HeaderMap, scope: Scope) -> Result<Call
     Ok(caller)
 }
 
+/// Hashes are compared, so that the time it takes tells nothing about the key.
+pub(crate) fn is_same(shown: &str, expected: &Secret) -> bool {
+    Sha256::digest(shown.as_bytes()) == Sha256::digest(expected.reveal().as_bytes())
+}
+
 fn no_key() -> Problem {
     Problem::new(
         ProblemCode::Unauthenticated,
@@ -136,7 +141,7 @@ fn no_key() -> Problem {
     )
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     if let Some(value) = headers.get("authorization") {
         let text = value.to_str().ok()?;
         let (scheme, key) = text.split_once(' ')?;

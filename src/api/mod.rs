@@ -8,9 +8,11 @@ pub mod events;
 pub mod extract;
 pub mod health;
 pub mod jobs;
+pub mod metrics;
 pub mod openapi;
 pub mod problem;
 pub mod replay;
+pub mod scale;
 pub mod schedules;
 pub mod workers;
 
@@ -50,8 +52,9 @@ pub fn router(app: App) -> Router {
                 .fallback(openai::no_such_route)
                 .method_not_allowed_fallback(openai::wrong_method),
         )
-        .nest("/admin", admin::router())
+        .nest("/admin", admin::router().merge(scale::router()))
         .merge(health::router())
+        .merge(metrics::router())
         .merge(openapi::router())
         .fallback(|| async { Problem::no_such_route() })
         .method_not_allowed_fallback(|| async { Problem::wrong_method() })

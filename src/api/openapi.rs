@@ -5,7 +5,9 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::api::{admin, batches, credentials, events, health, jobs, replay, schedules, workers};
+use crate::api::{
+    admin, batches, credentials, events, health, jobs, metrics, replay, scale, schedules, workers,
+};
 use crate::app::App;
 use crate::openai;
 
@@ -18,8 +20,8 @@ use crate::openai;
         batches::create, batches::show, batches::wait, batches::cancel,
         schedules::create, schedules::list, schedules::show, schedules::change, schedules::remove, schedules::run,
         credentials::create, credentials::list, credentials::show, credentials::remove,
-        admin::create, admin::list, admin::show, admin::remove, admin::rediscover,
-        workers::list, openai::completions::create, openai::models::list, openai::models::show, health::health, health::ready,
+        admin::create, admin::list, admin::show, admin::remove, admin::rediscover, scale::scale,
+        workers::list, openai::completions::create, openai::models::list, openai::models::show, health::health, health::ready, metrics::metrics,
     ),
     components(schemas(
         computetower_jobs::kinds::login::Login, computetower_jobs::kinds::discovery::Discovery, computetower_jobs::kinds::chat::Chat,
@@ -37,6 +39,7 @@ impl Modify for Keys {
         for (name, about) in [
             ("api_key", "A tenant's key: ct_…"),
             ("admin_key", "The operator's key"),
+            ("metrics_token", "METRICS_TOKEN, or the operator's key"),
         ] {
             let scheme = HttpBuilder::new()
                 .scheme(HttpAuthScheme::Bearer)

@@ -5,11 +5,13 @@ use computetower_workers::upkeep::run_dispatcher;
 
 use super::Failure;
 use crate::config::Config;
+use crate::metrics_server;
 use crate::stop;
 
 pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let shutdown = stop::on_signals(config.until_stdin_closes)?;
     let store = Store::connect(&config.store).await?;
+    metrics_server::start(&config.metrics, &store, &shutdown).await?;
     tracing::info!("dispatcher ready");
     run_dispatcher(store.clone(), shutdown).await;
     store.publisher.flush().await;

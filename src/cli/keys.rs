@@ -5,8 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use computetower_jobs::TenantId;
 use computetower_store::Store;
 use computetower_store::accounts::{NewApiKey, Scope};
+use serde_json::json;
 
-use super::Failure;
+use super::{Failure, out};
 use crate::config::Config;
 
 #[derive(clap::Args)]
@@ -25,13 +26,15 @@ pub(super) struct Args {
     revoke: Option<String>,
 }
 
-#[expect(clippy::print_stdout, reason = "the key is what the person asked for")]
-pub(super) async fn run(config: &Config, args: Args) -> Result<(), Failure> {
+pub(super) async fn run(config: &Config, args: Args, json: bool) -> Result<(), Failure> {
     let store = Store::connect(&config.store).await?;
     if let Some(key) = &args.revoke {
         store.revoke_api_key(key).await?;
-        println!("revoked");
-        return Ok(());
+        return if json {
+            out::json(&json!({ "revoked": true }))
+        } else {
+            out::line("revoked")
+        };
     }
     let tenant = match &args.new_tenant {
         Some(name) => store.add_tenant(name).await?,
@@ -42,8 +45,12 @@ pub(super) async fn run(config: &Config, args: Args) -> Result<(), Failure> {
     } else {
         &[Scope::Read, Scope::Write]
     };
-    println!("{}", make(&store, tenant, &args.name, scopes).await?);
-    Ok(())
+    let key = make(&store, tenant, &args.name, scopes).await?;
+    if json {
+        out::json(&json!({ "key": key, "tenant": tenant, "name": args.name }))
+    } else {
+        out::line(&key)
+    }
 }
 
 /// Makes and keeps a key.

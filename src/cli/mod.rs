@@ -1,12 +1,18 @@
 //! The command line: one file per subcommand.
 
+mod client;
 mod dispatcher;
 mod doctor;
+mod jobs;
 mod keys;
 mod migrate;
+mod out;
+mod queues;
+mod sse;
 mod up;
 mod web;
 mod worker;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -21,6 +27,9 @@ use crate::telemetry;
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Answer in JSON: jobs, workers, queues, keys and doctor.
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 #[derive(Subcommand)]
@@ -39,7 +48,19 @@ enum Command {
     Keys(keys::Args),
     /// Look whether all that is needed is there.
     Doctor,
+    /// Submit, list, follow and move jobs of a running computetower.
+    #[command(after_help = ASKS)]
+    Jobs(jobs::Args),
+    /// List the worker processes of a running computetower.
+    #[command(after_help = ASKS)]
+    Workers,
+    /// List the queues of a running computetower, or hold one back.
+    #[command(after_help = ASKS)]
+    Queues(queues::Args),
 }
+
+const ASKS: &str =
+    "COMPUTETOWER_URL says where it is (http://127.0.0.1:7080), COMPUTETOWER_API_KEY opens it.";
 
 /// Whatever keeps a command from going on.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -59,24 +80,54 @@ impl Cli {
             Ok(runtime) => runtime,
             Err(error) => return told(&error.into()),
         };
-        let done = runtime.block_on(async {
-            match self.command {
-                Command::Up(args) => up::run(args).await,
-                Command::Web => web::run(&configured()?).await,
-                Command::Worker(args) => worker::run(&configured()?, args).await,
-                Command::Dispatcher => dispatcher::run(&configured()?).await,
-                Command::Migrate => migrate::run(&configured()?).await,
-                Command::Keys(args) => keys::run(&configured()?, args).await,
-                Command::Doctor => doctor::run().await,
-            }
-        });
+        let done = runtime.block_on(self.perform());
         // A read of standard input that never ends must not hold the process.
         runtime.shutdown_background();
         match done {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(code) => code,
+            // Whoever read the answer has seen enough of it.
+            Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
             Err(error) => told(&error),
         }
     }
+
+    async fn perform(self) -> Result<ExitCode, Failure> {
+        let json = self.json;
+        match self.command {
+            Command::Up(args) => up::run(args).await?,
+            Command::Web => web::run(&configured()?).await?,
+            Command::Worker(args) => worker::run(&configured()?, args).await?,
+            Command::Dispatcher => dispatcher::run(&configured()?).await?,
+            Command::Migrate => migrate::run(&configured()?).await?,
+            Command::Keys(args) => keys::run(&configured()?, args, json).await?,
+            Command::Doctor => doctor::run(json).await?,
+            Command::Jobs(args) => return asked(jobs::run(args, json).await),
+            Command::Workers => {
+                return asked(workers::run(json).await.map(|()| ExitCode::SUCCESS));
+            }
+            Command::Queues(args) => {
+                return asked(queues::run(args, json).await.map(|()| ExitCode::SUCCESS));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The end of a command that asks a running computetower: 1 means that a job did not complete, so that no answer is 2.
+fn asked(done: Result<ExitCode, Failure>) -> Result<ExitCode, Failure> {
+    match done {
+        Err(error) if !is_closed_pipe(&error) => {
+            told(&error);
+            Ok(ExitCode::from(2))
+        }
+        other => other,
+    }
+}
+
+fn is_closed_pipe(error: &Failure) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 fn configured() -> Result<Config, Failure> {

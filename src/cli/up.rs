@@ -56,10 +56,14 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         },
         master_key: config.master_key,
         program: std::env::current_exe()?,
-        extra_env: vec![(
-            "COMPUTETOWER_ALLOW_PRIVATE_URLS".to_owned(),
-            config.private_urls,
-        )],
+        extra_env: vec![
+            (
+                "COMPUTETOWER_ALLOW_PRIVATE_URLS".to_owned(),
+                config.private_urls,
+            ),
+            // One address cannot serve several workers.
+            ("METRICS_ADDR".to_owned(), String::new()),
+        ],
         search_path: config.search_path,
         output: Output::Stdout,
     };

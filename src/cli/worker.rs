@@ -8,6 +8,7 @@ use computetower_workers::{WorkerOptions, run_worker};
 
 use super::Failure;
 use crate::config::Config;
+use crate::metrics_server;
 use crate::stop;
 
 #[derive(clap::Args)]
@@ -23,6 +24,7 @@ pub(super) struct Args {
 pub(super) async fn run(config: &Config, args: Args) -> Result<(), Failure> {
     let shutdown = stop::on_signals(config.until_stdin_closes)?;
     let store = Store::connect(&config.store).await?;
+    metrics_server::start(&config.metrics, &store, &shutdown).await?;
     let concurrency: HashMap<Queue, usize> = args
         .concurrency
         .map(|number| {

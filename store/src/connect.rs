@@ -16,6 +16,7 @@ use crate::jobs::finish::{self, Finish};
 use crate::jobs::submit::{self, Submission};
 use crate::lane::gate::Gate;
 use crate::lane::{Lane, connection::PatientConnection};
+use crate::metrics::Metrics;
 use crate::objects::{ObjectSettings, Objects};
 use crate::redis_keys::RedisKeys;
 use crate::vault::{MasterKey, Vault};
@@ -54,6 +55,8 @@ pub struct Store {
     pub lane: Lane,
     /// Live events, out.
     pub publisher: EventPublisher,
+    /// What this process has counted.
+    pub metrics: Metrics,
     hub: Arc<tokio::sync::OnceCell<EventHub>>,
     /// The system's connections for statements that need not reach the disk before they are answered.
     pub(crate) swift: PgPool,
@@ -98,7 +101,8 @@ impl Store {
         let vault = Vault::new(config.master_key.clone(), system.clone());
         let lane = Lane::new(redis.clone(), keys.clone());
         let gate = Gate::new(redis.clone(), keys.clone());
-        let publisher = EventPublisher::start(redis.clone(), keys.clone());
+        let metrics = Metrics::default();
+        let publisher = EventPublisher::start(redis.clone(), keys.clone(), metrics.clone());
         Ok(Self {
             tenant_pool,
             system,
@@ -110,6 +114,7 @@ impl Store {
             vault,
             lane,
             publisher,
+            metrics,
             hub: Arc::default(),
             swift,
             gate,
@@ -187,7 +192,13 @@ impl Store {
     /// The process's one subscription to live events, made when first needed.
     pub async fn hub(&self) -> &EventHub {
         self.hub
-            .get_or_init(|| async { EventHub::start(self.redis_client.clone(), self.keys.clone()) })
+            .get_or_init(|| async {
+                EventHub::start(
+                    self.redis_client.clone(),
+                    self.keys.clone(),
+                    self.metrics.clone(),
+                )
+            })
             .await
     }
 

@@ -10,6 +10,8 @@ pub mod events;
 pub mod jobs;
 pub mod lane;
 mod leadership;
+pub mod load;
+pub mod metrics;
 pub mod objects;
 pub mod providers;
 pub mod redis_keys;

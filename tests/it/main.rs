@@ -11,6 +11,7 @@
 )]
 
 mod api;
+mod cli;
 mod kinds;
 mod model;
 mod recovery;

@@ -32,6 +32,9 @@ pub(crate) async fn claim(
     dispatch: i32,
 ) -> Result<Option<ClaimedJob>, ()> {
     let claimed = shared.store.claim(job, dispatch, shared.worker).await;
+    if let Ok(claimed) = &claimed {
+        shared.store.metrics.claimed(claimed.as_ref());
+    }
     claimed.map_err(|error| {
         tracing::warn!(job.id = %job, error = %chain(&error), "could not claim");
     })
@@ -58,11 +61,12 @@ pub(crate) async fn run_attempt(shared: Arc<Shared>, claimed: ClaimedJob, asked:
     };
     let Some(outcome) = execute(&context, &stop).await else {
         context.feed.close();
+        shared.store.metrics.lease_lost(context.job.kind);
         tracing::warn!(job.id = %context.job.id, job.attempt = context.job.attempt, "lost the lease; what this attempt did is dropped");
         return;
     };
     let (ending, told) = conclude(&context.job, outcome);
-    finish(&context, &ending, told).await;
+    finish(&context, &ending, told, asked.elapsed()).await;
 }
 
 /// Runs the handler until it ends, the time is over, or it has to stop. `None` when the lease is gone.
@@ -203,7 +207,7 @@ fn conclude(job: &ClaimedJob, outcome: Outcome) -> (Ending, Vec<EventBody>) {
 }
 
 /// Records the ending, then tells it. While Postgres is away the ending is held; when the lease is gone it is dropped.
-async fn finish(context: &JobContext, ending: &Ending, told: Vec<EventBody>) {
+async fn finish(context: &JobContext, ending: &Ending, told: Vec<EventBody>, ran: Duration) {
     // Closed first: what is said after this is said by nobody.
     let last = context.feed.prepare(told);
     let unsaved = context.feed.take_unsaved();
@@ -222,6 +226,10 @@ async fn finish(context: &JobContext, ending: &Ending, told: Vec<EventBody>) {
         .await;
     match finished {
         Ok(dispatch) => {
+            context
+                .store
+                .metrics
+                .attempt_ended(context.job.kind, ending, ran);
             context.feed.publish_prepared(last);
             if matches!(ending, Ending::Requeued(_) | Ending::HandedBack(_)) {
                 hand_back(&context.store, &context.job, dispatch).await;
@@ -230,6 +238,7 @@ async fn finish(context: &JobContext, ending: &Ending, told: Vec<EventBody>) {
             tracing::debug!(job.id = %context.job.id, job.kind = %context.job.kind, job.attempt = context.job.attempt, %state, "attempt ended");
         }
         Err(StoreError::LeaseLost) => {
+            context.store.metrics.lease_lost(context.job.kind);
             tracing::warn!(job.id = %context.job.id, job.attempt = context.job.attempt, "lost the lease before the ending was recorded; it is dropped");
         }
         Err(error) => {

@@ -9,6 +9,7 @@ use futures::StreamExt;
 use redis::aio::{PubSubSink, PubSubStream};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use crate::metrics::{Metrics, Subscribed};
 use crate::redis_keys::RedisKeys;
 
 /// Events that may wait for one slow subscriber; beyond it, it is told to read again.
@@ -36,6 +37,7 @@ const CONFIRMED_WITHIN: Duration = Duration::from_millis(500);
 pub struct EventHub {
     commands: mpsc::UnboundedSender<Command>,
     topics: Arc<std::sync::Mutex<HashMap<JobId, broadcast::Sender<Notice>>>>,
+    metrics: Metrics,
 }
 
 /// Hears the events of one job while it lives.
@@ -44,15 +46,17 @@ pub struct Subscription {
     receiver: Option<broadcast::Receiver<Notice>>,
     commands: mpsc::UnboundedSender<Command>,
     topics: Arc<std::sync::Mutex<HashMap<JobId, broadcast::Sender<Notice>>>>,
+    _counted: Subscribed,
 }
 
 impl EventHub {
-    pub(crate) fn start(client: redis::Client, keys: RedisKeys) -> Self {
+    pub(crate) fn start(client: redis::Client, keys: RedisKeys, metrics: Metrics) -> Self {
         let (commands, receiver) = mpsc::unbounded_channel();
         tokio::spawn(run(client, keys, receiver));
         Self {
             commands,
             topics: Arc::default(),
+            metrics,
         }
     }
 
@@ -80,6 +84,7 @@ impl EventHub {
             receiver: Some(receiver),
             commands: self.commands.clone(),
             topics: self.topics.clone(),
+            _counted: self.metrics.subscriber(),
         }
     }
 }

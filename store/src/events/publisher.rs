@@ -7,6 +7,7 @@ use computetower_jobs::{Event, JobId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::lane::connection::PatientConnection;
+use crate::metrics::Metrics;
 use crate::redis_keys::RedisKeys;
 
 /// Entries of a job's stream that are kept.
@@ -33,13 +34,14 @@ enum Message {
 #[derive(Clone)]
 pub struct EventPublisher {
     sender: mpsc::Sender<Message>,
+    metrics: Metrics,
 }
 
 impl EventPublisher {
-    pub(crate) fn start(redis: PatientConnection, keys: RedisKeys) -> Self {
+    pub(crate) fn start(redis: PatientConnection, keys: RedisKeys, metrics: Metrics) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
-        tokio::spawn(run(receiver, redis, keys));
-        Self { sender }
+        tokio::spawn(run(receiver, redis, keys, metrics.clone()));
+        Self { sender, metrics }
     }
 
     /// Publishes an event of a running attempt.
@@ -58,6 +60,7 @@ impl EventPublisher {
             .try_send(Message::Event { job, fence, event })
             .is_err()
         {
+            self.metrics.dropped(1);
             tracing::warn!(job.id = %job, "too many events wait for Redis; subscribers will read this one from Postgres");
         }
     }
@@ -71,7 +74,12 @@ impl EventPublisher {
     }
 }
 
-async fn run(mut receiver: mpsc::Receiver<Message>, mut redis: PatientConnection, keys: RedisKeys) {
+async fn run(
+    mut receiver: mpsc::Receiver<Message>,
+    mut redis: PatientConnection,
+    keys: RedisKeys,
+    metrics: Metrics,
+) {
     let script = redis::Script::new(include_str!("publish.lua"));
     let mut batch = Vec::with_capacity(BATCH);
     while receiver.recv_many(&mut batch, BATCH).await > 0 {
@@ -93,6 +101,7 @@ async fn run(mut receiver: mpsc::Receiver<Message>, mut redis: PatientConnection
             }
         }
         let jobs = calls.len();
+        let events: usize = calls.iter().map(|(_, _, events)| events.len()).sum();
         for (job, fence, events) in calls {
             let ended = events.iter().any(|event| event.body.is_final());
             let mut call = script.prepare_invoke();
@@ -106,10 +115,14 @@ async fn run(mut receiver: mpsc::Receiver<Message>, mut redis: PatientConnection
             }
             pipeline.invoke_script(&call).ignore();
         }
-        if jobs > 0
-            && let Err(error) = publish(&mut redis, &script, &pipeline).await
-        {
-            tracing::warn!(error = %error, jobs, "events could not be published; subscribers will read them from Postgres");
+        if jobs > 0 {
+            match publish(&mut redis, &script, &pipeline).await {
+                Ok(()) => metrics.published(events),
+                Err(error) => {
+                    metrics.dropped(events);
+                    tracing::warn!(error = %error, jobs, "events could not be published; subscribers will read them from Postgres");
+                }
+            }
         }
         for done in flushed {
             let _ = done.send(());

@@ -48,6 +48,8 @@ pub struct ClaimedJob {
     pub timeout: Duration,
     /// How it is retried.
     pub retry: RetryPolicy,
+    /// How long it had been due, when this is its first attempt.
+    pub waited: Option<Duration>,
     /// The token that every write of this attempt carries.
     pub lease: LeaseToken,
 }
@@ -91,7 +93,8 @@ impl Store {
                from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[]) as i (job, dispatch, lease, worker)
                where j.id = i.job and j.dispatch = i.dispatch and j.state = 'queued'
                returning j.id, j.tenant_id, j.kind, j.payload, j.attempt, j.counted, j.interruptions, j.snoozes, j.event_seq, j.deadline, j.timeout_ms,
-                         j.retry, j.cancel_requested, i.lease as "lease!""#,
+                         j.retry, j.cancel_requested, i.lease as "lease!",
+                         case when j.attempt = 1 then extract(epoch from now() - j.run_at)::float8 end as waited_seconds"#,
             &ordered.iter().map(|claim| claim.id.0).collect::<Vec<_>>(),
             &ordered.iter().map(|claim| claim.dispatch).collect::<Vec<_>>(),
             &ordered.iter().map(|claim| claim.lease.0).collect::<Vec<_>>(),
@@ -122,6 +125,9 @@ impl Store {
                 deadline: row.deadline,
                 timeout: Duration::from_millis(u64::try_from(row.timeout_ms).unwrap_or_default()),
                 retry,
+                waited: row
+                    .waited_seconds
+                    .map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()),
                 lease,
             });
             claimed.insert(lease, job);

@@ -13,6 +13,7 @@ use crate::coalesce::Answers;
 use crate::connect::Store;
 use crate::error::StoreError;
 use crate::jobs::{pack, without_nul};
+use crate::metrics::FencedWrite;
 
 /// Attempts ended in one statement.
 pub(crate) const MOST: usize = 256;
@@ -52,7 +53,7 @@ impl Ending {
         }
     }
 
-    fn failure(&self) -> Option<&Failure> {
+    pub(crate) fn failure(&self) -> Option<&Failure> {
         match self {
             Ending::Failed(failure)
             | Ending::Retry(_, failure)
@@ -213,7 +214,7 @@ impl Store {
                 ended
                     .get(&finish.lease.0)
                     .copied()
-                    .ok_or(StoreError::LeaseLost)
+                    .ok_or_else(|| self.metrics.fenced(FencedWrite::Finish))
             })
             .collect())
     }
@@ -249,6 +250,7 @@ impl Store {
         )
         .fetch_optional(&self.system)
         .await?;
-        held.map(|_| ()).ok_or(StoreError::LeaseLost)
+        held.map(|_| ())
+            .ok_or_else(|| self.metrics.fenced(FencedWrite::Events))
     }
 }

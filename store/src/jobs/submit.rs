@@ -105,6 +105,7 @@ impl Store {
             job: new.clone(),
         };
         if let Some(state) = self.coalesced().submit.call(submission).await? {
+            self.metrics.submitted(new.kind);
             return Ok(Submitted {
                 id,
                 state,

@@ -6,11 +6,13 @@ mod credentials;
 mod events;
 mod isolation;
 mod jobs;
+mod metrics;
 mod openai;
 mod openapi;
 mod providers;
 mod refusals;
 mod replay;
+mod scale;
 mod schedules;
 
 pub(crate) use openai::discovered;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use computetower::api;
 use computetower::app::App;
-use computetower::config::{Config, PrivateUrls};
+use computetower::config::{Config, MetricsSettings, PrivateUrls};
 use computetower::up::{S3Server, serve_folder};
 use computetower_jobs::{Queue, TenantId};
 use computetower_store::accounts::{NewApiKey, Scope};
@@ -76,6 +76,15 @@ impl TestApp {
         };
         app.key = app.new_key(tenant, &[Scope::Read, Scope::Write]).await;
         app
+    }
+
+    /// Another API over the same services, as configured here. Returns its address.
+    pub(crate) async fn serve_with(&self, config: &Config) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let router = api::router(App::new(self.store.clone(), config));
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        address
     }
 
     /// The API, a dispatcher, and a worker of these queues, all in this process.
@@ -254,6 +263,7 @@ fn config(folder: &tempfile::TempDir, objects: &S3Server, database_url: String) 
         private_urls: PrivateUrls::Loopback,
         until_stdin_closes: false,
         host: "test".to_owned(),
+        metrics: MetricsSettings::default(),
     }
 }
 

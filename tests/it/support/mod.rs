@@ -1,11 +1,13 @@
 //! What tests share: a platform of their own each, a client, and ways to wait for conditions.
 
 mod app;
+mod cli;
 mod client;
 mod process;
 mod up;
 
-pub(crate) use app::TestApp;
+pub(crate) use app::{ADMIN_KEY, TestApp};
+pub(crate) use cli::{CliRun, CutOnce};
 pub(crate) use client::{Client, Reply, SseEvent};
 pub(crate) use process::WorkerProcess;
 pub(crate) use up::Up;

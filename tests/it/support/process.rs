@@ -12,11 +12,17 @@ pub(crate) struct WorkerProcess {
 impl WorkerProcess {
     /// Starts one and waits until it has announced itself.
     pub(crate) async fn start(app: &TestApp, queues: &str) -> Self {
+        Self::start_with(app, queues, &[]).await
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) async fn start_with(app: &TestApp, queues: &str, settings: &[(&str, &str)]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_computetower"))
             .args(["worker", "--queues", queues])
             .env_clear()
             .env("PATH", std::env::var("PATH").unwrap())
             .envs(app.environment())
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .spawn()
             .unwrap();

@@ -74,6 +74,7 @@ async fn rescue(store: &Store, job: &LostJob) -> Result<(), StoreError> {
     events.push(event.clone());
     let dispatch = store.finish(job.id, job.lease, &ending, &events).await?;
     store.publisher.publish_between(job.id, job.attempt, event);
+    store.metrics.rescued(job.queue, &ending);
     tracing::warn!(job.id = %job.id, job.attempt = job.attempt, state = %ending.state(), "rescued a job whose worker is gone");
     if matches!(ending, Ending::Requeued(_)) {
         // What was running goes before what was waiting. A push that fails is made up for by the watch over lost messages.

@@ -56,22 +56,31 @@ pub async fn run_dispatcher(store: Store, shutdown: CancellationToken) {
             continue;
         }
         // What these two make ready is handed over in the same round.
-        report("schedules", schedules::run(&store).await);
-        report("settling", settle::run(&store).await);
-        report("due jobs", due::run(&store).await);
-        report("expired jobs", expired::run(&store).await);
-        report("lost jobs", lost_jobs::run(&store).await);
-        report("messages of lost workers", holders::run(&store).await);
-        report("lost messages", messages.run(&store).await);
+        report(&store, "schedules", schedules::run(&store).await);
+        report(&store, "settling", settle::run(&store).await);
+        report(&store, "due_jobs", due::run(&store).await);
+        report(&store, "expired_jobs", expired::run(&store).await);
+        report(&store, "lost_jobs", lost_jobs::run(&store).await);
+        report(
+            &store,
+            "messages_of_lost_workers",
+            holders::run(&store).await,
+        );
+        report(&store, "lost_messages", messages.run(&store).await);
         if last_sweep.elapsed() >= SWEEP {
             last_sweep = tokio::time::Instant::now();
-            report("abandoned discoveries", discoveries::run(&store).await);
-            report("retention", retention::run(&store).await);
+            report(
+                &store,
+                "abandoned_discoveries",
+                discoveries::run(&store).await,
+            );
+            report(&store, "retention", retention::run(&store).await);
         }
     }
 }
 
-fn report(duty: &'static str, done: Result<usize, StoreError>) {
+fn report(store: &Store, duty: &'static str, done: Result<usize, StoreError>) {
+    store.metrics.upkeep(duty, done.as_ref().ok().copied());
     match done {
         Ok(0) => {}
         Ok(count) => tracing::debug!(duty, count, "upkeep"),

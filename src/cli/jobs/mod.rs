@@ -1,0 +1,83 @@
+//! `computetower jobs`: submits, lists, shows, follows and moves jobs of a running computetower, over its API.
+
+mod list;
+mod moves;
+mod progress;
+mod submit;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use computetower_jobs::JobId;
+
+use super::Failure;
+use super::client::Api;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Submit a job and print its id.
+    Submit(submit::Args),
+    /// List jobs, newest first.
+    List(list::Args),
+    /// Show a job with its attempts.
+    Show {
+        /// The job.
+        id: JobId,
+    },
+    /// Follow a job to its end. Exit status: 0 completed, 1 failed or cancelled, 2 not known.
+    Watch {
+        /// The job.
+        id: JobId,
+        /// Begin after the event of this number.
+        #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
+        after: i64,
+    },
+    /// Cancel a job. One that runs is told to stop.
+    Cancel {
+        /// The job.
+        id: JobId,
+    },
+    /// Queue a failed, cancelled or parked job again.
+    Retry {
+        /// The job.
+        id: JobId,
+    },
+    /// Hold a job back until it is resumed.
+    Pause {
+        /// The job.
+        id: JobId,
+    },
+    /// Let a paused job go on.
+    Resume {
+        /// The job.
+        id: JobId,
+    },
+    /// Queue many failed jobs again, by what they have in common.
+    Replay(moves::Replay),
+}
+
+pub(super) async fn run(args: Args, json: bool) -> Result<ExitCode, Failure> {
+    let api = Api::from_environment()?;
+    match args.action {
+        Action::Submit(args) => return submit::run(&api, args, json).await,
+        Action::Watch { id, after } => {
+            let drawn = progress::Drawn::for_watching(json);
+            return Ok(watch::follow(&api, id, after, drawn).await?.exit_code());
+        }
+        Action::List(args) => list::run(&api, args, json).await?,
+        Action::Show { id } => list::show(&api, id, json).await?,
+        Action::Cancel { id } => moves::run(&api, id, "cancel", json).await?,
+        Action::Retry { id } => moves::run(&api, id, "retry", json).await?,
+        Action::Pause { id } => moves::run(&api, id, "pause", json).await?,
+        Action::Resume { id } => moves::run(&api, id, "resume", json).await?,
+        Action::Replay(args) => moves::replay(&api, &args, json).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,79 @@
+//! `computetower jobs cancel`, `retry`, `pause`, `resume` and `replay`.
+
+use computetower_jobs::JobId;
+use reqwest::header::HeaderMap;
+use serde_json::{Map, Value};
+
+use crate::cli::client::Api;
+use crate::cli::{Failure, out};
+
+/// Asks for a move of one job, and says where it stands now.
+pub(super) async fn run(api: &Api, id: JobId, verb: &str, json: bool) -> Result<(), Failure> {
+    let id = id.to_string();
+    let job = api
+        .post(&["jobs", &id, verb], None, HeaderMap::new())
+        .await?;
+    if json {
+        return out::json(&job);
+    }
+    let state = out::cell(&job["state"]);
+    if job["cancel_requested"] == true {
+        out::line(&format!("{state}, told to stop"))
+    } else {
+        out::line(&state)
+    }
+}
+
+/// Which jobs to replay. What is left out does not matter.
+#[derive(clap::Args)]
+pub(super) struct Replay {
+    /// Only this kind.
+    #[arg(long)]
+    kind: Option<String>,
+    /// Only in this state: failed, cancelled or intervention_needed.
+    #[arg(long)]
+    state: Option<String>,
+    /// Only those that failed with this code.
+    #[arg(long)]
+    code: Option<String>,
+    /// Only those that ended at or after this moment, for example 2030-01-01T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only those that ended before this moment.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// At most so many.
+    #[arg(long)]
+    limit: Option<u32>,
+}
+
+/// Queues many jobs again.
+pub(super) async fn replay(api: &Api, which: &Replay, json: bool) -> Result<(), Failure> {
+    let mut filter = Map::new();
+    for (field, value) in [
+        ("kind", &which.kind),
+        ("state", &which.state),
+        ("code", &which.code),
+        ("since", &which.since),
+        ("until", &which.until),
+    ] {
+        if let Some(value) = value {
+            filter.insert(field.to_owned(), Value::from(value.as_str()));
+        }
+    }
+    if let Some(limit) = which.limit {
+        filter.insert("limit".to_owned(), Value::from(limit));
+    }
+    let filter = Value::Object(filter);
+    let answer = api
+        .post(&["jobs", "replay"], Some(&filter), HeaderMap::new())
+        .await?;
+    if json {
+        return out::json(&answer);
+    }
+    out::line(&format!("replayed {}", out::cell(&answer["replayed"])))?;
+    for id in answer["ids"].as_array().into_iter().flatten() {
+        out::line(&out::cell(id))?;
+    }
+    Ok(())
+}

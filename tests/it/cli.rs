@@ -1,0 +1,225 @@
+//! `computetower jobs`, `workers` and `queues`, as a person or a script calls them.
+
+use computetower_jobs::Queue;
+use serde_json::{Value, json};
+
+use crate::support::{CliRun, CutOnce, TestApp, until};
+
+const NOOP: [&str; 3] = ["jobs", "submit", "noop"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_submitted_watched_and_shown() {
+    let app = TestApp::start(&[Queue::Noop]).await;
+    let run = CliRun::of(
+        &app,
+        &[
+            &NOOP[..],
+            &["--payload", r#"{"progress": 2}"#, "--priority", "-3"],
+        ]
+        .concat(),
+    )
+    .await;
+    let id = run.said();
+    let watched = CliRun::of(&app, &["jobs", "watch", id]).await;
+    let words: Vec<&str> = watched
+        .said()
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(1))
+        .collect();
+    assert_eq!(
+        words,
+        ["queued", "started", "progress", "progress", "completed"]
+    );
+    // From a number on; and after the last one there is nothing, but still an end.
+    let late = CliRun::of(&app, &["jobs", "watch", id, "--after", "4"]).await;
+    assert_eq!(late.said().lines().count(), 1);
+    let after = CliRun::of(&app, &["jobs", "watch", id, "--after", "5"]).await;
+    assert_eq!(after.said(), "");
+    let events: Vec<Value> = CliRun::of(&app, &["--json", "jobs", "watch", id])
+        .await
+        .said()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        (events.len(), &events[4]["event"], &events[4]["id"]),
+        (5, &json!("completed"), &json!(5))
+    );
+    let shown = CliRun::of(&app, &["jobs", "show", id, "--json"])
+        .await
+        .json();
+    assert_eq!(
+        (&shown["priority"], &shown["attempts"][0]["outcome"]),
+        (&json!(-3), &json!("completed"))
+    );
+    let shown = CliRun::of(&app, &["jobs", "show", id]).await;
+    assert!(shown.said().contains("ATTEMPT"), "{}", shown.out);
+    let workers = CliRun::of(&app, &["workers"]).await;
+    assert!(workers.said().contains("noop"), "{}", workers.out);
+    assert_eq!(
+        CliRun::of(&app, &["workers", "--json"]).await.json()[0]["queues"],
+        json!(["noop"])
+    );
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_exit_status_says_how_a_job_ended() {
+    let app = TestApp::start(&[Queue::Noop]).await;
+    let wait = CliRun::of(&app, &[&NOOP[..], &["--wait", "--json"]].concat()).await;
+    assert_eq!(wait.json()["state"], "completed");
+    let fails = [
+        &NOOP[..],
+        &["--payload", r#"{"fail": "invalid_input"}"#, "--wait"],
+    ]
+    .concat();
+    let failed = CliRun::of(&app, &fails).await;
+    assert_eq!(failed.status, 1, "{failed:?}");
+    assert!(
+        failed.out.contains("failed     invalid_input: "),
+        "{failed:?}"
+    );
+    let long = [&NOOP[..], &["--payload", r#"{"sleep_ms": 600000}"#]].concat();
+    let id = CliRun::of(&app, &long).await.said().to_owned();
+    let watch = ["jobs", "watch", &id];
+    let (watched, cancelled) = tokio::join!(CliRun::of(&app, &watch), async {
+        let client = app.client();
+        until("it runs", || async {
+            client.job(&id).await["state"] == "running"
+        })
+        .await;
+        CliRun::of(&app, &["jobs", "cancel", &id]).await
+    });
+    assert_eq!(
+        (watched.status, cancelled.status),
+        (1, 0),
+        "{watched:?} {cancelled:?}"
+    );
+    assert!(watched.out.trim_end().ends_with("cancelled"), "{watched:?}");
+    let again = CliRun::of(&app, &["jobs", "retry", &id]).await;
+    assert!(
+        ["pending", "queued", "running"].contains(&again.said()),
+        "{again:?}"
+    );
+    CliRun::of(&app, &["jobs", "cancel", &id]).await.said();
+    app.drained().await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_connection_is_made_again_and_no_event_comes_twice() {
+    let app = TestApp::start(&[Queue::Noop]).await;
+    let way = CutOnce::before(&app, "event: progress").await;
+    let payload = r#"{"progress": 5, "sleep_ms": 1500}"#;
+    let id = CliRun::of(&app, &[&NOOP[..], &["--payload", payload]].concat()).await;
+    let watched = CliRun::at(&way.address, &app, &["jobs", "watch", id.said()]).await;
+    let numbers: Vec<&str> = watched
+        .said()
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert_eq!(numbers, ["1", "2", "3", "4", "5", "6", "7", "8"]);
+    assert!(watched.err.contains("connecting again"), "{watched:?}");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payload_comes_from_a_file_or_standard_input_and_has_to_be_json() {
+    let app = TestApp::without_workers().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("payload.json");
+    std::fs::write(&file, r#"{"progress": 7}"#).unwrap();
+    let named = format!("@{}", file.display());
+    let id = CliRun::of(&app, &[&NOOP[..], &["--payload", &named]].concat()).await;
+    assert_eq!(app.client().job(id.said()).await["payload"]["progress"], 7);
+    let environment = [
+        ("COMPUTETOWER_URL", app.address.as_str()),
+        ("COMPUTETOWER_API_KEY", app.key()),
+    ];
+    let piped = [&NOOP[..], &["--payload", "-"]].concat();
+    let id = CliRun::with(&environment, &piped, r#"{"progress": 8}"#).await;
+    assert_eq!(app.client().job(id.said()).await["payload"]["progress"], 8);
+    for (payload, why) in [
+        ("{progress}", "--payload: it is not JSON"),
+        ("@/nowhere", "--payload: /nowhere cannot be read"),
+    ] {
+        let run = CliRun::of(&app, &[&NOOP[..], &["--payload", payload]].concat()).await;
+        assert_eq!(run.status, 2);
+        assert!(run.err.contains(why), "{run:?}");
+    }
+    // The same key is the same job.
+    let keyed = [&NOOP[..], &["--idempotency-key", "once"]].concat();
+    let first = CliRun::of(&app, &keyed).await;
+    assert_eq!(first.said(), CliRun::of(&app, &keyed).await.said());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_go_over_pages_and_filters_are_the_servers() {
+    let app = TestApp::without_workers().await;
+    let client = app.client();
+    for _ in 0..203 {
+        client.submit("noop", json!({})).await;
+    }
+    let all = CliRun::of(&app, &["jobs", "list", "--all"]).await;
+    assert_eq!(all.said().lines().count(), 204);
+    let some = CliRun::of(&app, &["jobs", "list", "--limit", "201", "--json"]).await;
+    let some = some.json();
+    assert_eq!(some["jobs"].as_array().unwrap().len(), 201);
+    assert!(some["next_cursor"].is_string());
+    let none = CliRun::of(
+        &app,
+        &["jobs", "list", "--kind", "chat", "--state", "queued"],
+    )
+    .await;
+    assert_eq!(none.said().lines().count(), 1);
+    let wrong = CliRun::of(&app, &["jobs", "list", "--state", "asleep"]).await;
+    assert!(
+        wrong.status == 2 && wrong.err.contains("field \"state\": unknown job state"),
+        "{wrong:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_said_with_what_to_do() {
+    let app = TestApp::without_workers().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let run = CliRun::at(&nobody, &app, &["jobs", "list"]).await;
+    assert!(
+        run.status == 2 && run.err.contains(&nobody) && run.err.contains("COMPUTETOWER_URL"),
+        "{run:?}"
+    );
+    let run = CliRun::with(&[("COMPUTETOWER_URL", &app.address)], &["workers"], "").await;
+    assert!(
+        run.status == 2 && run.err.contains("COMPUTETOWER_API_KEY is not set"),
+        "{run:?}"
+    );
+    let stranger = [
+        ("COMPUTETOWER_URL", app.address.as_str()),
+        ("COMPUTETOWER_API_KEY", "ct_wrong"),
+    ];
+    let run = CliRun::with(&stranger, &["jobs", "list"], "").await;
+    assert!(run.err.contains("401 unauthenticated"), "{run:?}");
+    let run = CliRun::of(&app, &["jobs", "submit", "sing"]).await;
+    assert!(
+        run.status == 2
+            && run.err.contains("422 invalid_input")
+            && run.err.contains("field \"kind\""),
+        "{run:?}"
+    );
+    let unknown = computetower_jobs::JobId::generate().to_string();
+    for args in [["jobs", "show", &unknown], ["jobs", "watch", &unknown]] {
+        let run = CliRun::of(&app, &args).await;
+        assert!(
+            run.status == 2 && run.err.contains("There is no such job. (404 not_found)"),
+            "{run:?}"
+        );
+    }
+    let run = CliRun::of(&app, &["jobs", "show", "not-an-id"]).await;
+    assert_eq!(run.status, 2, "{run:?}");
+    // Something that is no computetower.
+    let objects = app.config.store.objects.endpoint.clone().unwrap();
+    let run = CliRun::at(&objects, &app, &["jobs", "list"]).await;
+    assert!(run.err.contains("not JSON"), "{run:?}");
+}
