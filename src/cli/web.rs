@@ -29,7 +29,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
         // Streams have no end of their own: clients connect again, elsewhere or later, and go on where they were.
         () = async { shutdown.cancelled().await; tokio::time::sleep(LINGER).await } => {}
     }
-    store.publisher.flush().await;
+    store.flush().await;
     Ok(())
 }
 

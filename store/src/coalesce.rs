@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -17,9 +18,23 @@ struct Call<I, O> {
     answer: oneshot::Sender<Result<O, StoreError>>,
 }
 
+/// Calls that may wait; beyond it, callers wait to be let in.
+const WAITING: usize = 4_096;
+/// How long a statement may take. One that takes longer has an outage for a reason, and must not hold up those behind it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What becomes of a call whose caller has gone away before it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unheard {
+    /// It is done all the same.
+    Done,
+    /// It is dropped: the caller will come again, or has no use for it.
+    Dropped,
+}
+
 /// Turns calls into statements of many. Cheap to clone.
 pub(crate) struct Coalescer<I, O> {
-    calls: mpsc::UnboundedSender<Call<I, O>>,
+    calls: mpsc::Sender<Call<I, O>>,
 }
 
 impl<I, O> Clone for Coalescer<I, O> {
@@ -32,26 +47,27 @@ impl<I, O> Clone for Coalescer<I, O> {
 
 impl<I: Send + Sync + 'static, O: Send + 'static> Coalescer<I, O> {
     /// `statement` is given 1 to `most` inputs; `at_once` of them may be on their way at the same time.
-    pub(crate) fn start<F, S>(most: usize, at_once: usize, statement: F) -> Self
+    pub(crate) fn start<F, S>(most: usize, at_once: usize, unheard: Unheard, statement: F) -> Self
     where
         F: Fn(Vec<Arc<I>>) -> S + Clone + Send + Sync + 'static,
         S: Future<Output = Answers<O>> + Send + 'static,
     {
-        let (calls, waiting) = mpsc::unbounded_channel();
+        let (calls, waiting) = mpsc::channel(WAITING);
         tokio::spawn(run(
             waiting,
             most,
             Arc::new(Semaphore::new(at_once)),
+            unheard,
             statement,
         ));
         Self { calls }
     }
 
-    /// One call. Its part of the statement is done also when the caller does not wait for the answer.
+    /// One call. Its part of the statement is done also when the caller goes away while it is on its way.
     pub(crate) async fn call(&self, input: I) -> Result<O, StoreError> {
         let (answer, answered) = oneshot::channel();
         let input = Arc::new(input);
-        if self.calls.send(Call { input, answer }).is_err() {
+        if self.calls.send(Call { input, answer }).await.is_err() {
             return Err(StoreError::Interrupted);
         }
         answered.await.unwrap_or(Err(StoreError::Interrupted))
@@ -59,9 +75,10 @@ impl<I: Send + Sync + 'static, O: Send + 'static> Coalescer<I, O> {
 }
 
 async fn run<I, O, F, S>(
-    mut waiting: mpsc::UnboundedReceiver<Call<I, O>>,
+    mut waiting: mpsc::Receiver<Call<I, O>>,
     most: usize,
     slots: Arc<Semaphore>,
+    unheard: Unheard,
     statement: F,
 ) where
     I: Send + Sync + 'static,
@@ -80,6 +97,12 @@ async fn run<I, O, F, S>(
         {
             calls.push(call);
         }
+        if unheard == Unheard::Dropped {
+            calls.retain(|call| !call.answer.is_closed());
+        }
+        if calls.is_empty() {
+            continue;
+        }
         let calls = std::mem::take(&mut calls);
         let statement = statement.clone();
         tokio::spawn(async move {
@@ -94,6 +117,11 @@ where
     F: Fn(Vec<Arc<I>>) -> S,
     S: Future<Output = Answers<O>>,
 {
+    let statement = async |inputs| {
+        tokio::time::timeout(PATIENCE, statement(inputs))
+            .await
+            .unwrap_or(Err(StoreError::Interrupted))
+    };
     let inputs = calls.iter().map(|call| call.input.clone()).collect();
     match statement(inputs).await {
         Ok(answers) => {
@@ -103,7 +131,7 @@ where
             }
         }
         // One that Postgres refuses must not be the others' misfortune.
-        Err(error) if calls.len() > 1 && !error.is_outage() => {
+        Err(error) if calls.len() > 1 && (!error.is_outage() || error.is_contention()) => {
             for call in calls {
                 let alone = statement(vec![call.input.clone()]).await;
                 let _ =
@@ -129,7 +157,7 @@ mod tests {
     /// Refuses statements that hold a 13, and notes the sizes of all.
     fn adder(sizes: &Arc<Mutex<Vec<usize>>>) -> Coalescer<i32, i32> {
         let sizes = sizes.clone();
-        Coalescer::start(8, 1, move |inputs: Vec<Arc<i32>>| {
+        Coalescer::start(8, 1, Unheard::Done, move |inputs: Vec<Arc<i32>>| {
             let sizes = sizes.clone();
             async move {
                 tokio::task::yield_now().await;

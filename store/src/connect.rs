@@ -7,8 +7,9 @@ use computetower_jobs::{JobState, TenantId};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgPool, Postgres};
+use tokio_util::task::TaskTracker;
 
-use crate::coalesce::Coalescer;
+use crate::coalesce::{Coalescer, Unheard};
 use crate::error::StoreError;
 use crate::events::{EventHub, EventPublisher};
 use crate::jobs::claim::{self, Claim, ClaimedJob};
@@ -34,7 +35,7 @@ pub struct StoreConfig {
     pub objects: ObjectSettings,
     /// The key that wraps the tenants' data keys.
     pub master_key: MasterKey,
-    /// Connections of each of the two pools.
+    /// Connections of each of the two large pools; a third has few.
     pub pool_size: u32,
 }
 
@@ -61,6 +62,8 @@ pub struct Store {
     /// The system's connections for statements that need not reach the disk before they are answered.
     pub(crate) swift: PgPool,
     pub(crate) gate: Gate,
+    /// Messages of accepted jobs on their way to their lanes.
+    pub(crate) rings: TaskTracker,
     coalesced: Arc<OnceLock<Coalesced>>,
 }
 
@@ -70,6 +73,9 @@ pub(crate) struct Coalesced {
     pub(crate) claim: Coalescer<Claim, Option<ClaimedJob>>,
     pub(crate) finish: Coalescer<Finish, i32>,
 }
+
+/// Connections for claims: two are on their way at most.
+const SWIFT: u32 = 3;
 
 /// Statements of one sort that may be on their way at the same time: a commit waits for the disk, and the next can be prepared meanwhile.
 const AT_ONCE: usize = 2;
@@ -85,14 +91,14 @@ impl Store {
             StoreError::Setting(format!("DATABASE_URL cannot be read: {error}"))
         })?;
         let options = options.application_name("computetower");
-        let system = pool(config, &options, "computetower_system", "");
+        let system = pool(config.pool_size, &options, "computetower_system", "");
         let swift = pool(
-            config,
+            SWIFT,
             &options,
             "computetower_system",
             "set synchronous_commit = off",
         );
-        let tenant_pool = pool(config, &options, "computetower_tenant", "");
+        let tenant_pool = pool(config.pool_size, &options, "computetower_tenant", "");
         let redis_client = redis::Client::open(config.redis_url.as_str())
             .map_err(|error| StoreError::Setting(format!("REDIS_URL cannot be read: {error}")))?;
         let redis = PatientConnection::connect(&redis_client, Duration::from_secs(2)).await?;
@@ -118,6 +124,7 @@ impl Store {
             hub: Arc::default(),
             swift,
             gate,
+            rings: TaskTracker::new(),
             coalesced: Arc::default(),
         })
     }
@@ -173,15 +180,15 @@ impl Store {
             };
             let (submitter, claimer, finisher) = (store.clone(), store.clone(), store);
             Coalesced {
-                submit: Coalescer::start(submit::MOST, AT_ONCE, move |jobs| {
+                submit: Coalescer::start(submit::MOST, AT_ONCE, Unheard::Dropped, move |jobs| {
                     let store = submitter.clone();
                     async move { store.submit_all(jobs).await }
                 }),
-                claim: Coalescer::start(claim::MOST, AT_ONCE, move |claims| {
+                claim: Coalescer::start(claim::MOST, AT_ONCE, Unheard::Done, move |claims| {
                     let store = claimer.clone();
                     async move { store.claim_all(claims).await }
                 }),
-                finish: Coalescer::start(finish::MOST, AT_ONCE, move |finishes| {
+                finish: Coalescer::start(finish::MOST, AT_ONCE, Unheard::Done, move |finishes| {
                     let store = finisher.clone();
                     async move { store.finish_all(finishes).await }
                 }),
@@ -200,6 +207,13 @@ impl Store {
                 )
             })
             .await
+    }
+
+    /// Waits a moment until what is on its way to Redis is there: the end of a process should cost nobody the time of a rescue.
+    pub async fn flush(&self) {
+        self.rings.close();
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.rings.wait()).await;
+        self.publisher.flush().await;
     }
 
     /// The names of Redis keys and channels.
@@ -221,13 +235,13 @@ impl Store {
 }
 
 fn pool(
-    config: &StoreConfig,
+    connections: u32,
     options: &PgConnectOptions,
     role: &'static str,
     setting: &'static str,
 ) -> PgPool {
     PgPoolOptions::new()
-        .max_connections(config.pool_size)
+        .max_connections(connections)
         .min_connections(1)
         .acquire_timeout(Duration::from_secs(10))
         // A connection that died with Postgres is noticed before it is used again; one that was used a moment ago is not asked, which would
@@ -243,7 +257,7 @@ fn pool(
                 // A plan that was made while a table was small stays cached while it grows: a claim then reads all that is queued. Planned anew
                 // for each statement, which costs a tenth of a millisecond, it follows the table.
                 let settings = sqlx::AssertSqlSafe(format!(
-                    "set role {role}; set plan_cache_mode = force_custom_plan; {setting}"
+                    "set role {role}; set plan_cache_mode = force_custom_plan; set lock_timeout = '2s'; {setting}"
                 ));
                 sqlx::raw_sql(settings).execute(connection).await?;
                 Ok(())

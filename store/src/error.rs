@@ -74,6 +74,18 @@ impl StoreError {
         }
     }
 
+    /// True when a statement and another were in each other's way: the same again, or a part of it, may succeed at once.
+    #[must_use]
+    pub fn is_contention(&self) -> bool {
+        match self {
+            StoreError::Postgres(sqlx::Error::Database(error)) => error
+                .code()
+                .is_some_and(|code| matches!(&*code, "55P03" | "40P01" | "40001")),
+            StoreError::Together(error) => error.is_contention(),
+            _ => false,
+        }
+    }
+
     /// True when a service did not answer, so that trying again later can help.
     #[must_use]
     pub fn is_outage(&self) -> bool {
@@ -81,7 +93,7 @@ impl StoreError {
             StoreError::Postgres(error) => {
                 !matches!(
                     error,
-                    sqlx::Error::Database(db) if !db.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08") || code.starts_with("53"))
+                    sqlx::Error::Database(db) if !self.is_contention() && !db.code().is_some_and(|code| code.starts_with("57") || code.starts_with("08") || code.starts_with("53"))
                 ) && !matches!(
                     error,
                     sqlx::Error::ColumnDecode { .. } | sqlx::Error::RowNotFound

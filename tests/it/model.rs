@@ -255,7 +255,11 @@ impl World<'_> {
                 },
             ),
         };
-        let state = ending.state();
+        // A cancel that nobody heard is not left to a person.
+        let state = match ending.state() {
+            JobState::InterventionNeeded if self.model.cancel_requested => JobState::Pending,
+            state => state,
+        };
         let events = if held { vec![self.event(body)] } else { vec![] };
         let ended = self
             .app

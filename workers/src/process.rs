@@ -108,12 +108,12 @@ pub async fn run_worker(
     shared.closing.cancel();
     if !shared.running.drained(options.grace).await {
         tracing::info!(worker = %name, running = shared.running.count(), "handing back what still runs");
-        shared.running.shut_down();
     }
+    shared.running.shut_down();
     shared.tasks.close();
     let _ = tokio::time::timeout(Duration::from_secs(3), shared.tasks.wait()).await;
     shared.browsers.shutdown().await;
-    store.publisher.flush().await;
+    store.flush().await;
     ended.cancel();
     let _ = leases.await;
     if let Ok(presence) = beating.await {

@@ -44,6 +44,8 @@ impl Stop {
 #[derive(Default)]
 pub(crate) struct Running {
     attempts: Mutex<HashMap<JobId, (LeaseToken, Stop)>>,
+    /// Set once everything was told to stop: what comes in later is told at once.
+    shut_down: std::sync::atomic::AtomicBool,
     /// Orders to cancel jobs that did not run here: one of them may be on its way in.
     early: Mutex<VecDeque<(JobId, Instant)>>,
 }
@@ -70,6 +72,9 @@ impl Running {
             .any(|(cancelled, at)| *cancelled == job && *at >= asked)
         {
             stop.stop(StopReason::Cancelled);
+        }
+        if self.shut_down.load(std::sync::atomic::Ordering::SeqCst) {
+            stop.stop(StopReason::Shutdown);
         }
         (
             stop,
@@ -100,8 +105,10 @@ impl Running {
         self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Stops everything.
+    /// Stops everything, also what is still on its way in.
     pub(crate) fn shut_down(&self) {
+        self.shut_down
+            .store(true, std::sync::atomic::Ordering::SeqCst);
         for (_, stop) in self.lock().values() {
             stop.stop(StopReason::Shutdown);
         }
@@ -208,6 +215,15 @@ mod tests {
         running.cancel(job);
         let (stop, _guard) = running.enter(job, LeaseToken::generate(), asked);
         assert_eq!(stop.stopped().await, StopReason::Cancelled);
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_comes_in_after_the_order_to_end_is_stopped() {
+        let running = Arc::new(Running::default());
+        running.shut_down();
+        let (stop, _guard) =
+            running.enter(JobId::generate(), LeaseToken::generate(), Instant::now());
+        assert_eq!(stop.stopped().await, StopReason::Shutdown);
     }
 
     #[tokio::test]

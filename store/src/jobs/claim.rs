@@ -91,7 +91,8 @@ impl Store {
                                  lease_until = now() + make_interval(secs => $5), worker_id = i.worker, started_at = coalesce(started_at, now()),
                                  attempt_at = now()
                from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[]) as i (job, dispatch, lease, worker)
-               where j.id = i.job and j.dispatch = i.dispatch and j.state = 'queued'
+               -- By id, whatever the statistics say of how many are queued.
+               where j.id = i.job and j.dispatch = i.dispatch and j.state || '' = 'queued'
                returning j.id, j.tenant_id, j.kind, j.payload, j.attempt, j.counted, j.interruptions, j.snoozes, j.event_seq, j.deadline, j.timeout_ms,
                          j.retry, j.cancel_requested, i.lease as "lease!",
                          case when j.attempt = 1 then extract(epoch from now() - j.run_at)::float8 end as waited_seconds"#,

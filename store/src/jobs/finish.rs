@@ -1,7 +1,6 @@
 //! The end of an attempt: state, result or failure, the attempt's record and all its events in one fenced statement. Attempts that end at the same
 //! time end together.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -16,7 +15,7 @@ use crate::jobs::{pack, without_nul};
 use crate::metrics::FencedWrite;
 
 /// Attempts ended in one statement.
-pub(crate) const MOST: usize = 256;
+pub(crate) const MOST: usize = 128;
 
 /// What an attempt ends in.
 #[derive(Clone, Debug)]
@@ -154,15 +153,18 @@ impl Store {
     }
 
     pub(crate) async fn finish_all(&self, finishes: Vec<Arc<Finish>>) -> Answers<i32> {
-        let mut ordered: Vec<&Finish> = finishes.iter().map(|finish| &**finish).collect();
-        ordered.sort_by_key(|finish| finish.job);
+        // In one order, so that two statements cannot wait for each other.
+        let mut order: Vec<usize> = (0..finishes.len()).collect();
+        order.sort_by_key(|place| finishes[*place].job);
         let mut columns = Columns::default();
-        for finish in ordered {
-            columns.push(finish);
+        for place in &order {
+            columns.push(&finishes[*place]);
         }
         let rows = sqlx::query!(
             r#"with ended as (
-                   update jobs j set state = i.state, result = i.result, failure = i.public,
+                   update jobs j set
+                          -- A cancel that nobody has heard yet is not left to a person: the next claim hears it.
+                          state = case when i.state = 'intervention_needed' and cancel_requested then 'pending' else i.state end, result = i.result, failure = i.public,
                           -- A cancel that nobody has heard yet is heard by the next claim: soon.
                           run_at = case when cancel_requested then now() else coalesce(i.run_at, j.run_at) end,
                           counted = counted - i.uncounted, snoozes = snoozes + i.snoozed, interruptions = interruptions + i.interrupted,
@@ -172,10 +174,11 @@ impl Store {
                           event_seq = greatest(event_seq, i.last_seq),
                           lease_token = null, lease_until = null
                    from unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::jsonb[], $6::jsonb[], $7::timestamptz[], $8::int[], $9::int[],
-                               $10::int[], $11::bigint[], $12::bigint[], $13::jsonb[])
-                        as i (job, lease, state, result, public, internal, run_at, uncounted, snoozed, interrupted, first_seq, last_seq, pack)
-                   where j.id = i.job and j.lease_token = i.lease and j.state = 'running'
-                   returning j.id, i.lease, j.tenant_id, j.attempt, j.dispatch, j.worker_id, j.attempt_at, i.state, i.internal, i.first_seq, i.last_seq,
+                               $10::int[], $11::bigint[], $12::bigint[], $13::jsonb[]) with ordinality
+                        as i (job, lease, state, result, public, internal, run_at, uncounted, snoozed, interrupted, first_seq, last_seq, pack, place)
+                   -- By id, whatever the statistics say of how many run.
+                   where j.id = i.job and j.lease_token = i.lease and j.state || '' = 'running'
+                   returning j.id, i.place, j.tenant_id, j.attempt, j.dispatch, j.worker_id, j.attempt_at, j.state, i.internal, i.first_seq, i.last_seq,
                              i.pack
                ), noted as (
                    insert into job_attempts (job_id, attempt, tenant_id, worker, started_at, ended_at, outcome, failure)
@@ -185,9 +188,11 @@ impl Store {
                ), told as (
                    insert into job_events (job_id, seq, last_seq, tenant_id, name, data)
                    select id, first_seq, last_seq, tenant_id, 'pack', pack from ended where pack is not null
-                   on conflict do nothing
+                   -- A save that was cut off may stand all the same: what begins with the same event and goes further takes its place.
+                   on conflict (job_id, seq) do update set last_seq = excluded.last_seq, name = excluded.name, data = excluded.data
+                       where coalesce(job_events.last_seq, job_events.seq) < excluded.last_seq
                )
-               select lease as "lease!", dispatch as "dispatch!" from ended"#,
+               select place as "place!", dispatch as "dispatch!" from ended"#,
             &columns.jobs,
             &columns.leases,
             &columns.states as _,
@@ -204,18 +209,17 @@ impl Store {
         )
         .fetch_all(&self.system)
         .await?;
-        let ended: HashMap<Uuid, i32> = rows
+        let mut dispatches: Vec<Option<i32>> = vec![None; finishes.len()];
+        for row in rows {
+            // Counted from 1, in the order in which they were given.
+            let place = usize::try_from(row.place - 1).unwrap_or(usize::MAX);
+            if let Some(place) = order.get(place) {
+                dispatches[*place] = Some(row.dispatch);
+            }
+        }
+        Ok(dispatches
             .into_iter()
-            .map(|row| (row.lease, row.dispatch))
-            .collect();
-        Ok(finishes
-            .iter()
-            .map(|finish| {
-                ended
-                    .get(&finish.lease.0)
-                    .copied()
-                    .ok_or_else(|| self.metrics.fenced(FencedWrite::Finish))
-            })
+            .map(|dispatch| dispatch.ok_or_else(|| self.metrics.fenced(FencedWrite::Finish)))
             .collect())
     }
 
@@ -239,7 +243,8 @@ impl Store {
                ), told as (
                    insert into job_events (job_id, seq, last_seq, tenant_id, name, data)
                    select held.id, $3, $4, held.tenant_id, 'pack', $5 from held
-                   on conflict do nothing
+                   on conflict (job_id, seq) do update set last_seq = excluded.last_seq, name = excluded.name, data = excluded.data
+                       where coalesce(job_events.last_seq, job_events.seq) < excluded.last_seq
                )
                select id from held"#,
             job.0,

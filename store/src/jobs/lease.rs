@@ -35,8 +35,12 @@ impl Store {
         jobs: &[JobId],
     ) -> Result<Vec<LeaseState>, StoreError> {
         let rows = sqlx::query!(
-            r#"update jobs set lease_until = now() + make_interval(secs => $2)
-               where worker_id = $1 and id = any($3) and state = 'running' returning id, lease_token as "lease_token!", cancel_requested"#,
+            // Locked in the order in which endings lock them.
+            r#"with held as materialized (
+                   select id from jobs where worker_id = $1 and id = any($3) and state = 'running' order by id for no key update
+               )
+               update jobs j set lease_until = now() + make_interval(secs => $2) from held where j.id = held.id
+               returning j.id, j.lease_token as "lease_token!", j.cancel_requested"#,
             worker.0,
             LEASE.as_secs_f64(),
             &jobs.iter().map(|job| job.0).collect::<Vec<_>>(),

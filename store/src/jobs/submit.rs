@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use computetower_jobs::{
     BatchId, JobId, JobKind, JobState, Queue, RetryPolicy, ScheduleId, TenantId,
 };
+use futures::StreamExt;
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -19,8 +20,10 @@ use crate::connect::Store;
 use crate::error::StoreError;
 use crate::lane::End;
 
-/// Jobs accepted in one statement.
-pub(crate) const MOST: usize = 256;
+/// Jobs accepted in one statement. Each may be as large as a request.
+pub(crate) const MOST: usize = 64;
+/// Tenants whose parts of a statement are written at the same time.
+const TENANTS_AT_ONCE: usize = 8;
 
 /// A job to be accepted. The payload has been checked.
 #[derive(Clone, Debug)]
@@ -131,55 +134,75 @@ impl Store {
         for (place, submission) in submissions.iter().enumerate() {
             by_tenant.entry(submission.tenant).or_default().push(place);
         }
+        let (submissions, direct) = (&submissions, &direct);
+        let mut parts: Vec<_> = futures::stream::iter(by_tenant)
+            .map(|(tenant, mut places)| async move {
+                // Keys are locked in one order, so that two statements cannot wait for each other.
+                places.sort_by_key(|place| submissions[*place].job.idempotency.as_ref());
+                let rows: Vec<_> = places
+                    .iter()
+                    .map(|place| (&*submissions[*place], direct[*place]))
+                    .collect();
+                let inserted = self.insert_as(tenant, &rows).await;
+                (places, inserted)
+            })
+            .buffer_unordered(TENANTS_AT_ONCE)
+            .collect()
+            .await;
+        if let [(_, inserted)] = &mut parts[..]
+            && inserted.is_err()
+        {
+            // Nobody's job stands: the whole can be answered, or tried again in parts.
+            return Err(std::mem::replace(inserted, Ok(Vec::new()))
+                .err()
+                .unwrap_or(StoreError::Interrupted));
+        }
         let mut states: HashMap<JobId, JobState> = HashMap::new();
-        let alone = by_tenant.len() == 1;
-        for (tenant, places) in by_tenant {
-            let rows: Vec<_> = places
-                .iter()
-                .map(|place| (&*submissions[*place], direct[*place]))
-                .collect();
-            let mut connection = self.as_tenant(tenant).await?;
-            match insert(&mut connection, tenant, &rows).await {
+        let mut refused: HashMap<usize, StoreError> = HashMap::new();
+        for (places, inserted) in parts {
+            match inserted {
                 Ok(inserted) => states.extend(inserted),
-                Err(error) if alone => return Err(error),
-                // Other tenants' jobs may stand already: answered as a whole, the statement would be tried again and take them for repeated.
-                Err(error) => {
-                    drop(connection);
-                    return self.submit_each(submissions, &states, error).await;
+                Err(error) if error.is_outage() && !error.is_contention() => {
+                    let error = Arc::new(error);
+                    refused.extend(
+                        places
+                            .iter()
+                            .map(|place| (*place, StoreError::Together(error.clone()))),
+                    );
+                }
+                // One that Postgres refuses must not be the others' misfortune.
+                Err(_) => {
+                    for place in places {
+                        let submission = &submissions[place];
+                        let alone = [(&**submission, direct[place])];
+                        match self.insert_as(submission.tenant, &alone).await {
+                            Ok(inserted) => states.extend(inserted),
+                            Err(error) => {
+                                refused.insert(place, error);
+                            }
+                        }
+                    }
                 }
             }
         }
-        self.ring_for(&submissions, &states);
+        self.ring_for(submissions, &states);
         Ok(submissions
             .iter()
-            .map(|submission| Ok(states.get(&submission.id).copied()))
+            .enumerate()
+            .map(|(place, submission)| match refused.remove(&place) {
+                Some(error) => Err(error),
+                None => Ok(states.get(&submission.id).copied()),
+            })
             .collect())
     }
 
-    /// After one tenant's part was refused: those that stand are answered, the others are tried by themselves.
-    async fn submit_each(
+    async fn insert_as(
         &self,
-        submissions: Vec<Arc<Submission>>,
-        stand: &HashMap<JobId, JobState>,
-        error: StoreError,
-    ) -> Answers<Option<JobState>> {
-        let outage = error.is_outage();
-        let error = Arc::new(error);
-        let mut answers = Vec::with_capacity(submissions.len());
-        for submission in &submissions {
-            answers.push(match stand.get(&submission.id) {
-                Some(state) => Ok(Some(*state)),
-                None if outage => Err(StoreError::Together(error.clone())),
-                None => {
-                    let mut connection = self.as_tenant(submission.tenant).await?;
-                    insert(&mut connection, submission.tenant, &[(submission, false)])
-                        .await
-                        .map(|inserted| inserted.first().map(|(_, state)| *state))
-                }
-            });
-        }
-        self.ring_for(&submissions, stand);
-        Ok(answers)
+        tenant: TenantId,
+        rows: &[(&Submission, bool)],
+    ) -> Result<Vec<(JobId, JobState)>, StoreError> {
+        let mut connection = self.as_tenant(tenant).await?;
+        insert(&mut connection, tenant, rows).await
     }
 
     /// Which of them may go straight to their lane, as far as the lane is concerned.
@@ -228,7 +251,7 @@ impl Store {
             return;
         }
         let store = self.clone();
-        tokio::spawn(async move {
+        self.rings.spawn(async move {
             for ((queue, end), jobs) in &queued {
                 store.lane.ring(*queue, *end, jobs).await;
             }

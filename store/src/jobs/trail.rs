@@ -57,7 +57,9 @@ impl Store {
             if row.name == PACK {
                 let packed: Vec<Event> = serde_json::from_value(row.data)
                     .map_err(|error| StoreError::decode("events", error))?;
-                events.extend(packed.into_iter().filter(|event| event.seq > after));
+                // A save that was cut off may have left the beginning of what a later row tells whole.
+                let last = events.last().map_or(after, |event: &Event| event.seq);
+                events.extend(packed.into_iter().filter(|event| event.seq > last));
                 continue;
             }
             let body = EventBody::from_parts(&row.name, row.data)

@@ -13,11 +13,15 @@ use crate::redis_keys::RedisKeys;
 const UNTOLD_CAP: i64 = 32;
 /// For how long a look at a lane holds. Several processes that look at the same time may together exceed the cap by so much as they accept meanwhile.
 const FRESH: Duration = Duration::from_millis(20);
+/// How long Redis may take to tell.
+const ANSWER: Duration = Duration::from_millis(100);
+/// For how long it is not asked again when it did not.
+const AWAY: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Copy)]
 struct Look {
     room: usize,
-    at: Instant,
+    until: Instant,
 }
 
 /// What this process knows of the room on each lane. Cheap to clone.
@@ -46,11 +50,15 @@ impl Gate {
         if let Some(taken) = self.take_known(queue, wanted) {
             return taken;
         }
-        let room = self.look(queue).await.unwrap_or_default();
+        let looked = tokio::time::timeout(ANSWER, self.look(queue)).await;
+        let (room, holds) = match looked {
+            Ok(Ok(room)) => (room, FRESH),
+            _ => (0, AWAY),
+        };
         let taken = room.min(wanted);
         let look = Look {
             room: room - taken,
-            at: Instant::now(),
+            until: Instant::now() + holds,
         };
         self.looks().insert(queue, look);
         taken
@@ -60,7 +68,7 @@ impl Gate {
     fn take_known(&self, queue: Queue, wanted: usize) -> Option<usize> {
         let mut looks = self.looks();
         let look = looks.get_mut(&queue)?;
-        if look.at.elapsed() > FRESH {
+        if look.until < Instant::now() {
             return None;
         }
         // A lane that was full a moment ago is not asked again for each job.

@@ -9,6 +9,7 @@ use crate::connect::Store;
 use crate::error::StoreError;
 use crate::lane::message::Message;
 use crate::lane::{Lane, apalis_names};
+use crate::redis_keys::RedisKeys;
 
 /// A message that was taken from a lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl Lane {
         call.key(names.active_jobs_list())
             .key(names.job_data_hash())
             .key(in_flight(&names, holder))
-            .key(names.workers_set())
+            .key(holders_set(&self.keys, queue))
             .arg(most)
             .arg(holder.to_string())
             .arg(forget);
@@ -101,7 +102,7 @@ impl Lane {
         let mut call = self.scripts.give_back.prepare_invoke();
         call.key(names.active_jobs_list())
             .key(in_flight(&names, holder))
-            .key(names.workers_set())
+            .key(holders_set(&self.keys, queue))
             .key(self.keys.wake(queue))
             .arg(holder.to_string());
         Ok(call.invoke_async(&mut self.redis.clone()).await?)
@@ -109,11 +110,16 @@ impl Lane {
 
     async fn holders(&self, queue: Queue) -> Result<Vec<WorkerId>, StoreError> {
         let names: Vec<String> = redis::cmd("SMEMBERS")
-            .arg(apalis_names(&self.keys, queue).workers_set())
+            .arg(holders_set(&self.keys, queue))
             .query_async(&mut self.redis.clone())
             .await?;
         Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
     }
+}
+
+/// Not apalis-redis's own registry, which is of another type.
+fn holders_set(keys: &RedisKeys, queue: Queue) -> String {
+    format!("{}:holders", keys.lane(queue))
 }
 
 fn in_flight(names: &apalis_redis::Config, holder: WorkerId) -> String {

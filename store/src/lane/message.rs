@@ -1,5 +1,6 @@
 //! The message on a lane. What cannot be read is nothing: it would otherwise end worker after worker.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use computetower_jobs::JobId;
@@ -15,17 +16,14 @@ pub struct Message {
 }
 
 static PUSHES: AtomicU64 = AtomicU64::new(0);
+/// Tells processes apart: in containers all have the same number.
+static PROCESS: LazyLock<u64> = LazyLock::new(rand::random);
 
 impl Message {
     /// Never the same twice, also when a job is put back: an id that was used before may be forgotten at any time.
     pub(super) fn lane_id(self) -> String {
         let push = PUSHES.fetch_add(1, Ordering::Relaxed);
-        format!(
-            "{}.{}.{:x}.{push:x}",
-            self.job,
-            self.dispatch,
-            std::process::id()
-        )
+        format!("{}.{}.{:x}.{push:x}", self.job, self.dispatch, *PROCESS)
     }
 
     pub(super) fn encode(self) -> Vec<u8> {

@@ -8,14 +8,15 @@ for i = 3, #ARGV do
     end
 end
 local most = tonumber(ARGV[1])
-local ids = most > 0 and redis.call('lpop', KEYS[1], most) or {}
+local ids = {}
+if most > 0 and redis.call('llen', KEYS[1]) > 0 then
+    redis.call('sadd', KEYS[4], ARGV[2])
+    ids = redis.call('lpop', KEYS[1], most)
+end
 local taken = {}
 for i, id in ipairs(ids) do
     redis.call('sadd', KEYS[3], id)
     taken[2 * i - 1] = id
     taken[2 * i] = redis.call('hget', KEYS[2], id) or ''
-end
-if #ids > 0 then
-    redis.call('sadd', KEYS[4], ARGV[2])
 end
 return { redis.call('scard', KEYS[3]), taken }
