@@ -91,6 +91,8 @@ codes! {
     WorkerLost = "worker_lost", FailureClass::Interrupted, 503;
     /// What the job needs is still being prepared.
     NotReady = "not_ready", FailureClass::Throttled, 503;
+    /// A job that this one waited for did not complete.
+    DependencyFailed = "dependency_failed", FailureClass::Permanent, 424;
 }
 
 impl fmt::Display for FailureCode {

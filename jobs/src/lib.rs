@@ -13,6 +13,8 @@ pub mod policy;
 pub mod queue;
 pub mod scale;
 pub mod state;
+pub mod submission;
+pub mod timetable;
 
 pub use decide::{History, Verdict, decide};
 pub use event::{Event, EventBody};
@@ -25,3 +27,5 @@ pub use outcome::Outcome;
 pub use policy::{KindPolicy, RetryPolicy};
 pub use queue::Queue;
 pub use state::JobState;
+pub use submission::{InvalidField, Named, SubmitRequest};
+pub use timetable::Timetable;

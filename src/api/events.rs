@@ -108,7 +108,7 @@ pub async fn follow(
     // Whose job it is comes first: neither the stream in Redis nor the hub knows tenants.
     store.job(tenant, job).await?;
     // Listen first, then read: nothing can fall between.
-    let mut subscription = store.hub().await.subscribe(job);
+    let mut subscription = store.hub().await.subscribe(job).await;
     let mut backlog = store.events_after(tenant, job, after).await?;
     Ok(async_stream::stream! {
         let mut last = after;

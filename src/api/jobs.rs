@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use computetower_jobs::failure::PublicFailure;
-use computetower_jobs::{EventBody, JobId, JobKind, JobState};
+use computetower_jobs::{BatchId, EventBody, JobId, JobKind, JobState, ScheduleId};
 use computetower_store::jobs::{CancelReply, JobFilter, JobRow};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -62,6 +62,14 @@ pub(crate) struct Job {
     /// The result, once completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<Value>,
+    /// The batch it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch_id: Option<BatchId>,
+    /// The schedule that made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule_id: Option<ScheduleId>,
+    /// How many jobs have to end before it may start.
+    waits_for: i32,
     created_at: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     started_at: Option<DateTime<Utc>>,
@@ -83,6 +91,14 @@ impl From<JobRow> for Job {
             cancel_requested: row.cancel_requested && !row.state.is_final(),
             failure: row.failure,
             result: row.result,
+            batch_id: row.batch,
+            schedule_id: row.schedule,
+            // One that was cancelled while it waited does not wait any more.
+            waits_for: if row.state.is_final() {
+                0
+            } else {
+                row.waits_for
+            },
             created_at: row.created_at,
             started_at: row.started_at,
             finished_at: row.finished_at,
@@ -128,6 +144,18 @@ pub(crate) struct ListParams {
     kind: Option<String>,
     /// Only in this state.
     state: Option<String>,
+    /// Only of this queue.
+    queue: Option<String>,
+    /// Only those whose last failure has this code.
+    code: Option<String>,
+    /// Only those that ended at this moment or later.
+    since: Option<DateTime<Utc>>,
+    /// Only those that ended before this moment.
+    until: Option<DateTime<Utc>>,
+    /// Only those of this batch.
+    batch: Option<String>,
+    /// Only those that this schedule made.
+    schedule: Option<String>,
     /// 1 to 200, 50 when left out.
     limit: Option<i64>,
     /// `next_cursor` of the page before.
@@ -157,6 +185,12 @@ pub(crate) async fn list(
     let filter = JobFilter {
         kind: read_word("kind", params.kind)?,
         state: read_word("state", params.state)?,
+        queue: read_word("queue", params.queue)?,
+        code: read_word("code", params.code)?,
+        since: params.since,
+        until: params.until,
+        batch: read_word("batch", params.batch)?,
+        schedule: read_word("schedule", params.schedule)?,
         before: read_word("cursor", params.cursor)?,
         limit,
     };
@@ -167,7 +201,7 @@ pub(crate) async fn list(
     }))
 }
 
-fn read_word<T>(field: &str, text: Option<String>) -> Result<Option<T>, Problem>
+pub(super) fn read_word<T>(field: &str, text: Option<String>) -> Result<Option<T>, Problem>
 where
     T: std::str::FromStr,
     T::Err: std::fmt::Display,

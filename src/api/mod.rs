@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod auth;
+pub mod batches;
 pub mod credentials;
 pub mod events;
 pub mod extract;
@@ -10,7 +11,9 @@ pub mod jobs;
 pub mod metrics;
 pub mod openapi;
 pub mod problem;
+pub mod replay;
 pub mod scale;
+pub mod schedules;
 pub mod workers;
 
 use axum::Router;
@@ -32,6 +35,9 @@ pub fn router(app: App) -> Router {
     let resources = || {
         Router::new()
             .merge(jobs::router())
+            .merge(replay::router())
+            .merge(batches::router())
+            .merge(schedules::router())
             .merge(events::router())
             .merge(credentials::router())
             .merge(workers::router())

@@ -5,7 +5,9 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::api::{admin, credentials, events, health, jobs, metrics, scale, workers};
+use crate::api::{
+    admin, batches, credentials, events, health, jobs, metrics, replay, scale, schedules, workers,
+};
 use crate::app::App;
 use crate::openai;
 
@@ -14,7 +16,9 @@ use crate::openai;
 #[openapi(
     info(title = "computetower", description = "Jobs that log in and chat in real browsers, accepted over HTTP, told over SSE. `/api/v1/…` is also served as `/api/…`.", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
     paths(
-        jobs::create, jobs::list, jobs::show, jobs::cancel, jobs::retry, jobs::steps, jobs::attempts, jobs::result, events::events,
+        jobs::create, jobs::list, jobs::show, jobs::cancel, jobs::retry, jobs::steps, jobs::attempts, jobs::result, replay::replay, events::events,
+        batches::create, batches::show, batches::wait, batches::cancel,
+        schedules::create, schedules::list, schedules::show, schedules::change, schedules::remove, schedules::run,
         credentials::create, credentials::list, credentials::show, credentials::remove,
         admin::create, admin::list, admin::show, admin::remove, admin::rediscover, scale::scale,
         workers::list, openai::completions::create, openai::models::list, openai::models::show, health::health, health::ready, metrics::metrics,

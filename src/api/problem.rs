@@ -9,6 +9,7 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use computetower_jobs::InvalidField;
 use computetower_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -148,6 +149,17 @@ impl Problem {
         }
     }
 
+    /// The same problem with a field that lies within another: `jobs[3]` before `payload.progress`.
+    #[must_use]
+    pub fn within(mut self, outer: &str) -> Self {
+        if let [field] = self.fields.as_mut_slice() {
+            let dot = if field.field.is_empty() { "" } else { "." };
+            field.field = format!("{outer}{dot}{}", field.field);
+            self.detail = format!("{}: {}", field.field, field.reason).into();
+        }
+        self
+    }
+
     /// There is no such thing.
     #[must_use]
     pub fn not_found(what: &str) -> Self {
@@ -187,6 +199,12 @@ impl Problem {
     #[must_use]
     pub fn first_field(&self) -> Option<&str> {
         self.fields.first().map(|field| field.field.as_str())
+    }
+}
+
+impl From<InvalidField> for Problem {
+    fn from(invalid: InvalidField) -> Self {
+        Problem::field(invalid.field, invalid.reason)
     }
 }
 

@@ -1,44 +1,15 @@
-//! Accepting a job: what the kind says about the payload, and whether the things it names exist.
+//! Accepting a job: what the kind says about the payload, whether the things it names exist, and what it waits for.
 
-use chrono::{DateTime, Datelike, Utc};
-use computetower_jobs::{JobKind, Payload, RetryPolicy, TenantId};
-use computetower_store::StoreError;
-use computetower_store::jobs::{NewJob, Submitted};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use std::collections::HashSet;
+
+use chrono::Utc;
+pub use computetower_jobs::SubmitRequest;
+use computetower_jobs::{InvalidField, JobId, JobKind, Named, TenantId};
+use computetower_store::jobs::{Member, Submitted};
 use sha2::{Digest, Sha256};
-use utoipa::ToSchema;
 
 use crate::api::problem::{Problem, ProblemCode};
 use crate::app::App;
-
-/// A job to run.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"kind": "noop", "payload": {"progress": 3, "sleep_ms": 100}}))]
-pub struct SubmitRequest {
-    /// `login`, `discovery`, `chat` or `noop`.
-    pub kind: String,
-    /// What the kind takes; see the schemas Login, Discovery, Chat and Noop.
-    #[serde(default)]
-    pub payload: Option<Value>,
-    /// -100 to 100; higher goes first.
-    #[serde(default)]
-    pub priority: i16,
-    /// Not before this moment.
-    #[serde(default)]
-    pub run_at: Option<DateTime<Utc>>,
-    /// Not after this moment.
-    #[serde(default)]
-    pub deadline: Option<DateTime<Utc>>,
-    /// How long one attempt may run, in milliseconds.
-    #[serde(default)]
-    #[schema(minimum = 100, maximum = 86_400_000)]
-    pub timeout_ms: Option<i64>,
-    /// How it is retried.
-    #[serde(default)]
-    pub retry: Option<RetryPolicy>,
-}
 
 /// Checks and accepts a job. `body` is the request as it came, for the idempotency key.
 ///
@@ -58,105 +29,64 @@ pub async fn submit(
         // Accepted once is accepted: whether it could be accepted now is no question.
         return Ok(before);
     }
-    let kind: JobKind =
-        request
-            .kind
-            .parse()
-            .map_err(|error: computetower_jobs::kind::UnknownKind| {
-                Problem::field("kind", error.to_string())
-            })?;
-    check_envelope(&request)?;
-    let payload = request.payload.unwrap_or_else(|| json!({}));
-    let parsed = kind.parse(payload.clone()).map_err(|invalid| {
-        let field = if invalid.field.is_empty() {
-            "payload".to_owned()
-        } else {
-            format!("payload.{}", invalid.field)
+    request.check_alone()?;
+    let kind = Checks::new(app, tenant).check(&request).await?;
+    let mut member = Member::new(kind, request);
+    member.new.idempotency = idempotency;
+    if member.after.is_empty() {
+        return Ok(app.store().submit(tenant, &member.new).await?);
+    }
+    let after = member.after.clone();
+    app.store()
+        .submit_after(tenant, member)
+        .await?
+        .map_err(|unknown| no_such_job(&after, unknown).into())
+}
+
+/// The field of `after` that names a job which is not there.
+#[must_use]
+pub fn no_such_job(after: &[JobId], unknown: JobId) -> InvalidField {
+    let at = after
+        .iter()
+        .position(|id| *id == unknown)
+        .unwrap_or_default();
+    InvalidField::new(format!("after[{at}]"), "there is no such job")
+}
+
+/// The checks of a submission. What was found to exist is not asked for again: the jobs of a batch mostly name the same.
+pub struct Checks<'a> {
+    app: &'a App,
+    tenant: TenantId,
+    found: HashSet<Named>,
+}
+
+impl<'a> Checks<'a> {
+    /// Checks for a tenant.
+    #[must_use]
+    pub fn new(app: &'a App, tenant: TenantId) -> Self {
+        Self {
+            app,
+            tenant,
+            found: HashSet::new(),
+        }
+    }
+
+    /// Checks all that can be wrong with a request by itself.
+    ///
+    /// # Errors
+    /// The field that is wrong.
+    pub async fn check(&mut self, request: &SubmitRequest) -> Result<JobKind, Problem> {
+        let (kind, payload) = request.check(Utc::now())?;
+        let Some(named) = payload.names() else {
+            return Ok(kind);
         };
-        Problem::field(field, invalid.reason)
-    })?;
-    check_named(app, tenant, &parsed).await?;
-    let new = NewJob {
-        kind,
-        payload,
-        priority: request.priority,
-        run_at: request.run_at,
-        deadline: request.deadline,
-        timeout_ms: request.timeout_ms,
-        retry: request.retry,
-        idempotency,
-        limit_key: None,
-        batch: None,
-        schedule: None,
-    };
-    Ok(app.store().submit(tenant, &new).await?)
-}
-
-fn check_envelope(request: &SubmitRequest) -> Result<(), Problem> {
-    if !(-100..=100).contains(&request.priority) {
-        return Err(Problem::field("priority", "must be between -100 and 100"));
-    }
-    for (field, moment) in [("run_at", request.run_at), ("deadline", request.deadline)] {
-        if moment.is_some_and(|moment| !(1970..=9999).contains(&moment.year())) {
-            return Err(Problem::field(field, "must lie in the years 1970 to 9999"));
+        if !self.found.contains(&named) {
+            if !self.app.store().has(self.tenant, &named).await? {
+                return Err(named.missing().into());
+            }
+            self.found.insert(named);
         }
-    }
-    if let Some(deadline) = request.deadline
-        && deadline <= request.run_at.unwrap_or_else(Utc::now)
-    {
-        return Err(Problem::field(
-            "deadline",
-            "must be in the future, and after run_at",
-        ));
-    }
-    if request
-        .timeout_ms
-        .is_some_and(|timeout| !(100..=86_400_000).contains(&timeout))
-    {
-        return Err(Problem::field(
-            "timeout_ms",
-            "must be between 100 and 86400000",
-        ));
-    }
-    if let Some(retry) = &request.retry {
-        retry
-            .check()
-            .map_err(|(field, reason)| Problem::field(format!("retry.{field}"), reason))?;
-    }
-    Ok(())
-}
-
-/// What a payload names must exist and be the tenant's.
-async fn check_named(app: &App, tenant: TenantId, payload: &Payload) -> Result<(), Problem> {
-    let (field, found) = match payload {
-        Payload::Noop(_) => return Ok(()),
-        Payload::Login(login) => (
-            "payload.credential_id",
-            app.store()
-                .credential(tenant, login.credential_id)
-                .await
-                .map(|_| ()),
-        ),
-        Payload::Discovery(discovery) => (
-            "payload.provider_id",
-            app.store()
-                .provider(tenant, discovery.provider_id)
-                .await
-                .map(|_| ()),
-        ),
-        Payload::Chat(chat) => (
-            "payload.model",
-            app.store()
-                .provider_named(tenant, &chat.model)
-                .await
-                .map(|_| ()),
-        ),
-    };
-    match found {
-        Err(StoreError::NotFound(what)) => {
-            Err(Problem::field(field, format!("there is no such {what}")))
-        }
-        other => Ok(other?),
+        Ok(kind)
     }
 }
 

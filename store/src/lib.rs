@@ -15,6 +15,8 @@ pub mod metrics;
 pub mod objects;
 pub mod providers;
 pub mod redis_keys;
+pub mod schedules;
+mod turn;
 pub mod validations;
 pub mod vault;
 pub mod workers;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use computetower_browser::{Account, BrowserError, Notes, Page, Profile, SignIn, sign_in};
+use computetower_browser::{Account, BrowserError, Notes, Page, Profile, SignIn, shows, sign_in};
 use computetower_jobs::{CredentialId, Failure, FailureCode, ProviderId};
 use computetower_store::credentials::Credential;
 
-use crate::browsers::{LiveSession, OpenPage, SessionOwner, shows};
+use crate::browsers::{LiveSession, OpenPage, SessionOwner};
 use crate::classify;
 use crate::context::JobContext;
 use crate::notes::failure_of;

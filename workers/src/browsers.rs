@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use computetower_browser::{BrowserError, Chromium, Field, LaunchConfig, Page, Profile, Session};
+use computetower_browser::{BrowserError, Chromium, LaunchConfig, Page, Profile, Session};
 use computetower_jobs::{CredentialId, ProviderId};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -16,11 +16,6 @@ const IDLE: Duration = Duration::from_secs(900);
 
 /// A session that was seen to be signed in is believed to be so for as long.
 const TRUSTED: Duration = Duration::from_secs(600);
-/// A page that is signed in shows its chat box within this time.
-const SHOWN_WITHIN: Duration = Duration::from_secs(5);
-/// A page that has not changed for as long has come to rest.
-const REST: Duration = Duration::from_millis(900);
-
 /// Where Chromium is and how it is started.
 #[derive(Clone, Debug)]
 pub struct BrowserSettings {
@@ -123,38 +118,6 @@ fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// Waits a little until a page shows its chat box, ready to be typed into, and has come to rest: many pages show their box before their connection
-/// stands, and lose what is sent until then.
-pub async fn shows(page: &Page, input: &str) -> bool {
-    let deadline = Instant::now() + SHOWN_WITHIN;
-    let mut at_rest: Option<(u64, Instant)> = None;
-    loop {
-        let Ok(facts) = page.facts().await else {
-            return false;
-        };
-        let asks_password = facts.fields.iter().any(|field| field.r#type == "password");
-        let usable = |field: &Field| {
-            field.locator == input && !field.disabled && !field.readonly && !field.covered
-        };
-        if asks_password || !facts.fields.iter().any(usable) {
-            at_rest = None;
-        } else {
-            match at_rest {
-                Some((elements, since)) if elements == facts.elements => {
-                    if since.elapsed() >= REST {
-                        return true;
-                    }
-                }
-                _ => at_rest = Some((facts.elements, Instant::now())),
-            }
-        }
-        if Instant::now() >= deadline {
-            return false;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 /// A page that is closed when it goes out of scope, also when a job is cancelled in the middle.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use computetower_jobs::{Event, JobId};
 use futures::StreamExt;
 use redis::aio::{PubSubSink, PubSubStream};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::metrics::{Metrics, Subscribed};
 use crate::redis_keys::RedisKeys;
@@ -25,9 +25,13 @@ pub enum Notice {
 }
 
 enum Command {
-    Join(JobId, broadcast::Sender<Notice>),
+    /// Told on the second channel once Redis has confirmed the subscription.
+    Join(JobId, broadcast::Sender<Notice>, oneshot::Sender<()>),
     Leave(JobId),
 }
+
+/// How long a subscriber waits for Redis to confirm. One that goes on without is told to read again when it has.
+const CONFIRMED_WITHIN: Duration = Duration::from_millis(500);
 
 /// Hands out subscriptions.
 pub struct EventHub {
@@ -56,10 +60,16 @@ impl EventHub {
         }
     }
 
-    /// Listens to a job. The first notice is always [`Notice::Resync`] once Redis has confirmed the subscription: what was said before it stands in
-    /// the stream or in Postgres.
-    #[must_use]
-    pub fn subscribe(&self, job: JobId) -> Subscription {
+    /// Listens to a job. What is said from now on is heard; what was said before stands in the stream or in Postgres. While Redis is away, this
+    /// returns all the same, and [`Notice::Resync`] follows when it is back.
+    pub async fn subscribe(&self, job: JobId) -> Subscription {
+        let (confirm, confirmed) = oneshot::channel();
+        let subscription = self.join(job, confirm);
+        let _ = tokio::time::timeout(CONFIRMED_WITHIN, confirmed).await;
+        subscription
+    }
+
+    fn join(&self, job: JobId, confirm: oneshot::Sender<()>) -> Subscription {
         let mut topics = lock(&self.topics);
         let sender = topics
             .entry(job)
@@ -67,7 +77,7 @@ impl EventHub {
             .clone();
         let receiver = sender.subscribe();
         // Sent under the lock, so that joins and leaves of one job arrive in the order in which they happened.
-        let _ = self.commands.send(Command::Join(job, sender));
+        let _ = self.commands.send(Command::Join(job, sender, confirm));
         drop(topics);
         Subscription {
             job,
@@ -149,7 +159,7 @@ async fn run(
 
 fn note(topics: &mut HashMap<JobId, broadcast::Sender<Notice>>, command: Command) {
     match command {
-        Command::Join(job, sender) => {
+        Command::Join(job, sender, _) => {
             topics.insert(job, sender);
         }
         Command::Leave(job) => {
@@ -182,20 +192,25 @@ async fn serve(
         tokio::select! {
             command = commands.recv() => {
                 let Some(command) = command else { return true };
-                let done = match &command {
-                    // Joined already: a second subscriber of the same job still has to be told that it may read now.
-                    Command::Join(job, sender) if topics.contains_key(job) => {
-                        let _ = sender.send(Notice::Resync);
-                        Ok(())
-                    }
-                    Command::Join(job, sender) => {
-                        let done = sink.subscribe(keys.events(*job)).await;
-                        let _ = sender.send(Notice::Resync);
+                let done = match command {
+                    Command::Join(job, sender, confirm) => {
+                        let done = if topics.contains_key(&job) {
+                            Ok(())
+                        } else {
+                            sink.subscribe(keys.events(job)).await
+                        };
+                        if done.is_ok() && confirm.send(()).is_err() {
+                            // It did not wait, and may have read too early.
+                            let _ = sender.send(Notice::Resync);
+                        }
+                        topics.insert(job, sender);
                         done
                     }
-                    Command::Leave(job) => sink.unsubscribe(keys.events(*job)).await,
+                    Command::Leave(job) => {
+                        topics.remove(&job);
+                        sink.unsubscribe(keys.events(job)).await
+                    }
                 };
-                note(topics, command);
                 if done.is_err() {
                     return false;
                 }

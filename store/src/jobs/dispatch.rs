@@ -62,7 +62,7 @@ impl Store {
         let rows = sqlx::query_as!(
             Row,
             r#"with due as (
-                   select id from jobs where state = 'pending' and run_at <= now()
+                   select id from jobs where state = 'pending' and waits_for = 0 and run_at <= now()
                    order by priority desc, run_at limit $1 for update skip locked
                ), moved as (
                    update jobs j set state = 'queued', dispatch = dispatch + 1, dispatched_at = now(), event_seq = event_seq + 1

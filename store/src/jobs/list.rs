@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use computetower_jobs::failure::PublicFailure;
-use computetower_jobs::{JobId, JobKind, JobState, TenantId};
+use computetower_jobs::{
+    BatchId, FailureCode, JobId, JobKind, JobState, Queue, ScheduleId, TenantId,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -36,6 +38,12 @@ pub struct JobRow {
     pub cancel_requested: bool,
     /// The number of the last event in Postgres.
     pub event_seq: i64,
+    /// The batch it belongs to.
+    pub batch: Option<BatchId>,
+    /// The schedule that made it.
+    pub schedule: Option<ScheduleId>,
+    /// How many jobs have to end before it may start.
+    pub waits_for: i32,
     /// When it was accepted.
     pub created_at: DateTime<Utc>,
     /// When its first attempt began.
@@ -51,6 +59,18 @@ pub struct JobFilter {
     pub kind: Option<JobKind>,
     /// Only in this state.
     pub state: Option<JobState>,
+    /// Only of this queue.
+    pub queue: Option<Queue>,
+    /// Only those whose last failure has this code.
+    pub code: Option<FailureCode>,
+    /// Only those that ended then or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Only those that ended before.
+    pub until: Option<DateTime<Utc>>,
+    /// Only of this batch.
+    pub batch: Option<BatchId>,
+    /// Only those that this schedule made.
+    pub schedule: Option<ScheduleId>,
     /// Older than this one.
     pub before: Option<JobId>,
     /// How many, 1 to 200.
@@ -79,6 +99,9 @@ struct Row {
     failure: Option<Value>,
     cancel_requested: bool,
     event_seq: i64,
+    batch_id: Option<Uuid>,
+    schedule_id: Option<Uuid>,
+    waits_for: i32,
     created_at: DateTime<Utc>,
     started_at: Option<DateTime<Utc>>,
     finished_at: Option<DateTime<Utc>>,
@@ -103,6 +126,9 @@ impl TryFrom<Row> for JobRow {
                 .and_then(|failure| serde_json::from_value(failure).ok()),
             cancel_requested: row.cancel_requested,
             event_seq: row.event_seq,
+            batch: row.batch_id.map(BatchId),
+            schedule: row.schedule_id.map(ScheduleId),
+            waits_for: row.waits_for,
             created_at: row.created_at,
             started_at: row.started_at,
             finished_at: row.finished_at,
@@ -119,8 +145,8 @@ impl Store {
         let mut connection = self.as_tenant(tenant).await?;
         sqlx::query_as!(
             Row,
-            "select id, kind, state, payload, priority, attempt, run_at, deadline, result, failure, cancel_requested, event_seq, created_at,
-                    started_at, finished_at
+            "select id, kind, state, payload, priority, attempt, run_at, deadline, result, failure, cancel_requested, event_seq, batch_id,
+                    schedule_id, waits_for, created_at, started_at, finished_at
              from jobs where id = $1 and tenant_id = $2",
             id.0,
             tenant.0
@@ -140,16 +166,25 @@ impl Store {
         let mut connection = self.as_tenant(tenant).await?;
         let rows = sqlx::query_as!(
             Row,
-            "select id, kind, state, payload, priority, attempt, run_at, deadline, result, failure, cancel_requested, event_seq, created_at,
-                    started_at, finished_at
+            "select id, kind, state, payload, priority, attempt, run_at, deadline, result, failure, cancel_requested, event_seq, batch_id,
+                    schedule_id, waits_for, created_at, started_at, finished_at
              from jobs
              where tenant_id = $1 and ($2::text is null or kind = $2) and ($3::text is null or state = $3) and ($4::uuid is null or id < $4)
+               and ($6::text is null or queue = $6) and ($7::text is null or failure ->> 'code' = $7)
+               and ($8::timestamptz is null or finished_at >= $8) and ($9::timestamptz is null or finished_at < $9)
+               and ($10::uuid is null or batch_id = $10) and ($11::uuid is null or schedule_id = $11)
              order by id desc limit $5",
             tenant.0,
             filter.kind.map(JobKind::name),
             filter.state.map(JobState::name),
             filter.before.map(|id| id.0),
-            limit + 1
+            limit + 1,
+            filter.queue.map(Queue::name),
+            filter.code.map(FailureCode::name),
+            filter.since,
+            filter.until,
+            filter.batch.map(|id| id.0),
+            filter.schedule.map(|id| id.0)
         )
         .fetch_all(&mut *connection)
         .await?;

@@ -1,5 +1,6 @@
 //! The record of jobs: a file per question that is asked of it.
 
+mod batches;
 mod cancel;
 pub(crate) mod claim;
 mod dispatch;
@@ -7,11 +8,16 @@ mod effects;
 pub(crate) mod finish;
 mod lease;
 mod list;
+mod named;
+mod replay;
 mod rescue;
 mod retry;
+mod settle;
 pub(crate) mod submit;
+mod together;
 mod trail;
 
+pub use batches::Batch;
 pub use cancel::CancelReply;
 pub use claim::ClaimedJob;
 pub use dispatch::Dispatched;
@@ -19,8 +25,12 @@ pub use effects::Effect;
 pub use finish::Ending;
 pub use lease::{LEASE, LeaseState, RENEW};
 pub use list::{JobFilter, JobPage, JobRow};
+pub use replay::{ReplayFilter, Replayed};
 pub use rescue::LostJob;
+pub use settle::Settled;
 pub use submit::{NewJob, Submitted};
+pub(crate) use together::{Fresh, insert_pending};
+pub use together::{Member, Together};
 pub use trail::AttemptRow;
 
 use computetower_jobs::Event;

@@ -7,7 +7,7 @@ use crate::error::StoreError;
 use crate::lane::End;
 
 impl Store {
-    /// Queues a failed, cancelled or parked job again, with its counters at zero. What earlier attempts recorded stays.
+    /// Queues a failed, cancelled or parked job again, with its counters at zero. It waits for no other job any more. What earlier attempts recorded stays.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] also when it is another tenant's; [`StoreError::Conflict`] when it has not failed or been cancelled.
@@ -18,7 +18,7 @@ impl Store {
                    select id, state from jobs where id = $1 and tenant_id = $2 for update
                ), changed as (
                    update jobs j set state = 'queued', counted = 0, interruptions = 0, snoozes = 0, failure = null, result = null,
-                          cancel_requested = false, finished_at = null, run_at = now(), dispatch = dispatch + 1, dispatched_at = now(),
+                          cancel_requested = false, finished_at = null, run_at = now(), waits_for = 0, dispatch = dispatch + 1, dispatched_at = now(),
                           deadline = case when deadline < now() then null else deadline end,
                           event_seq = event_seq + 1
                    from target where j.id = target.id and target.state in ('failed', 'cancelled', 'intervention_needed')

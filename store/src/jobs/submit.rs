@@ -227,14 +227,12 @@ impl Store {
         if queued.is_empty() && waiting.is_empty() {
             return;
         }
-        let lane = self.lane.clone();
+        let store = self.clone();
         tokio::spawn(async move {
             for ((queue, end), jobs) in &queued {
-                lane.ring(*queue, *end, jobs).await;
+                store.lane.ring(*queue, *end, jobs).await;
             }
-            for queue in waiting {
-                lane.ring_for_turn(queue).await;
-            }
+            store.ring_turn(waiting).await;
         });
     }
 

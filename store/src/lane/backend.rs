@@ -4,6 +4,7 @@
 //! the first error. Here a task of its own takes as many messages as there are free slots, overlaps taking with running, and waits out whatever
 //! happens to Redis; to apalis the backend never fails.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -97,41 +98,40 @@ struct Taker {
 impl Taker {
     async fn run(self, mut wake: Wake) {
         let (forget, mut forgotten) = mpsc::unbounded_channel();
+        // What was taken and not forgotten, as far as this process knows.
+        let mut held: HashSet<String> = HashSet::new();
+        let mut done: Vec<String> = Vec::new();
         let mut failing = false;
         loop {
-            let Ok(first) = self.slots.clone().acquire_owned().await else {
+            let Some(mut slots) = self.free_slots().await else {
                 return;
             };
-            let mut slots = vec![first];
-            while slots.len() < MOST
-                && let Ok(slot) = self.slots.clone().try_acquire_owned()
-            {
-                slots.push(slot);
-            }
-            let mut done = Vec::new();
             while let Ok(id) = forgotten.try_recv() {
                 done.push(id);
             }
-            let taken = self
+            let takings = self
                 .lane
                 .take(self.queue, self.holder, slots.len(), &done)
                 .await;
-            let taken = match taken {
-                Ok(taken) => taken,
+            let takings = match takings {
+                Ok(takings) => takings,
                 Err(error) => {
                     if !failing {
                         tracing::warn!(queue = %self.queue, error = %error, "the lane cannot be read; trying again");
                     }
                     failing = true;
                     drop(slots);
-                    // What was not forgotten is harmless: it finds nothing to claim.
                     tokio::time::sleep(AFTER_ERROR).await;
                     continue;
                 }
             };
             failing = false;
-            let empty = taken.is_empty();
-            for (taken, slot) in taken.into_iter().zip(slots.drain(..)) {
+            for id in done.drain(..) {
+                held.remove(&id);
+            }
+            let empty = takings.taken.is_empty();
+            for (taken, slot) in takings.taken.into_iter().zip(slots.drain(..)) {
+                held.insert(taken.id.clone());
                 let place = Place {
                     taken,
                     slot,
@@ -142,12 +142,44 @@ impl Taker {
                 }
             }
             drop(slots);
+            if takings.in_flight > held.len() {
+                self.give_back_unheard(&held).await;
+            }
             if empty {
                 // A ring that came since the last look is still there.
                 tokio::select! {
                     ring = wake.next() => if ring.is_none() { return },
                     () = tokio::time::sleep(SAFETY_NET) => {}
                 }
+            }
+        }
+    }
+
+    /// Waits for a free slot and takes all that there are.
+    async fn free_slots(&self) -> Option<Vec<OwnedSemaphorePermit>> {
+        let first = self.slots.clone().acquire_owned().await.ok()?;
+        let mut slots = vec![first];
+        while slots.len() < MOST
+            && let Ok(slot) = self.slots.clone().try_acquire_owned()
+        {
+            slots.push(slot);
+        }
+        Some(slots)
+    }
+
+    /// A connection that broke in the middle may have taken messages of which we never heard.
+    async fn give_back_unheard(&self, held: &HashSet<String>) {
+        match self
+            .lane
+            .give_back_unheard(self.queue, self.holder, held)
+            .await
+        {
+            Ok(0) => {}
+            Ok(messages) => {
+                tracing::info!(queue = %self.queue, messages, "messages whose taking was not heard of are back on the lane");
+            }
+            Err(error) => {
+                tracing::debug!(error = %error, "what was taken could not be compared; the next look does it");
             }
         }
     }

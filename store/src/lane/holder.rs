@@ -1,6 +1,8 @@
 //! The lane as a worker process sees it: it takes messages for free slots only, and a message that it has taken is known to Redis as taken by it
 //! until the job is claimed.
 
+use std::collections::HashSet;
+
 use computetower_jobs::{Queue, WorkerId};
 
 use crate::connect::Store;
@@ -17,18 +19,27 @@ pub struct Taken {
     pub message: Option<Message>,
 }
 
+/// What a look at the lane brought.
+#[derive(Clone, Debug, Default)]
+pub struct Takings {
+    /// What was taken.
+    pub taken: Vec<Taken>,
+    /// How many messages Redis knows as taken by this holder, these included.
+    pub in_flight: usize,
+}
+
 impl Lane {
     /// Forgets messages that were taken before, and takes up to `most` new ones, in one round trip.
     ///
     /// # Errors
-    /// When Redis does not answer. What it took without our hearing of it comes back when the holder is gone, or by the watch over lost messages.
+    /// When Redis does not answer. What it took without our hearing of it is in the holder's set.
     pub async fn take(
         &self,
         queue: Queue,
         holder: WorkerId,
         most: usize,
         forget: &[String],
-    ) -> Result<Vec<Taken>, StoreError> {
+    ) -> Result<Takings, StoreError> {
         let names = apalis_names(&self.keys, queue);
         let mut call = self.scripts.take.prepare_invoke();
         call.key(names.active_jobs_list())
@@ -38,14 +49,47 @@ impl Lane {
             .arg(most)
             .arg(holder.to_string())
             .arg(forget);
-        let pairs: Vec<(String, Vec<u8>)> = call.invoke_async(&mut self.redis.clone()).await?;
-        Ok(pairs
+        let (in_flight, pairs): (usize, Vec<(String, Vec<u8>)>) =
+            call.invoke_async(&mut self.redis.clone()).await?;
+        let taken = pairs
             .into_iter()
             .map(|(id, bytes)| Taken {
                 id,
                 message: Message::decode(&bytes),
             })
-            .collect())
+            .collect();
+        Ok(Takings { taken, in_flight })
+    }
+
+    /// Puts back to the front of the lane what Redis knows as taken by this holder and the holder does not: an answer that was lost on its way.
+    /// Returns how many messages.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub(super) async fn give_back_unheard(
+        &self,
+        queue: Queue,
+        holder: WorkerId,
+        known: &HashSet<String>,
+    ) -> Result<usize, StoreError> {
+        let names = apalis_names(&self.keys, queue);
+        let ids: Vec<String> = redis::cmd("SMEMBERS")
+            .arg(in_flight(&names, holder))
+            .query_async(&mut self.redis.clone())
+            .await?;
+        let unheard: Vec<String> = ids.into_iter().filter(|id| !known.contains(id)).collect();
+        if unheard.is_empty() {
+            return Ok(0);
+        }
+        let mut change = redis::pipe();
+        change
+            .atomic()
+            .lpush(names.active_jobs_list(), &unheard)
+            .ignore()
+            .srem(in_flight(&names, holder), &unheard)
+            .ignore();
+        change.query_async::<()>(&mut self.redis.clone()).await?;
+        Ok(unheard.len())
     }
 
     /// Puts what a process that is gone has taken back to the front of the lane. Returns how many messages.

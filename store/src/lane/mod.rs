@@ -23,7 +23,7 @@ use connection::PatientConnection;
 
 pub use backend::{LaneBackend, Place};
 pub use doorbell::{Control, Doorbell, Wake};
-pub use holder::Taken;
+pub use holder::{Taken, Takings};
 pub use message::Message;
 
 /// Puts messages on lanes. Cheap to clone.
@@ -110,18 +110,6 @@ impl Lane {
             .await;
         if let Err(error) = told {
             tracing::warn!(error = %error, job.id = %job, "the cancel could not be announced; the worker will see it when it renews its lease");
-        }
-    }
-
-    /// Tells the dispatcher that a job of this queue waits for its turn. A message that is lost costs a moment: it looks by itself, too.
-    pub async fn ring_for_turn(&self, queue: Queue) {
-        let told: redis::RedisResult<i64> = redis::cmd("PUBLISH")
-            .arg(self.keys.turn())
-            .arg(queue.name())
-            .query_async(&mut self.redis.clone())
-            .await;
-        if let Err(error) = told {
-            tracing::debug!(error = %error, queue = %queue, "the dispatcher could not be told; it will look by itself");
         }
     }
 

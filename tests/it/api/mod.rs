@@ -1,5 +1,7 @@
 //! The HTTP API, resource by resource.
 
+mod batches;
+mod chains;
 mod credentials;
 mod events;
 mod isolation;
@@ -9,6 +11,8 @@ mod openai;
 mod openapi;
 mod providers;
 mod refusals;
+mod replay;
 mod scale;
+mod schedules;
 
 pub(crate) use openai::discovered;

@@ -116,6 +116,19 @@ async fn pages_of_other_shapes_answer_without_a_line_about_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_typed_before_the_page_has_come_to_rest() {
+    let site = Site::start().await;
+    let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
+    let client = app.client();
+    discovered(&app, &site, "late-connection-sse").await;
+    for question in ["first of three", "second of three", "third of three"] {
+        let answer = ask(&client, "late-connection-sse", question).await;
+        assert_eq!(bare(&answer), bare(&echo::answer(question)));
+    }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_expired_session_is_signed_in_again() {
     let site = Site::start().await;
     let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;

@@ -2,6 +2,7 @@
 
 use computetower_jobs::{Queue, WorkerId};
 use serde_json::json;
+use sqlx::{Connection, PgConnection};
 
 use crate::support::{TestApp, until};
 
@@ -110,7 +111,7 @@ async fn messages_of_a_process_that_died_before_it_claimed_go_back_in_front() {
     })
     .await;
     let (dead, other) = (WorkerId::generate(), WorkerId::generate());
-    let taken = lane.take(Queue::Noop, dead, 2, &[]).await.unwrap();
+    let taken = lane.take(Queue::Noop, dead, 2, &[]).await.unwrap().taken;
     assert_eq!(taken.len(), 2);
     assert_eq!(lane.waiting(Queue::Noop).await.unwrap(), 1);
     // One of them was claimed before the end.
@@ -120,7 +121,7 @@ async fn messages_of_a_process_that_died_before_it_claimed_go_back_in_front() {
         app.store.give_back_of_the_dead(Queue::Noop).await.unwrap(),
         1
     );
-    let again = lane.take(Queue::Noop, other, 5, &[]).await.unwrap();
+    let again = lane.take(Queue::Noop, other, 5, &[]).await.unwrap().taken;
     assert_eq!(again.len(), 2);
     assert_eq!(again[0].message, taken[1].message);
     let presence = app
@@ -134,5 +135,50 @@ async fn messages_of_a_process_that_died_before_it_claimed_go_back_in_front() {
         "a living process keeps what it has taken"
     );
     presence.leave().await.unwrap();
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_were_taken_unheard_are_not_left_lying() {
+    let mut app = TestApp::without_workers().await;
+    app.start_worker(&[Queue::Noop]);
+    let client = app.client();
+    // No dispatcher runs: only the worker itself can notice.
+    let workers = || async { app.store.live_workers().await.unwrap() };
+    until("the worker is there", || async {
+        workers().await.len() == 1
+    })
+    .await;
+    let holder = workers().await[0].id;
+    let first = client.submit("noop", json!({})).await;
+    client.ended(&first).await;
+    let redis = redis::Client::open(app.config.store.redis_url.as_str()).unwrap();
+    let mut connection = redis.get_multiplexed_async_connection().await.unwrap();
+    let lane = app.store.keys().lane(Queue::Noop);
+    // What a broken connection leaves: the job is queued, its message in the worker's set, and the worker knows nothing of it.
+    let later = json!({"kind": "noop", "run_at": "2999-01-01T00:00:00Z"});
+    let id = client.post("/api/v1/jobs", later).await.body["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut postgres = PgConnection::connect(&app.config.store.database_url)
+        .await
+        .unwrap();
+    sqlx::query("update jobs set state = 'queued', dispatch = 1, dispatched_at = now() where id = $1::text::uuid")
+        .bind(&id)
+        .execute(&mut postgres)
+        .await
+        .unwrap();
+    redis::pipe()
+        .hset(
+            format!("{lane}:data"),
+            "unheard",
+            json!({"job": id, "dispatch": 1}).to_string(),
+        )
+        .sadd(format!("{lane}:inflight:{holder}"), "unheard")
+        .query_async::<()>(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(client.ended(&id).await["state"], "completed");
     app.stop().await;
 }

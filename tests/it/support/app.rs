@@ -152,6 +152,13 @@ impl TestApp {
         key
     }
 
+    /// A connection to the test's database, as its owner: past row-level security.
+    pub(crate) async fn database(&self) -> PgConnection {
+        PgConnection::connect(&self.config.store.database_url)
+            .await
+            .unwrap()
+    }
+
     /// Deletes everything that this test's platform has in Redis: what a wipe does, without harm to other tests.
     pub(crate) async fn wipe_redis(&self) {
         let client = redis::Client::open(self.config.store.redis_url.as_str()).unwrap();

@@ -81,6 +81,15 @@ impl Client {
         .await
     }
 
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Reply {
+        self.send(
+            self.http
+                .patch(format!("{}{path}", self.address))
+                .json(&body),
+        )
+        .await
+    }
+
     pub(crate) async fn post_with(
         &self,
         path: &str,

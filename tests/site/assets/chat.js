@@ -184,6 +184,8 @@
     messages.push({ role: 'user', text: question, time: clock() });
     draw();
     remember(question);
+    // Until the connection stands, what is sent is shown and lost.
+    if (looks('late-connection') && performance.now() < 800) { stop = null; composer.update(); return; }
     if (looks('kept') && !app.conversation) {
       const response = await fetch(app.base + '/api/conversations', { method: 'POST', headers: way.headers() });
       if (response.status === 401) { stop = null; signedOut(); return; }

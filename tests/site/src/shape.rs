@@ -169,6 +169,8 @@ words! {
         NewChat = "new-chat",
         /// Bold and italic are drawn by style alone, on elements that mean nothing.
         StyledMarks = "styled-marks",
+        /// The box can be typed into well before the connection stands: what is sent until then is lost.
+        LateConnection = "late-connection",
         /// Error messages are plain text with no role.
         QuietErrors = "quiet-errors",
     }
@@ -413,6 +415,16 @@ pub const SHAPES: &[Shape] = &[
         busy: Busy::ComposerDisabled,
         skin: Skin::Articles,
         looks: &[Look::Welcome],
+    },
+    Shape {
+        name: "late-connection-sse",
+        about: "the chat box is there well before the connection stands; what is sent until then is lost",
+        login: Login::Classic,
+        input: Input::TextareaEnter,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Bubbles,
+        looks: &[Look::LateConnection],
     },
     Shape {
         name: "mail-code-sse",

@@ -16,6 +16,7 @@ use crate::facts::{PageFacts, settled};
 use crate::network::recipe::{Mode, Recipe};
 use crate::notes::Notes;
 use crate::page::Page;
+use crate::rest::shows;
 
 const INPUT_LIMIT: Duration = Duration::from_secs(15);
 
@@ -31,6 +32,8 @@ pub async fn discover_chat(
 ) -> Result<ChatMap, BrowserError> {
     let began = Instant::now();
     let mut map = find_input(page, known, notes).await?;
+    // A question that is lost would cost the time of an answer that does not come.
+    shows(page, &map.input).await;
     let mut conversation = Conversation::new(page, &map, notes).learning();
     let first = trial(&mut conversation, 1).await?;
     map = conversation.map().clone();

@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use computetower_browser::{Answer, BrowserError, ChatMap, Conversation, Notes, Page};
+use computetower_browser::{Answer, BrowserError, ChatMap, Conversation, Notes, Page, shows};
 use computetower_jobs::kinds::chat::Chat;
 use computetower_jobs::{EventBody, Failure, FailureCode, JobKind, Outcome};
 use computetower_store::StoreError;
@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::account::{Place, SignedIn, open_signed_in};
-use crate::browsers::shows;
 use crate::classify;
 use crate::context::JobContext;
 use crate::notes::{About, NotePump, failure_of};

@@ -7,6 +7,8 @@ mod holders;
 mod lost_jobs;
 mod lost_messages;
 mod retention;
+mod schedules;
+mod settle;
 
 use std::time::Duration;
 
@@ -53,6 +55,9 @@ pub async fn run_dispatcher(store: Store, shutdown: CancellationToken) {
         if !leads {
             continue;
         }
+        // What these two make ready is handed over in the same round.
+        report(&store, "schedules", schedules::run(&store).await);
+        report(&store, "settling", settle::run(&store).await);
         report(&store, "due_jobs", due::run(&store).await);
         report(&store, "expired_jobs", expired::run(&store).await);
         report(&store, "lost_jobs", lost_jobs::run(&store).await);

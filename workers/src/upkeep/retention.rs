@@ -8,6 +8,7 @@ const KEEP_DAYS: i32 = 30;
 pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
     let mut removed = 0;
     removed += usize::try_from(store.forget_old_jobs(KEEP_DAYS).await?).unwrap_or_default();
+    removed += usize::try_from(store.forget_old_batches(KEEP_DAYS).await?).unwrap_or_default();
     removed += usize::try_from(store.forget_old_workers().await?).unwrap_or_default();
     Ok(removed)
 }
