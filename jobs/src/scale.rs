@@ -123,12 +123,13 @@ mod tests {
 
     fn any_facts() -> impl Strategy<Value = ScaleFacts> {
         (
-            0u64..100_000,
-            0u64..5_000,
+            // Few jobs for many workers are as likely as many for few.
+            prop_oneof![0u64..100, 0u64..100_000],
+            prop_oneof![0u64..100, 0u64..5_000],
             0.0f64..5_000.0,
             0u64..200,
             1u64..64,
-            proptest::option::of(0.0f64..600.0),
+            proptest::option::of(prop_oneof![Just(0.0), 0.0f64..600.0]),
             proptest::bool::weighted(0.1),
         )
             .prop_map(

@@ -1,5 +1,7 @@
 //! `/metrics`: what this process has counted and what Postgres knows of queues, for Prometheus.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -11,6 +13,9 @@ use computetower_store::vault::Secret;
 use crate::api::auth::{bearer, is_same};
 use crate::api::problem::{Problem, ProblemBody, ProblemCode};
 use crate::app::App;
+
+/// How long Postgres may take to count: less than a scraper waits.
+const ANSWER: Duration = Duration::from_secs(3);
 
 pub(super) fn router() -> Router<App> {
     Router::new().route("/metrics", get(metrics))
@@ -30,10 +35,14 @@ pub(crate) async fn metrics(
         may_read(&headers, [app.metrics_token(), app.admin_key()])?;
     }
     // What this process has counted is told also while Postgres is away: that is when it is wanted most.
-    let load = match app.load().await {
-        Ok(load) => Some(load),
-        Err(error) => {
+    let load = match tokio::time::timeout(ANSWER, app.load()).await {
+        Ok(Ok(load)) => Some(load),
+        Ok(Err(error)) => {
             tracing::warn!(error = ?error, "the queues could not be counted for the metrics");
+            None
+        }
+        Err(_) => {
+            tracing::warn!("Postgres did not count the queues for the metrics in time");
             None
         }
     };

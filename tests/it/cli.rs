@@ -223,3 +223,28 @@ async fn what_is_wrong_is_said_with_what_to_do() {
     let run = CliRun::at(&objects, &app, &["jobs", "list"]).await;
     assert!(run.err.contains("not JSON"), "{run:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_jobs_are_replayed_by_what_they_have_in_common() {
+    let app = TestApp::start(&[Queue::Noop]).await;
+    let client = app.client();
+    for code in ["invalid_input", "invalid_input", "invalid_credentials"] {
+        client.submit("noop", json!({"fail": code})).await;
+    }
+    app.drained().await;
+    let replay = ["jobs", "replay", "--code", "invalid_input", "--json"];
+    let replayed = CliRun::of(&app, &replay).await.json();
+    assert_eq!(replayed["replayed"], 2, "{replayed}");
+    app.drained().await;
+    let run = CliRun::of(&app, &["jobs", "replay", "--kind", "noop", "--limit", "1"]).await;
+    assert!(
+        run.said().starts_with("replayed 1\nmore of them match"),
+        "{run:?}"
+    );
+    let wrong = CliRun::of(&app, &["jobs", "replay", "--state", "running"]).await;
+    assert!(
+        wrong.status == 2 && wrong.err.contains("field \"state\""),
+        "{wrong:?}"
+    );
+    app.stop().await;
+}

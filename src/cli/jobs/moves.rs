@@ -30,7 +30,7 @@ pub(super) struct Replay {
     /// Only this kind.
     #[arg(long)]
     kind: Option<String>,
-    /// Only in this state: failed, cancelled or intervention_needed.
+    /// Only in this state: failed (when left out) or cancelled.
     #[arg(long)]
     state: Option<String>,
     /// Only those that failed with this code.
@@ -72,6 +72,9 @@ pub(super) async fn replay(api: &Api, which: &Replay, json: bool) -> Result<(), 
         return out::json(&answer);
     }
     out::line(&format!("replayed {}", out::cell(&answer["replayed"])))?;
+    if answer["more"] == true {
+        out::line("more of them match: ask again")?;
+    }
     for id in answer["ids"].as_array().into_iter().flatten() {
         out::line(&out::cell(id))?;
     }

@@ -25,7 +25,9 @@ use crate::load::QueueLoad;
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The duties of the dispatcher, as they are counted.
-pub const DUTIES: [&str; 7] = [
+pub const DUTIES: [&str; 9] = [
+    "schedules",
+    "settling",
     "due_jobs",
     "expired_jobs",
     "lost_jobs",

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use computetower_jobs::{JobId, LeaseToken, Queue};
+use computetower_store::Store;
 use computetower_store::jobs::Ending;
 use computetower_store::lane::End;
 use computetower_store::vault::Secret;
@@ -132,6 +133,23 @@ async fn depths_are_counted_by_queue_and_state() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_counted_is_told_while_postgres_is_away() {
+    let app = TestApp::without_workers().await;
+    let mut config = app.config.clone();
+    // Nothing listens on the port that nobody may take.
+    config.store.database_url = "postgres://nobody@127.0.0.1:1/nothing".to_owned();
+    let away = Store::connect(&config.store).await.unwrap();
+    let address = TestApp::serve(&away, &config).await;
+    let text = scrape(&Client::new(&address, "")).await;
+    assert_eq!(value(&text, "computetower_record_reachable"), Some(0.0));
+    assert!(!text.contains("computetower_jobs{"), "{text}");
+    assert!(
+        text.contains("computetower_jobs_submitted_total{"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_is_counted_while_it_is_open() {
     let app = TestApp::without_workers().await;
     let client = app.client();
@@ -201,12 +219,12 @@ async fn metrics_are_not_shown_to_the_world_by_accident() {
     let app = TestApp::without_workers().await;
     let mut open = app.config.clone();
     open.bind = "0.0.0.0:7080".parse().unwrap();
-    let nobody = Client::new(&app.serve_with(&open).await, "ct_any");
+    let nobody = Client::new(&TestApp::serve(&app.store, &open).await, "ct_any");
     assert_eq!(nobody.get("/metrics").await.status, 401);
     let operator = nobody.with_key(crate::support::ADMIN_KEY);
     assert_eq!(operator.get("/metrics").await.status, 200);
     open.admin_key = None;
-    let nobody = Client::new(&app.serve_with(&open).await, "ct_any");
+    let nobody = Client::new(&TestApp::serve(&app.store, &open).await, "ct_any");
     let refused = nobody.get("/metrics").await;
     assert_eq!(
         (refused.status, &refused.body["code"]),
@@ -215,7 +233,7 @@ async fn metrics_are_not_shown_to_the_world_by_accident() {
     // A token counts on a loopback address, too.
     let mut closed = app.config.clone();
     closed.metrics.token = Some(Secret::new("quiet".to_owned()));
-    let nobody = Client::new(&app.serve_with(&closed).await, "");
+    let nobody = Client::new(&TestApp::serve(&app.store, &closed).await, "");
     assert_eq!(nobody.get("/metrics").await.status, 401);
     assert_eq!(nobody.with_key("quiet").get("/metrics").await.status, 200);
 }

@@ -78,11 +78,11 @@ impl TestApp {
         app
     }
 
-    /// Another API over the same services, as configured here. Returns its address.
-    pub(crate) async fn serve_with(&self, config: &Config) -> String {
+    /// Another API, over these services and as configured here. Returns its address.
+    pub(crate) async fn serve(store: &Store, config: &Config) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let router = api::router(App::new(self.store.clone(), config));
+        let router = api::router(App::new(store.clone(), config));
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         address
     }
