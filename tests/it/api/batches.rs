@@ -305,3 +305,47 @@ async fn batches_without_jobs_are_forgotten_with_age() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_thousand_jobs_may_wait_for_one() {
+    let app = TestApp::without_workers().await;
+    let client = app.client();
+    let mut jobs = vec![json!({"kind": "noop", "after_index": [0]}); 1_000];
+    jobs[0] = json!({"kind": "noop"});
+    let batch = client
+        .post("/api/v1/batches", json!({ "jobs": jobs }))
+        .await;
+    assert_eq!(batch.status, 202, "{}", batch.body);
+    let members = batch.body["jobs"].as_array().unwrap();
+    assert_eq!(members.len(), 1_000);
+    let first: uuid::Uuid = members[0]["id"].as_str().unwrap().parse().unwrap();
+    let mut database = app.database().await;
+    let waiting = async |database: &mut sqlx::PgConnection| -> i64 {
+        sqlx::query_scalar("select count(*) from jobs where waits_for > 0 and state = 'pending'")
+            .fetch_one(database)
+            .await
+            .unwrap()
+    };
+    assert_eq!(waiting(&mut database).await, 999);
+    // It fails: all the others do, each with its event.
+    sqlx::query("update jobs set state = 'failed', finished_at = now() where id = $1")
+        .bind(first)
+        .execute(&mut database)
+        .await
+        .unwrap();
+    let mut failed = 0;
+    loop {
+        let settled = app.store.settle().await.unwrap();
+        failed += settled.failed.len();
+        if settled.progress == 0 {
+            break;
+        }
+    }
+    assert_eq!((failed, waiting(&mut database).await), (999, 0));
+    let path = format!("/api/v1/batches/{}", batch.body["id"].as_str().unwrap());
+    let done = client.get(&path).await.body;
+    assert_eq!(
+        (&done["done"], &done["states"]["failed"]),
+        (&json!(true), &json!(1_000))
+    );
+}
