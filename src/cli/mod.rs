@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod bench;
 mod dispatcher;
 mod doctor;
 mod keys;
@@ -39,6 +40,8 @@ enum Command {
     Keys(keys::Args),
     /// Look whether all that is needed is there.
     Doctor,
+    /// Measure a deployment from outside: latency, submissions, throughput, streams, recovery.
+    Bench(bench::Args),
 }
 
 /// Whatever keeps a command from going on.
@@ -52,10 +55,12 @@ impl Cli {
         telemetry::start(format, filter.as_deref());
         // Only this provider is compiled in; a second installation in one process is refused and harmless.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let runtime = match tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-        {
+        let mut builder = match self.command {
+            // What measures takes no more than one core from what is measured.
+            Command::Bench(_) => tokio::runtime::Builder::new_current_thread(),
+            _ => tokio::runtime::Builder::new_multi_thread(),
+        };
+        let runtime = match builder.enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return told(&error.into()),
         };
@@ -68,6 +73,7 @@ impl Cli {
                 Command::Migrate => migrate::run(&configured()?).await,
                 Command::Keys(args) => keys::run(&configured()?, args).await,
                 Command::Doctor => doctor::run().await,
+                Command::Bench(args) => bench::run(args).await,
             }
         });
         // A read of standard input that never ends must not hold the process.

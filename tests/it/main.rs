@@ -11,6 +11,7 @@
 )]
 
 mod api;
+mod bench;
 mod kinds;
 mod recovery;
 mod support;
