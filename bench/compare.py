@@ -135,11 +135,16 @@ def main():
     compared = [system() for system in systems.ALL if (not wanted or system.name in wanted) and system.name not in missing]
     found = conditions() | {"skipped": [name for name in missing if not wanted or name in wanted]}
     rounds = {system.name: [] for system in compared}
-    recovery = {}
+    recovery, failed = {}, {}
 
     def turn(system, text, what):
+        """The figures of a system; nothing when it fails, which is said here, under the table and by the exit status."""
         try:
             seen = what()
+        except RuntimeError as error:
+            failed[system.name] = str(error).strip()
+            say(f"{text}, FAILED: {error}")
+            return None
         finally:
             system.stop_all()
         say(f"{text}, {system.name}: " + "  ".join(f"{name} {value:.4g}" for name, value in seen.items() if value is not None))
@@ -147,18 +152,21 @@ def main():
 
     for index in range(1, ROUNDS + 1):
         for system in compared:
-            rounds[system.name].append(turn(system, f"round {index} of {ROUNDS}", lambda: measure(system, f"round_{index}")))
+            if seen := turn(system, f"round {index} of {ROUNDS}", lambda: measure(system, f"round_{index}")):
+                rounds[system.name].append(seen)
             for prefix in ("computetower", "bullmq"):
                 systems.drop_database(f"{prefix}_round_{index}")
-    for system in compared if RECOVERY else ():
-        recovery[system.name] = turn(system, "recovery", lambda: recover(system))
+    for system in compared if RECOVERY else []:
+        if seen := turn(system, "recovery", lambda: recover(system)):
+            recovery[system.name] = seen
     found["load_after"] = os.getloadavg()
 
     medians = {name: table.medians(seen) for name, seen in rounds.items()}
-    results = {"conditions": found, "rounds": rounds, "medians": medians, "recovery": recovery}
+    results = {"conditions": found, "rounds": rounds, "medians": medians, "recovery": recovery, "failed": failed}
     if out := os.environ.get("BENCH_OUT"):
         pathlib.Path(out).write_text(json.dumps(results, indent=2) + "\n")
     print(table.text(results, ROUNDS))
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

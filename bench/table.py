@@ -15,7 +15,7 @@ def medians(rounds):
     return middle
 
 
-def rows(first):
+def rows(figures):
     """Title, figure, unit, digits, and whether more is better (None: neither) of each figure that there is."""
     found = [
         ("idle: submit to completed, p50", "idle_p50", "ms", 2, False),
@@ -28,7 +28,7 @@ def rows(first):
         found.append((f"at {percent} %: jobs", f"sustained_{percent}_rate", "/s", 0, None))
         found += [(f"at {percent} %: due to completed, {part}", f"sustained_{percent}_{part}", "ms", 1, False) for part in ("p50", "p99")]
     found.append(("at 50 %: CPU per job, Redis and Postgres too", "sustained_50_cpu", "us", 0, False))
-    for name in first:
+    for name in figures:
         if name.startswith("fanout_") and name.endswith("_p99"):
             subscribers = name.split("_")[1]
             found += [(f"event to {subscribers} subscribers, {part}", f"fanout_{subscribers}_{part}", "ms", 1, False) for part in ("p50", "p99")]
@@ -37,12 +37,14 @@ def rows(first):
         ("resident, idle: API + worker", "resident_api_worker", "MB", 0, False),
         ("resident, idle: all its processes", "resident", "MB", 0, False),
     ]
-    return [row for row in found if row[1] in first]
+    return [row for row in found if row[1] in figures]
 
 
 def budget(figure, of):
     """The bounds of a figure and whether they are held; nothing when it has none, or when they are of a peer that was not measured."""
     ours = of[US].get(figure)
+    if ours is None:
+        return ""
     peer = {name: of[name].get(figure) for name in (PLAIN, RECORDED) if name in of}
 
     def against(name, factor, less):
@@ -81,16 +83,16 @@ def recovery_rows(recovery, names):
     yield "killed worker: jobs run again, p50", cells(lambda seen: seconds(seen, "p50_ms"))
     yield "killed worker: jobs run again, p99", cells(lambda seen: seconds(seen, "p99_ms"))
     yield "killed worker: all completed", cells(lambda seen: seconds(seen, "all_completed_s"))
-    yield "  lost, of jobs that ran", cells(lambda seen: f"{seen['recovered'] + seen['unfinished']} of {seen['jobs']}")
-    yield "  not done in time / failed / done twice", cells(lambda seen: f"{seen['unfinished']} / {seen['failed']} / {seen['completed_twice']}")
+    yield "  jobs that it had, of all", cells(lambda seen: f"{seen['recovered'] + seen['unfinished']} of {seen['jobs']}")
+    yield "  not done in time / failed / completed twice", cells(lambda seen: f"{seen['unfinished']} / {seen['failed']} / {seen['completed_twice']}")
 
 
 def text(results, rounds):
     of, recovery, found = results["medians"], results["recovery"], results["conditions"]
     names = list(of)
     lines = [["", *names, "budget" if US in names else ""]]
-    first = next(iter(of.values()))
-    for title, figure, unit, digits, more in rows(first):
+    figures = {figure: None for name in names for figure in of[name]}
+    for title, figure, unit, digits, more in rows(figures):
         cells = []
         for name in names:
             value = of[name].get(figure)
@@ -108,5 +110,6 @@ def text(results, rounds):
     load = " then ".join("/".join(f"{value:.1f}" for value in found[key]) for key in ("load_before", "load_after"))
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     head = f"\n{found['cores']} cores, {found['processor']}; load {load}; medians of {rounds} round(s), taken in turn; (2x): computetower is twice as good\n{versions}\n"
-    skipped = "".join(f"\nskipped: {name} (see above why)" for name in found["skipped"])
-    return head + "\n" + "\n".join(shown) + skipped
+    notes = [f"skipped: {name} (see above why)" for name in found["skipped"]]
+    notes += [f"FAILED at least once: {why.splitlines()[0]}" for why in results["failed"].values()]
+    return "\n".join([head, *shown, *notes])
