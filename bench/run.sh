@@ -8,7 +8,8 @@ PROFILE="${PROFILE:-release}"
 for name in "$@"; do
   case "$name" in computetower | bullmq | bullmq+postgres | rq | arq) ;; *) fail "run.sh knows computetower, bullmq, bullmq+postgres, rq and arq, not $name" ;; esac
 done
-wants() { case " $* " in *" $name "*) return ;; esac; [ $# = 0 ]; }
+# wants NAMES: whether $name is among them, or there are none.
+wants() { case " $* " in *" $name "*) return 0 ;; esac; [ $# = 0 ]; }
 [ "$(uname)" = Linux ] || fail "the benchmark reads /proc, so it needs Linux"
 "$ROOT/scripts/setup.sh" bench
 cd "$ROOT"
