@@ -14,8 +14,10 @@ import redis.asyncio
 from starlette.responses import JSONResponse, StreamingResponse
 
 REDIS_URL = os.environ["REDIS_URL"]
-# How soon a job of which nothing is heard is looked at, in seconds: RQ announces a completion just before it records it, so a look may fall between.
-SOON, LATER = 0.005, 0.5
+# How soon a job of which nothing is heard is looked at, in seconds.
+QUIET = 0.5
+# So many completions are remembered: those who ask just after one need no look at the record, which RQ writes just after it says so.
+REMEMBERED = 10_000
 
 
 def progress(job_id, done, of):
@@ -35,6 +37,7 @@ class Streams:
     def __init__(self):
         self.followers = {}
         self.completions = collections.Counter()
+        self.recent = collections.OrderedDict()
         self.pubsub = redis.asyncio.Redis.from_url(REDIS_URL).pubsub(ignore_subscribe_messages=True)
 
     async def start(self):
@@ -46,26 +49,33 @@ class Streams:
             kind, job_id = message["channel"].decode().split(":", 1)
             if kind == "completed":
                 self.completions[job_id] += 1
+                self.recent[job_id] = message["data"]
+                if len(self.recent) > REMEMBERED:
+                    self.recent.popitem(last=False)
             for queue in self.followers.get(job_id, ()):
                 queue.put_nowait((kind == "completed", message["data"]))
 
     async def follow(self, job_id, result):
         """A job's events until it has completed; `result()` gives what an ended one gave, else None."""
         queue = asyncio.Queue()
-        if job_id not in self.followers:
-            self.followers[job_id] = set()
-            await self.pubsub.subscribe(f"progress:{job_id}")
-        self.followers[job_id].add(queue)
+        first = job_id not in self.followers
+        self.followers.setdefault(job_id, set()).add(queue)
         try:
+            if first:
+                await self.pubsub.subscribe(f"progress:{job_id}")
             # The head goes out with the first bytes.
             yield b": here\n\n"
             # Listening first and looking second: a job that ended in between is told from what is stored.
-            ended, patience = await result(), SOON
-            while ended is None:
+            if job_id in self.recent:
+                yield self.recent[job_id]
+                return
+            ended = await result()
+            # What was heard comes before what was looked up.
+            while ended is None or not queue.empty():
                 try:
-                    last, message = await asyncio.wait_for(queue.get(), patience)
+                    last, message = await asyncio.wait_for(queue.get(), QUIET)
                 except asyncio.TimeoutError:
-                    ended, patience = await result(), min(2 * patience, LATER)
+                    ended = await result()
                     continue
                 yield message
                 if last:
