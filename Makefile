@@ -34,7 +34,7 @@ check: ## formatting, lints, documentation, licences and dependency rules, store
 	cargo deny --log-level error check bans licenses sources
 	scripts/sqlx-prepare.sh --check
 
-bench: ## the benchmark beside BullMQ (release build)
+bench: ## the benchmark beside BullMQ, RQ and arq (release build)
 	@PROFILE=release bench/run.sh $(ARGS)
 
 targets: ## tries the platform on real chat apps from PyPI and npm (ARGS=--deep for more, or names)

@@ -1,19 +1,49 @@
 #!/usr/bin/env bash
-# computetower beside BullMQ, in turn, on the same Redis; see README.md.
+# computetower beside BullMQ (plain, and with a record in Postgres), RQ and arq, in turn, on the same Redis; see README.md.
 #
-#   bench/run.sh [computetower|bullmq]      both without a name
+#   bench/run.sh [computetower|bullmq|bullmq+postgres|rq|arq]...     all without a name
 set -euo pipefail
 PROFILE="${PROFILE:-release}"
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/env.sh"
+for name in "$@"; do
+  case "$name" in computetower | bullmq | bullmq+postgres | rq | arq) ;; *) fail "run.sh knows computetower, bullmq, bullmq+postgres, rq and arq, not $name" ;; esac
+done
+# wants NAMES: whether $name is among them, or there are none.
+wants() { case " $* " in *" $name "*) return 0 ;; esac; [ $# = 0 ]; }
+[ "$(uname)" = Linux ] || fail "the benchmark reads /proc, so it needs Linux"
 "$ROOT/scripts/setup.sh" bench
 cd "$ROOT"
-[ "$(uname)" = Linux ] || fail "the benchmark reads /proc, so it needs Linux"
 say "building computetower ($PROFILE)"
 cargo build --quiet --profile "$PROFILE" --bin computetower
-if ! cmp -s bench/peers/bullmq/package.json bench/peers/bullmq/node_modules/installed.json; then
-  say "installing BullMQ and fastify"
-  (cd bench/peers/bullmq && npm_config_update_notifier=false npm install --no-audit --no-fund --no-package-lock --loglevel=error >&2) || fail "npm could not install the peer"
-  cp bench/peers/bullmq/package.json bench/peers/bullmq/node_modules/installed.json
+
+# A peer that cannot be had is left out, and that is said here and under the table.
+missing=''
+skip() { say "skipping $1: $2"; missing="$missing $1"; }
+needs_node='' needs_python=''
+for name in bullmq bullmq+postgres; do wants "$@" && needs_node=yes; done
+for name in rq arq; do wants "$@" && needs_python=yes; done
+node=''
+if [ -n "$needs_node" ]; then
+  why=''
+  if ! "$ROOT/scripts/setup.sh" node || ! node="$(command -v node)"; then
+    why="Node.js and npm could not be installed, see above"
+  elif ! "$node" -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)'; then
+    why="it needs Node.js 20 or newer, and $("$node" --version) is here (Debian 12's own is too old: see https://nodejs.org)"
+  elif ! cmp -s bench/peers/bullmq/package.json bench/peers/bullmq/node_modules/installed.json; then
+    say "installing BullMQ and fastify"
+    if (cd bench/peers/bullmq && npm_config_update_notifier=false npm install --no-audit --no-fund --no-package-lock --loglevel=error >&2); then
+      cp bench/peers/bullmq/package.json bench/peers/bullmq/node_modules/installed.json
+    else
+      why="npm could not install it, see above"
+    fi
+  fi
+  [ -z "$why" ] || { node=''; skip bullmq "$why"; skip bullmq+postgres "$why"; }
+fi
+python=''
+if [ -n "$needs_python" ] && ! python="$(python_env bench-venv "$ROOT/bench/peers/python/requirements.txt")"; then
+  python=''
+  skip rq "its packages could not be installed, see above"
+  skip arq "its packages could not be installed, see above"
 fi
 
 folder=''
@@ -21,7 +51,7 @@ measuring=''
 stop() {
   local status=$?
   trap '' INT TERM HUP
-  end "$measuring" TERM 30
+  end "$measuring" TERM 60
   stop_services
   [ -z "$folder" ] || rm -rf "$folder"
   exit "$status"
@@ -38,8 +68,11 @@ psql="$(postgres_bin)/psql"
 [ -x "$psql" ] || psql=psql
 mkdir -p bench/results
 export BENCH_PROGRAM="$PROGRAM" BENCH_PSQL="$psql" BENCH_POSTGRES_URL="$POSTGRES_URL" BENCH_REDIS_URL="$REDIS_URL" BENCH_FOLDER="$folder"
-export BENCH_OUT="$ROOT/bench/results/last.json"
-node bench/measure.mjs "$@" &
+export BENCH_SERVICES="$REDIS_PID $POSTGRES_PID"
+export BENCH_NODE="$node" BENCH_PYTHON="$python" BENCH_MISSING="$missing"
+BENCH_COMMIT="$(git describe --always --dirty 2>/dev/null || echo '?')"
+export BENCH_COMMIT BENCH_OUT="$ROOT/bench/results/last.json"
+PYTHONDONTWRITEBYTECODE=1 python3 bench/compare.py "$@" &
 measuring=$!
 status=0
 wait "$measuring" || status=$?

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, and nothing else. Quick when all is there.
 #
-#   scripts/setup.sh [PART...]     run (default), demo, test, check, bench; each brings what it stands on
+#   scripts/setup.sh [PART...]     run (default), demo, test, check, bench, node; each brings what it stands on
 #
 # Debian and Ubuntu: apt-get, as root or through sudo where it asks for no password; anybody else is told which
 # packages to have installed. macOS: Homebrew's names, untried. Rust itself is never installed here, only asked for.
@@ -54,8 +54,9 @@ for part in "${@:-run}"; do
     demo) need_run; need_python ;;
     test) need_run; need_python; need_tool cargo-nextest ;;
     check) need_run; need_tool cargo-deny ;;
-    bench) need_run; need_python; need_node ;;
-    *) fail "setup.sh knows run, demo, test, check and bench, not $part" ;;
+    bench) need_run; need_python ;;
+    node) need_node ;;
+    *) fail "setup.sh knows run, demo, test, check, bench and node, not $part" ;;
   esac
 done
 
@@ -143,11 +144,6 @@ found="$(rustc --version 2>/dev/null | sed 's/^rustc \([0-9.]*\).*/\1/')"
 if [ "$(printf '%s\n%s\n' "$wanted" "$found" | sort -t. -k1,1n -k2,2n -k3,3n | head -n 1)" != "$wanted" ]; then
   fail "Rust $wanted or newer is needed, and $found is here: rustup update stable"
 fi
-
-case " $* " in *" bench "*)
-  node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' \
-    || fail "the benchmark's peer needs Node.js 20 or newer, and $(node --version) is here. Debian 12's own is too old: see https://nodejs.org" ;;
-esac
 
 for tool in ${tools[@]+"${tools[@]}"}; do
   say "installing $tool (cargo install; this takes some minutes)"

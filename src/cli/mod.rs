@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod bench;
 mod client;
 mod dispatcher;
 mod doctor;
@@ -57,6 +58,8 @@ enum Command {
     /// List the queues of a running computetower, or hold one back.
     #[command(after_help = ASKS)]
     Queues(queues::Args),
+    /// Measure a deployment from outside: latency, submissions, throughput, streams, recovery.
+    Bench(bench::Args),
 }
 
 const ASKS: &str =
@@ -73,10 +76,12 @@ impl Cli {
         telemetry::start(format, filter.as_deref());
         // Only this provider is compiled in; a second installation in one process is refused and harmless.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let runtime = match tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-        {
+        let mut builder = match self.command {
+            // What measures takes no more than one core from what is measured.
+            Command::Bench(_) => tokio::runtime::Builder::new_current_thread(),
+            _ => tokio::runtime::Builder::new_multi_thread(),
+        };
+        let runtime = match builder.enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return told(&error.into()),
         };
@@ -101,6 +106,7 @@ impl Cli {
             Command::Migrate => migrate::run(&configured()?).await?,
             Command::Keys(args) => keys::run(&configured()?, args, json).await?,
             Command::Doctor => doctor::run(json).await?,
+            Command::Bench(args) => bench::run(args, json).await?,
             Command::Jobs(args) => return asked(jobs::run(args, json).await),
             Command::Workers => {
                 return asked(workers::run(json).await.map(|()| ExitCode::SUCCESS));

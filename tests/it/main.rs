@@ -11,6 +11,7 @@
 )]
 
 mod api;
+mod bench;
 mod cli;
 mod kinds;
 mod model;
