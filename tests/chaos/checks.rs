@@ -44,7 +44,9 @@ pub(crate) async fn jobs(
     }
     // A noop has no effect outside; what stands for it is its result. An effect that was recorded all the same was nobody's.
     if !effects.is_empty() {
-        findings.broken.push(format!("effects out of nowhere: {effects:?}"));
+        findings
+            .broken
+            .push(format!("effects out of nowhere: {effects:?}"));
     }
     for (id, row) in &rows {
         let row = &row[0];
@@ -54,7 +56,12 @@ pub(crate) async fn jobs(
         if !matches!(state, "completed" | "failed" | "cancelled") || !row["lease_token"].is_null() {
             broken.push(format!("is left {state}, lease {}", row["lease_token"]));
         }
-        one_end(row, state, attempts.get(id).map_or(&[][..], Vec::as_slice), &mut broken);
+        one_end(
+            row,
+            state,
+            attempts.get(id).map_or(&[][..], Vec::as_slice),
+            &mut broken,
+        );
         if let Some(told) = told {
             let fits = match told.expected {
                 Expected::Completed => state == "completed",
@@ -69,17 +76,26 @@ pub(crate) async fn jobs(
         match platform.client.replay(id).await {
             Err(error) => broken.push(error),
             Ok(events) => {
-                findings.holes += usize::from(events.iter().zip(1..).any(|(event, number)| event.id != number));
+                findings.holes += usize::from(
+                    events
+                        .iter()
+                        .zip(1..)
+                        .any(|(event, number)| event.id != number),
+                );
                 told_once(&events, state, told, &mut broken);
                 for reading in seen_by.get(id.as_str()).into_iter().flatten() {
                     same(reading, &events, &mut broken);
                 }
             }
         }
-        findings.broken.extend(broken.into_iter().map(|what| format!("job {id} {what}")));
+        findings
+            .broken
+            .extend(broken.into_iter().map(|what| format!("job {id} {what}")));
     }
     for job in accepted.iter().filter(|job| !rows.contains_key(&job.id)) {
-        findings.broken.push(format!("job {} was accepted and is not there", job.id));
+        findings
+            .broken
+            .push(format!("job {} was accepted and is not there", job.id));
     }
     Ok(findings)
 }
@@ -111,7 +127,10 @@ fn one_end(row: &Value, state: &str, attempts: &[Value], broken: &mut Vec<String
         && (row["result"]["attempt"] != row["attempt"]
             || ends.iter().any(|end| end["attempt"] != row["attempt"]))
     {
-        broken.push(format!("has the result {} of another attempt than the last, {}", row["result"], row["attempt"]));
+        broken.push(format!(
+            "has the result {} of another attempt than the last, {}",
+            row["result"], row["attempt"]
+        ));
     }
 }
 
@@ -123,7 +142,9 @@ fn told_once(events: &[Seen], state: &str, told: Option<&Accepted>, broken: &mut
         .map(|event| event.name.as_str())
         .collect();
     if finals != [state] || !events.last().is_some_and(Seen::is_final) {
-        broken.push(format!("is {state}, and its events tell the ends {finals:?}"));
+        broken.push(format!(
+            "is {state}, and its events tell the ends {finals:?}"
+        ));
     }
     if events.windows(2).any(|pair| pair[0].id >= pair[1].id) {
         broken.push("has numbers that do not rise".to_owned());
@@ -142,14 +163,19 @@ fn told_once(events: &[Seen], state: &str, told: Option<&Accepted>, broken: &mut
                 progress += 1;
                 let said = event.data["message"].as_str().unwrap_or_default();
                 if !said.starts_with(&format!("{progress} of ")) {
-                    broken.push(format!("said {said:?} as its progress number {progress} of attempt {attempt}"));
+                    broken.push(format!(
+                        "said {said:?} as its progress number {progress} of attempt {attempt}"
+                    ));
                 }
             }
             "completed" => {
                 if let Some(told) = told
                     && told.progress != progress
                 {
-                    broken.push(format!("completed after {progress} of {} progress events", told.progress));
+                    broken.push(format!(
+                        "completed after {progress} of {} progress events",
+                        told.progress
+                    ));
                 }
             }
             _ => {}
@@ -217,7 +243,11 @@ async fn leftovers(platform: &Platform, jobs: usize) -> redis::RedisResult<Vec<S
                     left.push(format!("{key} outlives its worker"));
                 }
             }
-            -1 if key.contains(":meta:") || key.ends_with(":data") || key.ends_with(":active") || key.contains(":inflight") => {
+            -1 if key.contains(":meta:")
+                || key.ends_with(":data")
+                || key.ends_with(":active")
+                || key.contains(":inflight") =>
+            {
                 left.push(format!("{key} is there after all is done"));
             }
             -1 => {}

@@ -69,10 +69,7 @@ impl Client {
         body: &Value,
         key: Option<&str>,
     ) -> reqwest::Result<Reply> {
-        let mut request = self
-            .http
-            .post(format!("{}{path}", self.address))
-            .json(body);
+        let mut request = self.http.post(format!("{}{path}", self.address)).json(body);
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
@@ -152,7 +149,9 @@ impl Client {
 fn parse(block: &str) -> Option<Result<Seen, String>> {
     let field = |name: &str| {
         let mut lines = block.lines();
-        lines.find_map(|line| line.strip_prefix(name)).map(str::trim)
+        lines
+            .find_map(|line| line.strip_prefix(name))
+            .map(str::trim)
     };
     let (id, name, data) = (field("id:")?, field("event:")?, field("data:")?);
     let seen = || {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::dice::Dice;
 use crate::moments::Held;
-use crate::plan::{Fault, Role};
+use crate::plan::{Fault, Role, Service};
 use crate::platform::{LANE, Platform, Shared};
 use crate::proxy::Mode;
 use crate::wait::{Checked, until};
@@ -66,12 +66,18 @@ pub(crate) async fn begin(
             member.frozen = true;
         }
         Fault::Cut(_, service) => member.proxy(service).cut(),
-        Fault::Refuse(_, service) => member.proxy(service).set(Mode::Refuse),
-        Fault::Hold(_, service) => member.proxy(service).set(Mode::Hold),
+        Fault::Refuse(_, service) | Fault::Hold(_, service) => {
+            member.parted = service == Service::Redis;
+            let refused = matches!(fault, Fault::Refuse(..));
+            let mode = if refused { Mode::Refuse } else { Mode::Hold };
+            member.proxy(service).set(mode);
+        }
         Fault::RedisRestart => platform.redis.restart(&mut shared.ground).await?,
         Fault::RedisFreeze => platform.redis.signal("STOP"),
         Fault::RedisPause => {
-            let pause = redis::cmd("CLIENT").arg(&["PAUSE", "5000", "ALL"]).to_owned();
+            let pause = redis::cmd("CLIENT")
+                .arg(&["PAUSE", "5000", "ALL"])
+                .to_owned();
             command(platform, &pause).await?;
         }
         Fault::RedisFlush => command(platform, &redis::cmd("FLUSHALL")).await?,
@@ -118,7 +124,10 @@ pub(crate) async fn end(
             let well = status.is_some_and(|status| status.success());
             member.start(&mut shared.ground);
             if !well {
-                return Err(format!("{} was told to end, and ended with {status:?}", member.name));
+                return Err(format!(
+                    "{} was told to end, and ended with {status:?}",
+                    member.name
+                ));
             }
         }
         Fault::Freeze(_) => {
@@ -126,6 +135,7 @@ pub(crate) async fn end(
             member.signal("CONT");
         }
         Fault::Refuse(_, service) | Fault::Hold(_, service) => {
+            member.parted = false;
             member.proxy(service).set(Mode::Pass);
         }
         Fault::RedisFreeze => platform.redis.signal("CONT"),
@@ -160,7 +170,9 @@ async fn victim(role: Role, held: &Held, platform: &Platform, dice: &mut Dice) -
     let (Role::Worker, Some(probe)) = (role, &held.probe) else {
         return any;
     };
-    let sql = format!("select worker from job_attempts where job_id = '{probe}' order by attempt desc limit 1");
+    let sql = format!(
+        "select worker from job_attempts where job_id = '{probe}' order by attempt desc limit 1"
+    );
     let name: Option<String> = platform.ask(&sql).await;
     let owner = name.and_then(|name| {
         candidates.into_iter().find(|at| {
@@ -190,7 +202,11 @@ async fn double(platform: &Platform) -> Checked<()> {
         for (copy, dispatch) in [dispatch, dispatch, dispatch - 1].into_iter().enumerate() {
             let id = format!("again.{}.{number}.{copy}", uuid::Uuid::new_v4().simple());
             let message = json!({ "job": job["id"], "dispatch": dispatch }).to_string();
-            let meta = [("attempts", "0"), ("max_attempts", "1"), ("status", "Pending")];
+            let meta = [
+                ("attempts", "0"),
+                ("max_attempts", "1"),
+                ("status", "Pending"),
+            ];
             pipe.hset(format!("{LANE}:data"), &id, message)
                 .hset_multiple(format!("{LANE}:meta:{id}"), &meta)
                 .rpush(format!("{LANE}:active"), &id);

@@ -223,7 +223,10 @@ async fn submit(
             // 409: it has ended in another way.
             Ok(reply) if matches!(reply.status, 200 | 202 | 409) => return,
             Ok(reply) if reply.status != 503 => {
-                complain(&shared, format!("a cancel was answered with {} {}", reply.status, reply.body));
+                complain(
+                    &shared,
+                    format!("a cancel was answered with {} {}", reply.status, reply.body),
+                );
                 return;
             }
             _ => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -268,7 +271,10 @@ async fn accepted_once(client: &Client, shared: &Noted, draft: &Draft) -> Option
             }
             Ok(reply) if reply.status == 503 => {}
             Ok(reply) => {
-                complain(shared, format!("a job was answered with {} {}", reply.status, reply.body));
+                complain(
+                    shared,
+                    format!("a job was answered with {} {}", reply.status, reply.body),
+                );
                 return None;
             }
             Err(_) if draft.key.is_none() => return None,

@@ -18,6 +18,8 @@ pub(crate) struct Member {
     pub(crate) clock: i32,
     /// Stopped by the fault: only the end of the fault wakes it.
     pub(crate) frozen: bool,
+    /// Parted from Redis by the fault, likewise.
+    pub(crate) parted: bool,
     log: PathBuf,
     environment: Vec<(String, String)>,
     child: Option<Child>,
@@ -39,6 +41,7 @@ impl Member {
             redis,
             clock: 0,
             frozen: false,
+            parted: false,
             log,
             environment,
             child: None,

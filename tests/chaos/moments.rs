@@ -84,7 +84,9 @@ impl Held {
 }
 
 async fn before_claim(platform: &mut Platform, load: &mut Load) -> Checked<Held> {
-    platform.of(Role::Worker).for_each(|worker| worker.signal("STOP"));
+    platform
+        .of(Role::Worker)
+        .for_each(|worker| worker.signal("STOP"));
     let mut probe = None;
     for _ in 0..3 {
         probe = Some(load.probe(5, 500).await?);
@@ -107,7 +109,9 @@ async fn before_claim(platform: &mut Platform, load: &mut Load) -> Checked<Held>
 }
 
 async fn claimed(platform: &mut Platform, load: &mut Load) -> Checked<Held> {
-    platform.of(Role::Worker).for_each(|worker| worker.signal("STOP"));
+    platform
+        .of(Role::Worker)
+        .for_each(|worker| worker.signal("STOP"));
     let probe = load.probe(5, 1_500).await?;
     let mut held = Held {
         lock: lock(platform, &probe, "queued").await?,
@@ -115,7 +119,9 @@ async fn claimed(platform: &mut Platform, load: &mut Load) -> Checked<Held> {
         stopped: true,
         ..Held::default()
     };
-    platform.of(Role::Worker).for_each(|worker| worker.signal("CONT"));
+    platform
+        .of(Role::Worker)
+        .for_each(|worker| worker.signal("CONT"));
     held.stopped = false;
     if let Some(lock) = &mut held.lock {
         somebody_waits(lock).await?;
@@ -178,7 +184,8 @@ async fn recorded(platform: &mut Platform, load: &mut Load) -> Checked<Held> {
 
 fn set_silent(platform: &mut Platform, mode: Mode) {
     let set = |worker: &mut Member| worker.redis.set(mode);
-    platform.of(Role::Worker).for_each(set);
+    let free = |worker: &&mut Member| !worker.parted;
+    platform.of(Role::Worker).filter(free).for_each(set);
 }
 
 /// Locks the row of a job, if the job is still in this state.
@@ -193,7 +200,9 @@ async fn lock(platform: &Platform, job: &str, state: &str) -> Checked<Option<PgC
             .await?;
         Ok::<_, sqlx::Error>(row.map(|_| connection))
     };
-    locked.await.map_err(|error| format!("no lock on {job}: {error}"))
+    locked
+        .await
+        .map_err(|error| format!("no lock on {job}: {error}"))
 }
 
 async fn somebody_waits(lock: &mut PgConnection) -> Checked<()> {

@@ -78,7 +78,11 @@ impl Platform {
         })
         .await?;
         execute(&server, &format!("drop database if exists {name}")).await;
-        execute(&server, &format!("create database {name} template template")).await;
+        execute(
+            &server,
+            &format!("create database {name} template template"),
+        )
+        .await;
         let folder = shared.ground.folder.join(&name);
         std::fs::create_dir(&folder).unwrap();
         let redis = Redis::start(&mut shared.ground, &folder).await?;
@@ -134,30 +138,33 @@ impl Platform {
             folder,
             _objects: objects,
         };
-        platform.ready().await?;
         Ok(platform)
     }
 
     /// Waits until `web` answers that all services do, and as many workers as there are have announced themselves.
     pub(crate) async fn ready(&self) -> Checked<()> {
-        let pids: Vec<i64> = self
+        // A worker's name is machine, process id and a random part.
+        let names: Vec<String> = self
             .members
             .iter()
             .filter(|member| member.role == Role::Worker)
-            .map(|member| i64::from(member.pid()))
+            .map(|member| format!("chaos-{}-", member.pid()))
             .collect();
         until("the platform is ready", || async {
             let ready = self.client.get("/ready").await;
-            let workers = self.client.get("/api/v1/workers").await;
-            let live = |pid: &i64| {
-                workers.as_ref().is_ok_and(|reply| {
-                    reply.body["workers"]
-                        .as_array()
-                        .or(reply.body.as_array())
-                        .is_some_and(|rows| rows.iter().any(|row| row["pid"] == *pid))
-                })
+            let Ok(workers) = self.client.get("/api/v1/workers").await else {
+                return false;
             };
-            ready.is_ok_and(|reply| reply.status == 200) && pids.iter().all(live)
+            let rows = workers.body.as_array().cloned().unwrap_or_default();
+            let there = |name: &String| {
+                let named = |row: &Value| {
+                    row["name"]
+                        .as_str()
+                        .is_some_and(|of| of.starts_with(name.as_str()))
+                };
+                rows.iter().any(named)
+            };
+            ready.is_ok_and(|reply| reply.status == 200) && names.iter().all(there)
         })
         .await
     }
@@ -188,7 +195,8 @@ impl Platform {
 
     /// Whether every job that was accepted has ended.
     pub(crate) async fn is_drained(&self) -> bool {
-        let sql = "select count(*) from jobs where state not in ('completed', 'failed', 'cancelled')";
+        let sql =
+            "select count(*) from jobs where state not in ('completed', 'failed', 'cancelled')";
         self.ask::<i64>(sql).await == Some(0)
     }
 

@@ -8,11 +8,21 @@ use crate::run::Outcome;
 pub(crate) fn print(outcomes: &[Outcome]) {
     let mut rows: BTreeMap<(String, String), Vec<&Outcome>> = BTreeMap::new();
     for outcome in outcomes {
-        rows.entry(outcome.case.fault.names()).or_default().push(outcome);
+        rows.entry(outcome.case.fault.names())
+            .or_default()
+            .push(outcome);
     }
     println!(
         "\n{:<18} {:<22} {:>5} {:>6} {:>6} {:>7} {:>7}   {:>15}   {:>17}",
-        "fault", "victim", "cases", "broken", "jobs", "events", "holes", "recovery p50/p99", "restart p50/p99"
+        "fault",
+        "victim",
+        "cases",
+        "broken",
+        "jobs",
+        "events",
+        "holes",
+        "recovery p50/p99",
+        "restart p50/p99"
     );
     for ((fault, victim), outcomes) in &rows {
         line(fault, victim, outcomes);
@@ -32,16 +42,24 @@ pub(crate) fn print(outcomes: &[Outcome]) {
 }
 
 fn line(fault: &str, victim: &str, outcomes: &[&Outcome]) {
-    let broken = outcomes.iter().filter(|outcome| !outcome.broken.is_empty()).count();
+    let broken = outcomes
+        .iter()
+        .filter(|outcome| !outcome.broken.is_empty())
+        .count();
     let sum = |of: fn(&Outcome) -> usize| outcomes.iter().map(|outcome| of(outcome)).sum::<usize>();
     let run: Vec<f64> = outcomes
         .iter()
         .filter_map(|outcome| Some(outcome.recovery?.as_secs_f64()))
         .collect();
-    let restarts = outcomes.iter().flat_map(|outcome| outcome.restarts.iter().copied());
+    let restarts = outcomes
+        .iter()
+        .flat_map(|outcome| outcome.restarts.iter().copied());
     println!(
         "{fault:<18} {victim:<22} {:>5} {broken:>6} {:>6} {:>7} {:>7}   {:>15}   {:>17}",
-        outcomes.iter().filter(|outcome| outcome.left_out.is_none()).count(),
+        outcomes
+            .iter()
+            .filter(|outcome| outcome.left_out.is_none())
+            .count(),
         sum(|outcome| outcome.jobs),
         sum(|outcome| outcome.events),
         sum(|outcome| outcome.holes),

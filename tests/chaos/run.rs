@@ -60,11 +60,8 @@ pub(crate) async fn run(case: Case, shared: &mut Shared) -> Outcome {
     outcome
 }
 
-async fn story(
-    platform: &mut Platform,
-    shared: &mut Shared,
-    outcome: &mut Outcome,
-) -> Checked<()> {
+async fn story(platform: &mut Platform, shared: &mut Shared, outcome: &mut Outcome) -> Checked<()> {
+    platform.ready().await?;
     let fault = outcome.case.fault;
     let mut dice = outcome.case.dice.clone();
     let mut load = Load::new(platform.client.clone(), dice.fork());
@@ -84,7 +81,8 @@ async fn story(
     let drained = until("every accepted job has ended", || platform.is_drained()).await;
     outcome.recovery = drained.is_ok().then(|| ended.elapsed());
     if let Err(error) = drained {
-        let sql = "select id, state, dispatch, attempt, now() - dispatched_at as since, run_at from jobs
+        let sql =
+            "select id, state, dispatch, attempt, now() - dispatched_at as since, run_at from jobs
                    where state not in ('completed', 'failed', 'cancelled')";
         let left = platform.rows(sql).await;
         outcome.broken.push(format!("{error}: {left:?}"));
@@ -98,7 +96,10 @@ async fn story(
     outcome.broken.extend(findings.broken);
     outcome.holes = findings.holes;
     outcome.restarts = restarts(platform, &struck).await?;
-    let known: i64 = platform.ask("select count(*) from jobs").await.unwrap_or_default();
+    let known: i64 = platform
+        .ask("select count(*) from jobs")
+        .await
+        .unwrap_or_default();
     let known = usize::try_from(known).unwrap_or_default();
     outcome.broken.extend(checks::redis(platform, known).await);
     Ok(())
