@@ -62,8 +62,8 @@ impl Held {
         let unlock = |mut lock: PgConnection| async move {
             if cut_off {
                 // The statement of a process that is gone would still go through once the lock is free.
-                let waiting = "select pg_terminate_backend(pid) from pg_stat_activity
-                               where pg_backend_pid() = any (pg_blocking_pids(pid))";
+                let waiting = "select pg_terminate_backend(pid) from pg_locks
+                               where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))";
                 let _ = sqlx::query(waiting).execute(&mut lock).await;
             }
             let _ = sqlx::query("rollback").execute(&mut lock).await;
@@ -207,7 +207,8 @@ async fn lock(platform: &Platform, job: &str, state: &str) -> Checked<Option<PgC
 
 async fn somebody_waits(lock: &mut PgConnection) -> Checked<()> {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-    let waiting = "select count(*) from pg_stat_activity where pg_backend_pid() = any (pg_blocking_pids(pid))";
+    // Not pg_stat_activity: within a transaction that stays as it was first seen.
+    let waiting = "select count(*) from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))";
     while tokio::time::Instant::now() < deadline {
         let asked = sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut *lock);
         if asked.await.is_ok_and(|count| count > 0) {

@@ -130,7 +130,7 @@ impl Lane {
         Ok(made.is_none())
     }
 
-    /// Removes up to `slice` finished messages of a lane. Returns how many.
+    /// Removes up to `slice` finished messages of a lane, and lets the metadata of workers that are gone expire. Returns how many messages.
     ///
     /// # Errors
     /// When Redis does not answer.
@@ -141,10 +141,16 @@ impl Lane {
             .key(config.dead_jobs_set())
             .key(config.job_data_hash())
             .key(config.job_meta_hash())
-            .arg(slice);
+            .key(config.workers_set())
+            .key(format!("{}:workers:metadata", self.keys.lane(queue)))
+            .arg(slice)
+            .arg(WORKER_METADATA_SECONDS);
         Ok(call.invoke_async(&mut self.redis.clone()).await?)
     }
 }
+
+/// Seconds for which what apalis notes of a worker stays after the last sweep that found it registered.
+const WORKER_METADATA_SECONDS: u64 = 600;
 
 /// How long the safety net of a lane waits: a wake-up that was lost costs no more than this.
 pub const SAFETY_NET: Duration = Duration::from_millis(500);
