@@ -17,11 +17,13 @@ pub(crate) struct Findings {
     pub(crate) holes: usize,
 }
 
-/// Compares what callers were told, what subscribers saw and what is recorded.
+/// Compares what callers were told, what subscribers saw and what is recorded. `forgetful` allows that more was heard than is recorded: Redis lost
+/// its data together with the worker that had said it.
 pub(crate) async fn jobs(
     platform: &Platform,
     accepted: &[Accepted],
     readings: &[Reading],
+    forgetful: bool,
 ) -> Checked<Findings> {
     let mut findings = Findings::default();
     let rows = by_id(
@@ -84,7 +86,7 @@ pub(crate) async fn jobs(
                 );
                 told_once(&events, state, told, &mut broken);
                 for reading in seen_by.get(id.as_str()).into_iter().flatten() {
-                    same(reading, &events, &mut broken);
+                    same(reading, &events, forgetful, &mut broken);
                 }
             }
         }
@@ -184,8 +186,21 @@ fn told_once(events: &[Seen], state: &str, told: Option<&Accepted>, broken: &mut
 }
 
 /// A subscriber saw what is on record: nothing more, nothing less, nothing twice.
-fn same(reading: &Reading, events: &[Seen], broken: &mut Vec<String>) {
-    if reading.events == events || !reading.complaints.is_empty() {
+fn same(reading: &Reading, events: &[Seen], forgetful: bool, broken: &mut Vec<String>) {
+    if !reading.complaints.is_empty() {
+        return;
+    }
+    if reading
+        .events
+        .windows(2)
+        .any(|pair| pair[0].id >= pair[1].id)
+    {
+        broken.push("was heard with numbers that do not rise".to_owned());
+    }
+    // What is recorded under a number is what was heard under it, all the same.
+    let recorded = |seen: &&Seen| !forgetful || events.iter().any(|event| event.id == seen.id);
+    let heard: Vec<&Seen> = reading.events.iter().filter(recorded).collect();
+    if heard.iter().copied().eq(events) {
         return;
     }
     let numbers = |events: &[Seen]| events.iter().map(|event| event.id).collect::<Vec<_>>();
@@ -272,4 +287,108 @@ async fn leftovers(platform: &Platform, jobs: usize) -> redis::RedisResult<Vec<S
         left.push(format!("{} keys for {jobs} jobs", keys.len()));
     }
     Ok(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn told(list: &[(i64, &str, Value)]) -> Vec<Seen> {
+        let seen = |(id, name, data): &(i64, &str, Value)| Seen {
+            id: *id,
+            name: (*name).to_owned(),
+            data: data.clone(),
+        };
+        list.iter().map(seen).collect()
+    }
+
+    fn whole() -> Vec<Seen> {
+        told(&[
+            (1, "queued", json!({ "dispatch": 1 })),
+            (2, "started", json!({ "attempt": 1 })),
+            (3, "progress", json!({ "message": "1 of 2" })),
+            (4, "progress", json!({ "message": "2 of 2" })),
+            (5, "completed", json!({})),
+        ])
+    }
+
+    fn complaints(events: &[Seen]) -> usize {
+        let job = Accepted {
+            id: String::new(),
+            expected: Expected::Completed,
+            progress: 2,
+        };
+        let mut broken = Vec::new();
+        told_once(events, "completed", Some(&job), &mut broken);
+        broken.len()
+    }
+
+    #[test]
+    fn what_is_missing_or_doubled_in_the_record_is_noticed() {
+        assert_eq!(complaints(&whole()), 0);
+        for missing in 2..5 {
+            let mut events = whole();
+            events.remove(missing);
+            assert!(complaints(&events) > 0, "without {missing}");
+        }
+        for doubled in 1..5 {
+            let mut events = whole();
+            events.insert(doubled, events[doubled].clone());
+            assert!(complaints(&events) > 0, "{doubled} twice");
+        }
+    }
+
+    #[test]
+    fn what_a_subscriber_missed_or_heard_twice_or_otherwise_is_noticed() {
+        let complaints = |events: Vec<Seen>, forgetful| {
+            let reading = Reading {
+                job: String::new(),
+                events,
+                connections: 1,
+                complaints: Vec::new(),
+            };
+            let mut broken = Vec::new();
+            same(&reading, &whole(), forgetful, &mut broken);
+            broken.len()
+        };
+        assert_eq!(complaints(whole(), false), 0);
+        for forgetful in [false, true] {
+            for at in 0..5 {
+                let (mut missed, mut twice, mut other) = (whole(), whole(), whole());
+                missed.remove(at);
+                twice.insert(at, twice[at].clone());
+                other[at].data["more"] = json!(true);
+                for events in [missed, twice, other] {
+                    assert!(complaints(events, forgetful) > 0);
+                }
+            }
+        }
+        let mut more = whole();
+        more[4].id = 6;
+        more.insert(4, more[3].clone());
+        more[4].id = 5;
+        assert!(
+            complaints(more, true) > 0,
+            "another event under a number that is recorded"
+        );
+    }
+
+    #[test]
+    fn a_second_end_is_noticed() {
+        let row = json!({ "attempt": 2, "result": { "attempt": 2 } });
+        let ended = |outcomes: &[&str]| {
+            let attempts: Vec<Value> = (1..)
+                .zip(outcomes)
+                .map(|(number, outcome)| json!({ "attempt": number, "outcome": outcome, "open": false }))
+                .collect();
+            let mut broken = Vec::new();
+            one_end(&row, "completed", &attempts, &mut broken);
+            broken.len()
+        };
+        assert_eq!(ended(&["queued", "completed"]), 0);
+        assert!(ended(&["completed", "completed"]) > 0);
+        assert!(ended(&["completed", "queued"]) > 0);
+        assert!(ended(&["queued", "queued"]) > 0);
+    }
 }

@@ -41,24 +41,11 @@ pub(crate) async fn begin(
     let member = &mut platform.members[struck.victim];
     match fault {
         Fault::Nothing | Fault::Clock(_) => {}
-        Fault::Kill(role) => {
-            if role == Role::Worker {
-                let pid = member.pid();
-                struck.killed_at = platform
-                    .ask("select extract(epoch from clock_timestamp())::float8")
-                    .await;
-                struck.running = platform
-                    .rows(&format!(
-                        "select job_id, attempt from job_attempts where ended_at is null and worker like 'chaos-{pid}-%'"
-                    ))
-                    .await?;
-            }
-            let member = &mut platform.members[struck.victim];
-            member.kill();
-            // What it had sent and the proxy had not passed on dies with it.
-            member.postgres.cut();
-            member.redis.cut();
-            member.start(&mut shared.ground);
+        Fault::Kill(Role::Worker) => kill_worker(&mut struck, platform, shared).await?,
+        Fault::Kill(_) => kill(struck.victim, platform, shared),
+        Fault::FlushAndKill => {
+            command(platform, &redis::cmd("FLUSHALL")).await?;
+            kill_worker(&mut struck, platform, shared).await?;
         }
         Fault::Terminate(_) => member.signal("TERM"),
         Fault::Freeze(_) => {
@@ -88,6 +75,33 @@ pub(crate) async fn begin(
         Fault::ObjectsRefuse => platform.objects_proxy.set(Mode::Refuse),
     }
     Ok(struck)
+}
+
+fn kill(victim: usize, platform: &mut Platform, shared: &mut Shared) {
+    let member = &mut platform.members[victim];
+    member.kill();
+    // What it had sent and the proxy had not passed on dies with it.
+    member.postgres.cut();
+    member.redis.cut();
+    member.start(&mut shared.ground);
+}
+
+/// Notes first what the worker runs.
+async fn kill_worker(
+    struck: &mut Struck,
+    platform: &mut Platform,
+    shared: &mut Shared,
+) -> Checked<()> {
+    let pid = platform.members[struck.victim].pid();
+    let sql = format!(
+        "select job_id, attempt from job_attempts where ended_at is null and worker like 'chaos-{pid}-%'"
+    );
+    struck.running = platform.rows(&sql).await?;
+    struck.killed_at = platform
+        .ask("select extract(epoch from clock_timestamp())::float8")
+        .await;
+    kill(struck.victim, platform, shared);
+    Ok(())
 }
 
 /// Lets it go on as long as it does, and ends it.
@@ -157,6 +171,7 @@ fn role_of(fault: Fault) -> Option<Role> {
         | Fault::Cut(role, _)
         | Fault::Refuse(role, _)
         | Fault::Hold(role, _) => Some(role),
+        Fault::FlushAndKill => Some(Role::Worker),
         _ => None,
     }
 }

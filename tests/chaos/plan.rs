@@ -52,6 +52,8 @@ pub(crate) enum Fault {
     RedisPause,
     /// `FLUSHALL`.
     RedisFlush,
+    /// `FLUSHALL`, and `kill -9` of a worker at once: what it said since it last saved is heard by some, and known to nobody.
+    FlushAndKill,
     /// A fast shutdown, and started again.
     PostgresRestart,
     /// An immediate shutdown (no checkpoint, recovery from the log), and started again.
@@ -85,6 +87,7 @@ impl Fault {
             Fault::RedisFreeze => ("SIGSTOP", "Redis".to_owned()),
             Fault::RedisPause => ("CLIENT PAUSE", "Redis".to_owned()),
             Fault::RedisFlush => ("FLUSHALL", "Redis".to_owned()),
+            Fault::FlushAndKill => ("FLUSHALL, kill -9", "Redis, worker".to_owned()),
             Fault::PostgresRestart => ("restart", "Postgres".to_owned()),
             Fault::PostgresCrash => ("crash", "Postgres".to_owned()),
             Fault::PostgresFreeze => ("SIGSTOP", "Postgres".to_owned()),
@@ -117,6 +120,7 @@ impl Fault {
             (Fault::RedisFreeze, 4),
             (Fault::RedisPause, 3),
             (Fault::RedisFlush, 5),
+            (Fault::FlushAndKill, 4),
             (Fault::PostgresRestart, 4),
             (Fault::PostgresCrash, 4),
             (Fault::PostgresFreeze, 3),
@@ -210,5 +214,32 @@ impl fmt::Display for Case {
             "case {} of seed {}: {fault} ({victim}) at {:?}, {} worker(s), {} dispatcher(s)",
             self.number, self.seed, self.moment, self.workers, self.dispatchers
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_and_a_number_draw_the_same_case_again() {
+        for number in 0..200 {
+            let told = |case: Case| format!("{case} {:?}", case.dice);
+            assert_eq!(told(Case::draw(7, number)), told(Case::draw(7, number)));
+        }
+        assert_ne!(
+            Case::draw(7, 1).to_string().replace("seed 7", ""),
+            Case::draw(8, 1).to_string().replace("seed 8", "")
+        );
+    }
+
+    #[test]
+    fn every_fault_is_drawn_sooner_or_later() {
+        let drawn: Vec<Fault> = (0..2_000)
+            .map(|number| Case::draw(1, number).fault)
+            .collect();
+        for (fault, _) in Fault::all() {
+            assert!(drawn.contains(&fault), "{fault:?}");
+        }
     }
 }

@@ -92,7 +92,8 @@ async fn story(platform: &mut Platform, shared: &mut Shared, outcome: &mut Outco
     outcome.events = readings.iter().map(|reading| reading.events.len()).sum();
     outcome.connections = readings.iter().map(|reading| reading.connections).sum();
     outcome.broken.extend(complaints);
-    let findings = checks::jobs(platform, &accepted, &readings).await?;
+    let forgetful = fault == Fault::FlushAndKill;
+    let findings = checks::jobs(platform, &accepted, &readings, forgetful).await?;
     outcome.broken.extend(findings.broken);
     outcome.holes = findings.holes;
     outcome.restarts = restarts(platform, &struck).await?;
