@@ -3,6 +3,7 @@
 //! | key | type | holds |
 //! | --- | --- | --- |
 //! | `P:lane:<queue>:*` | apalis-redis's own keys | messages `{job id, dispatch number}`; all of it may be lost |
+//! | `P:lane:<queue>:fetched-since` | hash, expires | messages that the last sweep saw fetched and not acknowledged |
 //! | `P:epoch` | string | made by the dispatcher; when it is gone, Redis was wiped |
 //! | `P:events:<job>` | stream, bounded, expires | the job's latest events; entry id = `<seq>-0` |
 //! | `P:fence:<job>` | string, expires | the highest fence that has published for the job |

@@ -217,8 +217,9 @@ fn same(reading: &Reading, events: &[Seen], forgetful: bool, broken: &mut Vec<St
     ));
 }
 
-/// How long Redis may take to be tidy again. A dead worker's messages are found after 15 seconds, and swept every 5.
-const TIDY: std::time::Duration = std::time::Duration::from_secs(45);
+/// How long Redis may take to be tidy again. A dead worker's messages are found after 15 seconds, those that a living one does not know of after 30,
+/// and what is done is swept every 5.
+const TIDY: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Once all is done, Redis holds what lives: no message, nothing of a worker that is gone, and beside that only what goes by itself.
 pub(crate) async fn redis(platform: &Platform, jobs: usize) -> Vec<String> {
@@ -253,16 +254,14 @@ async fn leftovers(platform: &Platform, jobs: usize) -> redis::RedisResult<Vec<S
             // What is made for each life of a worker is none of the jobs'.
             0..=3_600 => passing += usize::from(!key.contains("-noop-")),
             -2 => {}
+            // A worker lives that was given a message and knows nothing of it, or one is gone.
+            _ if key.contains(":inflight") => left.push(format!("{key} holds a message")),
             _ if key.contains("-noop-") => {
                 if !live.iter().any(|name| key.ends_with(name.as_str())) {
                     left.push(format!("{key} outlives its worker"));
                 }
             }
-            -1 if key.contains(":meta:")
-                || key.ends_with(":data")
-                || key.ends_with(":active")
-                || key.contains(":inflight") =>
-            {
+            -1 if key.contains(":meta:") || key.ends_with(":data") || key.ends_with(":active") => {
                 left.push(format!("{key} is there after all is done"));
             }
             -1 => {}

@@ -81,6 +81,12 @@ async fn supervise(lane: Lane, number: usize, doorbell: Arc<Doorbell>) {
                 return;
             }
         }
+        // The next life has another name; nothing else would ever remove what is noted under this one.
+        lane.shared
+            .store
+            .lane
+            .forget_worker(lane.queue, &name)
+            .await;
         if began.elapsed() > Duration::from_secs(30) {
             wait = Duration::from_millis(100);
         }

@@ -130,7 +130,8 @@ impl Lane {
         Ok(made.is_none())
     }
 
-    /// Removes up to `slice` finished messages of a lane, and lets the metadata of workers that are gone expire. Returns how many messages.
+    /// Removes up to `slice` finished messages of a lane, lets the metadata of workers that are gone expire, and puts back messages that a worker
+    /// was given and does not know of. Returns how many messages were removed.
     ///
     /// # Errors
     /// When Redis does not answer.
@@ -142,15 +143,38 @@ impl Lane {
             .key(config.job_data_hash())
             .key(config.job_meta_hash())
             .key(config.workers_set())
-            .key(format!("{}:workers:metadata", self.keys.lane(queue)))
+            .key(worker_metadata(&self.keys, queue))
+            .key(config.inflight_jobs_set())
+            .key(config.active_jobs_list())
+            .key(format!("{}:fetched-since", self.keys.lane(queue)))
             .arg(slice)
-            .arg(WORKER_METADATA_SECONDS);
+            .arg(WORKER_METADATA_SECONDS)
+            .arg(STRANDED_SECONDS);
         Ok(call.invoke_async(&mut self.redis.clone()).await?)
+    }
+
+    /// Removes what apalis noted of a worker that has ended. Failing is not an error: most of it expires by itself.
+    pub async fn forget_worker(&self, queue: Queue, name: &str) {
+        let forgotten: redis::RedisResult<i64> = redis::cmd("DEL")
+            .arg(format!("{}:{name}", worker_metadata(&self.keys, queue)))
+            .query_async(&mut self.redis.clone())
+            .await;
+        if let Err(error) = forgotten {
+            tracing::debug!(error = %error, worker = %name, "what is noted of a worker could not be removed");
+        }
     }
 }
 
 /// Seconds for which what apalis notes of a worker stays after the last sweep that found it registered.
 const WORKER_METADATA_SECONDS: u64 = 600;
+
+/// Seconds after which a message that was fetched and not acknowledged goes back to its lane: long enough for a claim that waits for Postgres.
+const STRANDED_SECONDS: u64 = 30;
+
+/// How apalis names what it notes of each life of a worker; a worker's name follows.
+fn worker_metadata(keys: &RedisKeys, queue: Queue) -> String {
+    format!("{}:workers:metadata", keys.lane(queue))
+}
 
 /// How long the safety net of a lane waits: a wake-up that was lost costs no more than this.
 pub const SAFETY_NET: Duration = Duration::from_millis(500);
