@@ -84,7 +84,7 @@ pub(crate) async fn jobs(
                         .zip(1..)
                         .any(|(event, number)| event.id != number),
                 );
-                told_once(&events, state, told, &mut broken);
+                told_once(&events, state, told, forgetful, &mut broken);
                 for reading in seen_by.get(id.as_str()).into_iter().flatten() {
                     same(reading, &events, forgetful, &mut broken);
                 }
@@ -137,7 +137,13 @@ fn one_end(row: &Value, state: &str, attempts: &[Value], broken: &mut Vec<String
 }
 
 /// The events tell one end, and every attempt's progress once and in order; all of it for the attempt that completed.
-fn told_once(events: &[Seen], state: &str, told: Option<&Accepted>, broken: &mut Vec<String>) {
+fn told_once(
+    events: &[Seen],
+    state: &str,
+    told: Option<&Accepted>,
+    forgetful: bool,
+    broken: &mut Vec<String>,
+) {
     let finals: Vec<&str> = events
         .iter()
         .filter(|event| event.is_final())
@@ -152,6 +158,7 @@ fn told_once(events: &[Seen], state: &str, told: Option<&Accepted>, broken: &mut
         broken.push("has numbers that do not rise".to_owned());
     }
     let (mut attempt, mut progress) = (0, 0);
+    let mut of_attempt = Vec::new();
     for event in events {
         match event.name.as_str() {
             "started" => {
@@ -160,12 +167,17 @@ fn told_once(events: &[Seen], state: &str, told: Option<&Accepted>, broken: &mut
                     broken.push(format!("began attempt {next} after {attempt}"));
                 }
                 (attempt, progress) = (next, 0);
+                // Of an attempt that was cut off together with Redis some is known, and some is not.
+                if !forgetful {
+                    broken.append(&mut of_attempt);
+                }
+                of_attempt.clear();
             }
             "progress" => {
                 progress += 1;
                 let said = event.data["message"].as_str().unwrap_or_default();
                 if !said.starts_with(&format!("{progress} of ")) {
-                    broken.push(format!(
+                    of_attempt.push(format!(
                         "said {said:?} as its progress number {progress} of attempt {attempt}"
                     ));
                 }
@@ -182,6 +194,9 @@ fn told_once(events: &[Seen], state: &str, told: Option<&Accepted>, broken: &mut
             }
             _ => {}
         }
+    }
+    if !forgetful || state == "completed" {
+        broken.append(&mut of_attempt);
     }
 }
 
@@ -319,7 +334,7 @@ mod tests {
             progress: 2,
         };
         let mut broken = Vec::new();
-        told_once(events, "completed", Some(&job), &mut broken);
+        told_once(events, "completed", Some(&job), false, &mut broken);
         broken.len()
     }
 
