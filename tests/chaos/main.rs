@@ -29,11 +29,11 @@ mod wait;
 
 use std::time::{Duration, Instant};
 
-use plan::Case;
+use plan::{Case, Fault, Role};
 use platform::Shared;
 
 /// The short form begins no case after so long.
-const SHORT: Duration = Duration::from_secs(35);
+const SHORT: Duration = Duration::from_secs(30);
 /// And runs no more than so many.
 const SHORT_CASES: u64 = 4;
 
@@ -93,8 +93,10 @@ async fn a_handful_of_random_faults_breaks_nothing() {
     let began = Instant::now();
     let seed = seed();
     println!("CHAOS_SEED={seed}");
+    // Two leases long, and more: for the long form alone.
+    let is_short = |case: &Case| case.fault != Fault::Freeze(Role::Worker);
     let cases = (0..SHORT_CASES).map(|number| Case::draw(seed, number));
-    run_cases(cases, || began.elapsed() > SHORT).await;
+    run_cases(cases.filter(is_short), || began.elapsed() > SHORT).await;
 }
 
 /// As many cases as are asked for: `make chaos`.
