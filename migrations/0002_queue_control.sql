@@ -50,13 +50,21 @@ create table limits (
     max_running int check (max_running >= 0),
     rate        int check (rate > 0),
     per_seconds int check (per_seconds > 0),
-    -- The token bucket of `rate`, as it stood when it was last used.
-    tokens      double precision,
-    filled_at   timestamptz,
     created_at  timestamptz not null default now(),
     constraint limits_say_something check (max_running is not null or rate is not null),
     constraint limits_rate_needs_a_time check ((rate is null) = (per_seconds is null)),
     constraint limits_key unique nulls not distinct (tenant_id, queue, key)
+);
+
+-- Token buckets: a limit with a rate counts each tenant and key by itself, so each has a bucket. One that is missing is full.
+create table limit_buckets (
+    limit_id  uuid not null references limits (id) on delete cascade,
+    tenant_id uuid not null references tenants (id) on delete cascade,
+    -- Empty for jobs without a key, and where the limit counts all keys together.
+    key       text not null,
+    tokens    double precision not null,
+    filled_at timestamptz not null,
+    primary key (limit_id, tenant_id, key)
 );
 
 -- A tenant with weight 2 gets two turns where others get one.
@@ -99,6 +107,9 @@ create index jobs_running on jobs (worker_id) where state = 'running';
 drop index jobs_pending;
 -- Whose turn it is: per queue and tenant, highest priority first.
 create index jobs_turn on jobs (queue, tenant_id, priority desc, run_at) where state = 'pending' and waits_for = 0;
+-- Every open state has an index to be counted by. Few jobs are ever in these two.
+create index jobs_held on jobs (queue, state) where state in ('paused', 'intervention_needed');
+create index jobs_chained on jobs (queue, tenant_id) where state = 'pending' and waits_for > 0;
 create index jobs_to_settle on jobs (id) where has_dependents and state in ('completed', 'failed', 'cancelled');
 create index jobs_by_batch on jobs (batch_id) where batch_id is not null;
 
@@ -133,6 +144,12 @@ begin
     create policy own_rows on pauses for all to computetower_tenant using (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid)
         with check (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
 end $$;
+
+grant select, insert, update, delete on limit_buckets to computetower_system;
+alter table limit_buckets enable row level security;
+alter table limit_buckets force row level security;
+create policy all_rows on limit_buckets to computetower_system using (true) with check (true);
+create policy own_rows on limit_buckets for select to computetower_tenant using (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
 
 -- What an attempt that runs shows of its worker: the tenant's role sees no workers.
 create function worker_name(worker uuid) returns text language sql stable security definer set search_path = public

@@ -79,3 +79,7 @@ typed_id!(
     /// What makes a job again and again.
     ScheduleId
 );
+typed_id!(
+    /// A limit on what runs.
+    LimitId
+);

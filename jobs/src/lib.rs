@@ -15,12 +15,14 @@ pub mod scale;
 pub mod state;
 pub mod submission;
 pub mod timetable;
+pub mod turns;
 
 pub use decide::{History, Verdict, decide};
 pub use event::{Event, EventBody};
 pub use failure::{Failure, FailureClass, FailureCode};
 pub use ids::{
-    ApiKeyId, BatchId, CredentialId, JobId, LeaseToken, ProviderId, ScheduleId, TenantId, WorkerId,
+    ApiKeyId, BatchId, CredentialId, JobId, LeaseToken, LimitId, ProviderId, ScheduleId, TenantId,
+    WorkerId,
 };
 pub use kind::{InvalidPayload, JobKind, Payload};
 pub use outcome::Outcome;

@@ -22,6 +22,8 @@ pub enum Outcome {
     },
     /// Cut off by a shutdown or a lost lease.
     Interrupted,
+    /// Stopped on request, to go on when resumed: not counted as an attempt.
+    Paused,
     /// Stopped on request.
     Cancelled,
 }

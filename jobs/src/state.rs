@@ -74,8 +74,8 @@ impl JobState {
         match self {
             // A deadline can pass before a job's turn has come.
             Pending => &[Queued, Paused, Failed, Cancelled],
-            // Back to queued: dispatched again after its message was lost.
-            Queued => &[Queued, Running, Paused, Failed, Cancelled],
+            // Back to queued: dispatched again after its message was lost. Back to pending: its queue or tenant was paused.
+            Queued => &[Queued, Pending, Running, Paused, Failed, Cancelled],
             Running => &[
                 Pending,
                 Queued,

@@ -38,6 +38,11 @@ pub struct SubmitRequest {
     /// How it is retried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryPolicy>,
+    /// What limits may name: jobs with the same key can be limited together. Jobs that use an account or a page and give none get `credential:<id>` or
+    /// `provider:<id>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 200)]
+    pub limit_key: Option<String>,
     /// Jobs that have to complete before this one starts; with `after_index`, at most 100. When one of them fails or is cancelled, this one fails
     /// with `dependency_failed`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -98,6 +103,29 @@ impl Named {
             Named::Model(_) => InvalidField::new("payload.model", "there is no such provider"),
         }
     }
+}
+
+/// The key of a limit that counts all keys together. No job can have it.
+pub const ALL_KEYS: &str = "*";
+
+/// Refuses a key that limits could not name.
+///
+/// # Errors
+/// The field, when it is empty, too long, `*`, or holds control characters.
+pub fn check_limit_key(field: &str, key: &str) -> Result<(), InvalidField> {
+    if key.is_empty() || key.chars().count() > 200 || key.chars().any(char::is_control) {
+        return Err(InvalidField::new(
+            field,
+            "must be 1 to 200 printable characters",
+        ));
+    }
+    if key == ALL_KEYS {
+        return Err(InvalidField::new(
+            field,
+            "must not be *, which stands for all keys",
+        ));
+    }
+    Ok(())
 }
 
 impl Payload {
@@ -172,6 +200,9 @@ impl SubmitRequest {
                 "timeout_ms",
                 "must be between 100 and 86400000",
             ));
+        }
+        if let Some(key) = &self.limit_key {
+            check_limit_key("limit_key", key)?;
         }
         if let Some(retry) = &self.retry {
             retry

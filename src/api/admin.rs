@@ -1,4 +1,4 @@
-//! `/admin`: what operators do. For now: providers.
+//! `/admin/providers`: chat pages, registered by operators.
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -106,22 +106,24 @@ pub async fn follow(
     after: i64,
 ) -> Result<impl Stream<Item = Event> + Send + use<>, StoreError> {
     // Whose job it is comes first: neither the stream in Redis nor the hub knows tenants.
-    store.job(tenant, job).await?;
+    let mut ended_before = store.job(tenant, job).await?.state.is_final();
     // Listen first, then read: nothing can fall between.
     let mut subscription = store.hub().await.subscribe(job).await;
     let mut backlog = store.events_after(tenant, job, after).await?;
     Ok(async_stream::stream! {
         let mut last = after;
         loop {
-            // A job that was retried by hand has an end in the middle: only an end that is the last event is the end.
-            let ended = backlog.events.last().is_some_and(|event| event.body.is_final());
+            // A job that was retried by hand has an end in the middle, and for a moment even as its last event: only the end of a job that has ended is the end.
+            let last_words = backlog.events.last().is_some_and(|event| event.body.is_final());
             let nothing_new = backlog.events.is_empty();
             for event in std::mem::take(&mut backlog.events) {
                 last = event.seq;
                 yield event;
             }
             // Nothing more will come after an end that was seen before, here or on an earlier connection.
-            if ended || nothing_new && !backlog.more && has_ended(&store, tenant, job, last).await {
+            let ended = last_words && std::mem::take(&mut ended_before)
+                || (last_words || nothing_new && !backlog.more) && has_ended(&store, tenant, job, last).await;
+            if ended {
                 return;
             }
             let patience = if backlog.more { SAVED_SOON } else { LOOK_AGAIN };

@@ -1,4 +1,4 @@
-//! `/jobs`: submit, list, look, cancel, retry; steps, attempts, result.
+//! `/jobs`: submit, list, look, cancel, pause, resume, retry; steps, attempts, result.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -8,7 +8,7 @@ use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use computetower_jobs::failure::PublicFailure;
 use computetower_jobs::{BatchId, EventBody, JobId, JobKind, JobState, ScheduleId};
-use computetower_store::jobs::{CancelReply, JobFilter, JobRow};
+use computetower_store::jobs::{CancelReply, JobFilter, JobRow, PauseReply};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -25,6 +25,8 @@ pub(super) fn router() -> Router<App> {
         .route("/jobs", post(create).get(list))
         .route("/jobs/{id}", get(show))
         .route("/jobs/{id}/cancel", post(cancel))
+        .route("/jobs/{id}/pause", post(pause))
+        .route("/jobs/{id}/resume", post(resume))
         .route("/jobs/{id}/retry", post(retry))
         .route("/jobs/{id}/steps", get(steps))
         .route("/jobs/{id}/attempts", get(attempts))
@@ -54,8 +56,13 @@ pub(crate) struct Job {
     run_at: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deadline: Option<DateTime<Utc>>,
+    /// What limits may name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit_key: Option<String>,
     /// True while a cancel is under way.
     cancel_requested: bool,
+    /// True while a pause is under way.
+    pause_requested: bool,
     /// What went wrong last.
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<PublicFailure>,
@@ -88,7 +95,9 @@ impl From<JobRow> for Job {
             attempt: row.attempt,
             run_at: row.run_at,
             deadline: row.deadline,
+            limit_key: row.limit_key,
             cancel_requested: row.cancel_requested && !row.state.is_final(),
+            pause_requested: row.pause_requested && !row.state.is_final(),
             failure: row.failure,
             result: row.result,
             batch_id: row.batch,
@@ -246,7 +255,39 @@ pub(crate) async fn cancel(
     Ok((status, Json(job)).into_response())
 }
 
-/// Queues a failed, cancelled or parked job again, with its counters at zero.
+/// Pauses a job. A waiting job is held back at once; a running one is told to stop within a second, and begins a new attempt when it is resumed.
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/pause", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)),
+    responses((status = 200, body = Job, description = "Paused"), (status = 202, body = Job, description = "Its worker was told"),
+              (status = 409, body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn pause(
+    State(app): State<App>,
+    Writer(caller): Writer,
+    Id(id): Id<JobId>,
+) -> Result<Response, Problem> {
+    let reply = app.store().pause_job(caller.tenant, id).await?;
+    let job = Job::from(app.store().job(caller.tenant, id).await?);
+    let asked = reply == PauseReply::Asked && job.state == JobState::Running;
+    let status = if asked {
+        StatusCode::ACCEPTED
+    } else {
+        StatusCode::OK
+    };
+    Ok((status, Json(job)).into_response())
+}
+
+/// Resumes a paused job: it is due now, and takes its turn.
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/resume", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)),
+    responses((status = 200, body = Job), (status = 409, body = ProblemBody, content_type = "application/problem+json")))]
+pub(crate) async fn resume(
+    State(app): State<App>,
+    Writer(caller): Writer,
+    Id(id): Id<JobId>,
+) -> Result<Json<Job>, Problem> {
+    app.store().resume_job(caller.tenant, id).await?;
+    Ok(Json(Job::from(app.store().job(caller.tenant, id).await?)))
+}
+
+/// Lets a failed, cancelled or parked job take its turn again, with its counters at zero.
 #[utoipa::path(post, path = "/api/v1/jobs/{id}/retry", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)),
     responses((status = 202, body = Job), (status = 409, body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn retry(

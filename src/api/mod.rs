@@ -8,12 +8,15 @@ pub mod events;
 pub mod extract;
 pub mod health;
 pub mod jobs;
+pub mod limits;
 pub mod metrics;
 pub mod openapi;
 pub mod problem;
+pub mod queues;
 pub mod replay;
 pub mod scale;
 pub mod schedules;
+pub mod tenants;
 pub mod workers;
 
 use axum::Router;
@@ -40,9 +43,16 @@ pub fn router(app: App) -> Router {
             .merge(schedules::router())
             .merge(events::router())
             .merge(credentials::router())
+            .merge(queues::router())
             .merge(workers::router())
             .merge(openai::router())
     };
+    let operations = admin::router()
+        .merge(limits::admin_router())
+        .merge(queues::admin_router())
+        .merge(scale::router())
+        .merge(tenants::admin_router())
+        .merge(workers::admin_router());
     Router::new()
         .nest("/api/v1", resources())
         .nest("/api", resources())
@@ -52,7 +62,7 @@ pub fn router(app: App) -> Router {
                 .fallback(openai::no_such_route)
                 .method_not_allowed_fallback(openai::wrong_method),
         )
-        .nest("/admin", admin::router().merge(scale::router()))
+        .nest("/admin", operations)
         .merge(health::router())
         .merge(metrics::router())
         .merge(openapi::router())

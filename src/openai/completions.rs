@@ -91,11 +91,11 @@ async fn submit(
     body: &[u8],
 ) -> Result<JobId, OpenAiError> {
     let model = &request.chat.model;
-    match app.store().provider_named(tenant, model).await {
-        Ok(_) => {}
+    let provider = match app.store().provider_named(tenant, model).await {
+        Ok(provider) => provider,
         Err(StoreError::NotFound(_)) => return Err(OpenAiError::no_model(model)),
         Err(error) => return Err(error.into()),
-    }
+    };
     let payload = serde_json::to_value(&request.chat)
         .map_err(|error| OpenAiError::invalid("messages", error.to_string()))?;
     JobKind::Chat.parse(payload.clone()).map_err(|invalid| {
@@ -109,6 +109,7 @@ async fn submit(
         idempotency: key.map(|key| (key, Sha256::digest(body).to_vec())),
         // The official clients give up after ten minutes; nobody reads an answer that comes much later.
         deadline: Some(chrono::Utc::now() + DEADLINE),
+        limit_key: Some(provider.limit_key()),
         ..NewJob::now(JobKind::Chat, payload)
     };
     Ok(app.store().submit(tenant, &new).await?.id)

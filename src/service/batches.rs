@@ -61,9 +61,9 @@ pub async fn submit(
     }
     let mut checks = Checks::new(app, tenant);
     let mut members = Vec::with_capacity(request.jobs.len());
-    for (index, job) in request.jobs.into_iter().enumerate() {
+    for (index, mut job) in request.jobs.into_iter().enumerate() {
         let within = |problem: Problem| problem.within(&format!("jobs[{index}]"));
-        let kind = checks.check(&job).await.map_err(within)?;
+        let kind = checks.check(&mut job).await.map_err(within)?;
         job.check_place(index)
             .map_err(|invalid| within(invalid.into()))?;
         members.push(Member::new(kind, job));

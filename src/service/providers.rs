@@ -113,7 +113,11 @@ pub async fn register(
 /// # Errors
 /// When Postgres does not answer.
 pub async fn discover(app: &App, tenant: TenantId, provider: ProviderId) -> Result<JobId, Problem> {
-    let job = NewJob::now(JobKind::Discovery, json!({ "provider_id": provider }));
+    let known = app.store().provider(tenant, provider).await?;
+    let job = NewJob {
+        limit_key: Some(known.limit_key()),
+        ..NewJob::now(JobKind::Discovery, json!({ "provider_id": provider }))
+    };
     Ok(app.store().submit(tenant, &job).await?.id)
 }
 

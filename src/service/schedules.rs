@@ -131,14 +131,15 @@ pub async fn change(
 /// The field of `job` that can no longer be accepted.
 pub async fn run(app: &App, tenant: TenantId, id: ScheduleId) -> Result<JobId, Problem> {
     let schedule: Schedule = app.store().schedule(tenant, id).await?;
-    let request: SubmitRequest = serde_json::from_value(schedule.job.clone()).map_err(|error| {
-        Problem::from(StoreError::Decode {
-            what: "schedule",
-            source: error.into(),
-        })
-    })?;
+    let mut request: SubmitRequest =
+        serde_json::from_value(schedule.job.clone()).map_err(|error| {
+            Problem::from(StoreError::Decode {
+                what: "schedule",
+                source: error.into(),
+            })
+        })?;
     let kind = Checks::new(app, tenant)
-        .check(&request)
+        .check(&mut request)
         .await
         .map_err(|problem| problem.within("job"))?;
     let new = Member::new(kind, request).new;
@@ -166,7 +167,8 @@ async fn job(
         .check_repeatable()
         .map_err(|invalid| Problem::from(invalid).within("job"))?;
     Checks::new(app, tenant)
-        .check(request)
+        // Which key it has is found out anew for each of its jobs.
+        .check(&mut request.clone())
         .await
         .map_err(|problem| problem.within("job"))?;
     serde_json::to_value(request).map_err(|error| {

@@ -1,6 +1,6 @@
 //! Accepting a job: what the kind says about the payload, whether the things it names exist, and what it waits for.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use chrono::Utc;
 pub use computetower_jobs::SubmitRequest;
@@ -18,7 +18,7 @@ use crate::app::App;
 pub async fn submit(
     app: &App,
     tenant: TenantId,
-    request: SubmitRequest,
+    mut request: SubmitRequest,
     key: Option<String>,
     body: &[u8],
 ) -> Result<Submitted, Problem> {
@@ -30,7 +30,7 @@ pub async fn submit(
         return Ok(before);
     }
     request.check_alone()?;
-    let kind = Checks::new(app, tenant).check(&request).await?;
+    let kind = Checks::new(app, tenant).check(&mut request).await?;
     let mut member = Member::new(kind, request);
     member.new.idempotency = idempotency;
     if member.after.is_empty() {
@@ -57,7 +57,8 @@ pub fn no_such_job(after: &[JobId], unknown: JobId) -> InvalidField {
 pub struct Checks<'a> {
     app: &'a App,
     tenant: TenantId,
-    found: HashSet<Named>,
+    /// With the keys that limits may name.
+    found: HashMap<Named, String>,
 }
 
 impl<'a> Checks<'a> {
@@ -67,25 +68,29 @@ impl<'a> Checks<'a> {
         Self {
             app,
             tenant,
-            found: HashSet::new(),
+            found: HashMap::new(),
         }
     }
 
-    /// Checks all that can be wrong with a request by itself.
+    /// Checks all that can be wrong with a request by itself, and gives it a key that limits may name when it has none.
     ///
     /// # Errors
     /// The field that is wrong.
-    pub async fn check(&mut self, request: &SubmitRequest) -> Result<JobKind, Problem> {
+    pub async fn check(&mut self, request: &mut SubmitRequest) -> Result<JobKind, Problem> {
         let (kind, payload) = request.check(Utc::now())?;
         let Some(named) = payload.names() else {
             return Ok(kind);
         };
-        if !self.found.contains(&named) {
-            if !self.app.store().has(self.tenant, &named).await? {
-                return Err(named.missing().into());
+        let key = match self.found.get(&named) {
+            Some(key) => key.clone(),
+            None => {
+                let found = self.app.store().limit_key_of(self.tenant, &named).await?;
+                let key = found.ok_or_else(|| named.missing())?;
+                self.found.insert(named, key.clone());
+                key
             }
-            self.found.insert(named);
-        }
+        };
+        request.limit_key.get_or_insert(key);
         Ok(kind)
     }
 }

@@ -38,6 +38,21 @@ pub struct Caller {
     pub scopes: Vec<Scope>,
 }
 
+/// A tenant as operators see it.
+#[derive(Clone, Debug)]
+pub struct TenantRow {
+    /// Its id.
+    pub id: TenantId,
+    /// What people call it.
+    pub name: String,
+    /// Turns that it gets where others get one.
+    pub weight: i32,
+    /// True while an operator has paused it.
+    pub paused: bool,
+    /// Since when it is there.
+    pub created_at: DateTime<Utc>,
+}
+
 /// A key as it is kept.
 #[derive(Clone, Debug)]
 pub struct NewApiKey<'a> {
@@ -95,6 +110,43 @@ impl Store {
         .fetch_one(&self.system)
         .await?;
         Ok(found)
+    }
+
+    /// A tenant.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such tenant.
+    pub async fn tenant(&self, id: TenantId) -> Result<TenantRow, StoreError> {
+        let row = sqlx::query!(
+            r#"select t.id, t.name, t.weight, t.created_at,
+                      exists (select 1 from pauses p where p.tenant_id = t.id and p.queue is null) as "paused!"
+               from tenants t where t.id = $1"#,
+            id.0
+        )
+        .fetch_optional(&self.system)
+        .await?
+        .ok_or(StoreError::NotFound("tenant"))?;
+        Ok(TenantRow {
+            id: TenantId(row.id),
+            name: row.name,
+            weight: row.weight,
+            paused: row.paused,
+            created_at: row.created_at,
+        })
+    }
+
+    /// Gives a tenant a weight: so many turns where others get one.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such tenant.
+    pub async fn weigh_tenant(&self, id: TenantId, weight: i32) -> Result<(), StoreError> {
+        let done = sqlx::query!("update tenants set weight = $2 where id = $1", id.0, weight)
+            .execute(&self.system)
+            .await?;
+        if done.rows_affected() == 0 {
+            return Err(StoreError::NotFound("tenant"));
+        }
+        Ok(())
     }
 
     /// Adds a tenant.

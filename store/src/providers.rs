@@ -38,6 +38,17 @@ pub struct Provider {
     pub created_at: DateTime<Utc>,
 }
 
+impl Provider {
+    /// What its jobs have in common for limits: the account, or the page itself where there is none.
+    #[must_use]
+    pub fn limit_key(&self) -> String {
+        match self.credential {
+            Some(credential) => format!("credential:{credential}"),
+            None => format!("provider:{}", self.id),
+        }
+    }
+}
+
 struct Row {
     id: uuid::Uuid,
     tenant_id: uuid::Uuid,

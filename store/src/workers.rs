@@ -1,9 +1,10 @@
 //! Worker processes: who is there, and the advisory lock by which Postgres itself knows that one has died.
 
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use computetower_jobs::{Queue, WorkerId};
+use computetower_jobs::{JobId, Queue, WorkerId};
 use sqlx::{ConnectOptions, PgConnection};
 
 use crate::connect::Store;
@@ -23,6 +24,10 @@ pub struct WorkerRow {
     pub name: String,
     /// The queues it takes jobs from.
     pub queues: Vec<String>,
+    /// How many jobs of each queue it runs at once.
+    pub slots: BTreeMap<String, u32>,
+    /// True once it was told to take no more jobs and to end.
+    pub draining: bool,
     /// Where it runs.
     pub host: String,
     /// Its process id there.
@@ -31,8 +36,8 @@ pub struct WorkerRow {
     pub started_at: DateTime<Utc>,
     /// When it last showed that it lives.
     pub heartbeat_at: DateTime<Utc>,
-    /// How many jobs it runs.
-    pub running: i64,
+    /// The jobs that it runs.
+    pub running: Vec<JobId>,
 }
 
 /// A worker's presence: a connection that holds an advisory lock. Postgres frees the lock when the connection ends, however the
@@ -53,20 +58,29 @@ impl Store {
         &self,
         id: WorkerId,
         name: &str,
-        queues: &[Queue],
+        slots: &HashMap<Queue, usize>,
         host: &str,
     ) -> Result<Presence, StoreError> {
         let lock_key =
             i64::from_be_bytes(id.0.as_bytes()[8..].try_into().unwrap_or_default()) & i64::MAX;
+        let queues: Vec<Queue> = Queue::ALL
+            .into_iter()
+            .filter(|queue| slots.contains_key(queue))
+            .collect();
         let names: Vec<String> = queues.iter().map(|queue| queue.name().to_owned()).collect();
+        let slots: serde_json::Map<String, serde_json::Value> = slots
+            .iter()
+            .map(|(queue, slots)| (queue.name().to_owned(), serde_json::Value::from(*slots)))
+            .collect();
         sqlx::query!(
-            "insert into workers (id, name, queues, host, pid, lock_key) values ($1, $2, $3, $4, $5, $6)",
+            "insert into workers (id, name, queues, host, pid, lock_key, slots) values ($1, $2, $3, $4, $5, $6, $7)",
             id.0,
             name,
             &names,
             host,
             i32::try_from(std::process::id()).unwrap_or(i32::MAX),
-            lock_key
+            lock_key,
+            serde_json::Value::Object(slots)
         )
         .execute(&self.system)
         .await?;
@@ -86,8 +100,8 @@ impl Store {
     /// When Postgres does not answer.
     pub async fn live_workers(&self) -> Result<Vec<WorkerRow>, StoreError> {
         let rows = sqlx::query!(
-            r#"select w.id, w.name, w.queues, w.host, w.pid, w.started_at, w.heartbeat_at,
-                      (select count(*) from jobs j where j.worker_id = w.id and j.state = 'running') as "running!"
+            r#"select w.id, w.name, w.queues, w.host, w.pid, w.started_at, w.heartbeat_at, w.slots, w.drain_requested,
+                      array(select j.id from jobs j where j.worker_id = w.id and j.state = 'running') as "running!"
                from workers w
                where w.stopped_at is null and w.heartbeat_at > now() - interval '15 seconds'
                order by w.started_at desc limit 1000"#
@@ -100,13 +114,33 @@ impl Store {
                 id: WorkerId(row.id),
                 name: row.name,
                 queues: row.queues,
+                slots: serde_json::from_value(row.slots).unwrap_or_default(),
+                draining: row.drain_requested,
                 host: row.host,
                 pid: row.pid,
                 started_at: row.started_at,
                 heartbeat_at: row.heartbeat_at,
-                running: row.running,
+                running: row.running.into_iter().map(JobId).collect(),
             })
             .collect())
+    }
+
+    /// Tells a live worker to take no more jobs, to finish those that it runs, and to end. It sees it with its next beat.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such worker, or it has ended.
+    pub async fn drain_worker(&self, id: WorkerId) -> Result<(), StoreError> {
+        let done = sqlx::query!(
+            "update workers set drain_requested = true
+             where id = $1 and stopped_at is null and heartbeat_at > now() - interval '15 seconds'",
+            id.0
+        )
+        .execute(&self.system)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Err(StoreError::NotFound("worker"));
+        }
+        Ok(())
     }
 
     /// Which of these processes are gone: they left, are unknown, or are silent and no longer hold their lock.
@@ -150,11 +184,11 @@ impl Store {
 }
 
 impl Presence {
-    /// Shows that the process lives; takes the lock again on a new connection when the old one ended.
+    /// Shows that the process lives; takes the lock again on a new connection when the old one ended. True when it is to take no more jobs.
     ///
     /// # Errors
     /// When Postgres does not answer. The next beat tries again.
-    pub async fn beat(&mut self) -> Result<(), StoreError> {
+    pub async fn beat(&mut self) -> Result<bool, StoreError> {
         if self.connection.is_none() {
             let mut connection = self.store.connect_options.connect().await?;
             sqlx::query("set role computetower_system")
@@ -166,19 +200,18 @@ impl Presence {
             self.connection = Some(connection);
         }
         let Some(connection) = &mut self.connection else {
-            return Ok(());
+            return Ok(false);
         };
-        let beaten = sqlx::query!(
-            "update workers set heartbeat_at = now(), stopped_at = null where id = $1",
+        let beaten = sqlx::query_scalar!(
+            "update workers set heartbeat_at = now(), stopped_at = null where id = $1 returning drain_requested",
             self.id.0
         )
-        .execute(connection)
+        .fetch_optional(connection)
         .await;
         if beaten.is_err() {
             self.connection = None;
         }
-        beaten?;
-        Ok(())
+        Ok(beaten?.unwrap_or_default())
     }
 
     /// Gives the connection up: the next beat takes a new one. For a beat that got no answer.

@@ -18,4 +18,5 @@ mod model;
 mod recovery;
 mod support;
 mod tidy;
+mod turns;
 mod up;

@@ -7,7 +7,8 @@ use computetower_jobs::{
     Event, EventBody, Failure, FailureCode, JobId, JobKind, JobState, LeaseToken, Queue, WorkerId,
 };
 use computetower_store::StoreError;
-use computetower_store::jobs::{CancelReply, Ending, NewJob};
+use computetower_store::jobs::{CancelReply, Ending, NewJob, PauseReply, TurnMemory};
+use computetower_store::pauses::Pause;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::json;
@@ -23,6 +24,10 @@ enum Deed {
     Save { stale: bool },
     End { how: How, stale: bool },
     Cancel,
+    Pause,
+    Resume,
+    PauseQueue,
+    ResumeQueue,
     Retry,
 }
 
@@ -36,6 +41,7 @@ enum How {
     Requeued,
     HandedBack,
     Parked,
+    Paused,
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
@@ -48,6 +54,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         2 => Just(How::Requeued),
         1 => Just(How::HandedBack),
         1 => Just(How::Parked),
+        1 => Just(How::Paused),
     ];
     let stale = prop::bool::weighted(0.2);
     prop_oneof![
@@ -57,6 +64,10 @@ fn deed() -> impl Strategy<Value = Deed> {
         2 => stale.clone().prop_map(|stale| Deed::Save { stale }),
         5 => (how, stale).prop_map(|(how, stale)| Deed::End { how, stale }),
         1 => Just(Deed::Cancel),
+        2 => Just(Deed::Pause),
+        2 => Just(Deed::Resume),
+        1 => Just(Deed::PauseQueue),
+        1 => Just(Deed::ResumeQueue),
         2 => Just(Deed::Retry),
     ]
 }
@@ -73,6 +84,9 @@ struct Model {
     /// The lease of the attempt before.
     old_lease: LeaseToken,
     cancel_requested: bool,
+    pause_requested: bool,
+    /// The tenant has paused its part of the queue.
+    queue_paused: bool,
     /// The number of the last event.
     seq: i64,
     /// Names of the events so far.
@@ -100,6 +114,8 @@ struct World<'a> {
 
 impl World<'_> {
     async fn new(app: &TestApp) -> World<'_> {
+        let whole = Pause::Own(app.tenant, Queue::Noop);
+        app.store.resume(whole).await.unwrap();
         let new = NewJob::now(JobKind::Noop, json!({}));
         let accepted = app.store.submit(app.tenant, &new).await.unwrap();
         let queued = accepted.state == JobState::Queued;
@@ -114,6 +130,8 @@ impl World<'_> {
                 lease: None,
                 old_lease: LeaseToken::generate(),
                 cancel_requested: false,
+                pause_requested: false,
+                queue_paused: false,
                 seq: i64::from(queued),
                 told: if queued { vec!["queued"] } else { vec![] },
             },
@@ -133,8 +151,13 @@ impl World<'_> {
         let store = &self.app.store;
         match deed {
             Deed::Feed => {
-                store.dispatch_due(10_000).await.unwrap();
-                if self.model.state == JobState::Pending && self.model.due {
+                let mut memory = TurnMemory::default();
+                let taken = store.take_turns(Queue::Noop, 400, &mut memory, true).await;
+                taken.unwrap();
+                if self.model.state == JobState::Pending
+                    && self.model.due
+                    && !self.model.queue_paused
+                {
                     self.model.becomes(JobState::Queued)?;
                     self.model.dispatch += 1;
                     self.model.tell("queued");
@@ -169,6 +192,21 @@ impl World<'_> {
             }
             Deed::End { how, stale } => self.end(how, stale).await?,
             Deed::Cancel => self.cancel().await?,
+            Deed::Pause => self.pause().await?,
+            Deed::Resume => self.resume().await?,
+            Deed::PauseQueue => {
+                let whole = Pause::Own(self.app.tenant, Queue::Noop);
+                store.pause(whole).await.unwrap();
+                self.model.queue_paused = true;
+                if self.model.state == JobState::Queued {
+                    self.model.becomes(JobState::Pending)?;
+                }
+            }
+            Deed::ResumeQueue => {
+                let whole = Pause::Own(self.app.tenant, Queue::Noop);
+                store.resume(whole).await.unwrap();
+                self.model.queue_paused = false;
+            }
             Deed::Retry => {
                 let retried = store.retry(self.app.tenant, self.id).await;
                 let may = matches!(
@@ -177,11 +215,10 @@ impl World<'_> {
                 );
                 prop_assert_eq!(retried.is_ok(), may);
                 if may {
-                    self.model.becomes(JobState::Queued)?;
+                    self.model.becomes(JobState::Pending)?;
                     self.model.due = true;
-                    self.model.dispatch += 1;
                     self.model.cancel_requested = false;
-                    self.model.tell("queued");
+                    self.model.pause_requested = false;
                 }
             }
         }
@@ -212,6 +249,7 @@ impl World<'_> {
             prop_assert_eq!(claimed.attempt, self.model.attempt);
             prop_assert_eq!(claimed.event_seq, self.model.seq);
             prop_assert_eq!(claimed.cancel_requested, self.model.cancel_requested);
+            prop_assert_eq!(claimed.pause_requested, self.model.pause_requested);
             self.model.lease = Some(claimed.lease);
         }
         Ok(())
@@ -254,10 +292,14 @@ impl World<'_> {
                     failure: public.clone(),
                 },
             ),
+            How::Paused => (Ending::Paused, EventBody::Paused {}),
         };
-        // A cancel that nobody heard is not left to a person.
+        // A cancel that nobody heard is not left to a person. Resumed while it was being stopped, it goes on.
         let state = match ending.state() {
-            JobState::InterventionNeeded if self.model.cancel_requested => JobState::Pending,
+            JobState::InterventionNeeded | JobState::Paused if self.model.cancel_requested => {
+                JobState::Pending
+            }
+            JobState::Paused if !self.model.pause_requested => JobState::Pending,
             state => state,
         };
         let events = if held { vec![self.event(body)] } else { vec![] };
@@ -278,6 +320,8 @@ impl World<'_> {
         }
         // A cancel that nobody heard makes the job due at once.
         self.model.due = !matches!(how, How::RetryLater) || self.model.cancel_requested;
+        self.model.pause_requested &=
+            matches!(ending.state(), JobState::Pending | JobState::Queued);
         prop_assert_eq!(ended.unwrap(), self.model.dispatch);
         Ok(())
     }
@@ -297,6 +341,43 @@ impl World<'_> {
                 self.model.cancel_requested = true;
                 self.model.tell("cancelled");
             }
+        }
+        Ok(())
+    }
+
+    async fn pause(&mut self) -> Result<(), TestCaseError> {
+        let reply = self.app.store.pause_job(self.app.tenant, self.id).await;
+        match self.model.state {
+            JobState::Running => {
+                prop_assert_eq!(reply.unwrap(), PauseReply::Asked);
+                self.model.pause_requested = true;
+            }
+            JobState::Paused => prop_assert_eq!(reply.unwrap(), PauseReply::Paused),
+            JobState::Pending | JobState::Queued => {
+                prop_assert_eq!(reply.unwrap(), PauseReply::Paused);
+                self.model.becomes(JobState::Paused)?;
+                self.model.pause_requested = false;
+                self.model.tell("paused");
+            }
+            _ => prop_assert!(reply.is_err()),
+        }
+        Ok(())
+    }
+
+    async fn resume(&mut self) -> Result<(), TestCaseError> {
+        let reply = self.app.store.resume_job(self.app.tenant, self.id).await;
+        match self.model.state {
+            JobState::Paused => {
+                prop_assert!(reply.is_ok());
+                self.model.becomes(JobState::Pending)?;
+                self.model.due = true;
+                self.model.tell("resumed");
+            }
+            JobState::Pending | JobState::Queued | JobState::Running => {
+                prop_assert!(reply.is_ok());
+                self.model.pause_requested = false;
+            }
+            _ => prop_assert!(reply.is_err()),
         }
         Ok(())
     }

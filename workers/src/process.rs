@@ -1,6 +1,7 @@
 //! A worker process: its presence, its leases, its ear for orders, its lanes, and its end.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::browsers::{BrowserSettings, Browsers};
 use crate::lanes;
 use crate::run::chain;
-use crate::running::Running;
+use crate::running::{Running, StopReason};
 
 /// How soon leases are renewed again when Postgres did not answer.
 const RENEW_AGAIN: Duration = Duration::from_millis(500);
@@ -51,15 +52,20 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn concurrency(&self, queue: Queue) -> usize {
-        self.concurrency
-            .get(&queue)
-            .copied()
-            .unwrap_or_else(|| queue.default_concurrency())
-            .max(1)
+        concurrency(&self.concurrency, queue)
     }
 }
 
-/// Takes jobs until `shutdown` is cancelled, then lets running ones end within the grace period and hands the rest back.
+fn concurrency(given: &HashMap<Queue, usize>, queue: Queue) -> usize {
+    given
+        .get(&queue)
+        .copied()
+        .unwrap_or_else(|| queue.default_concurrency())
+        .max(1)
+}
+
+/// Takes jobs until `shutdown` is cancelled, then lets running ones end within the grace period and hands the rest back. A process that an operator
+/// drains takes no more jobs either, but gives those that it runs all the time they need.
 ///
 /// # Errors
 /// When Postgres does not answer at the start.
@@ -78,8 +84,13 @@ pub async fn run_worker(
         .take(6)
         .collect();
     let name = format!("{}-{}-{short}", options.host, std::process::id());
+    let slots: HashMap<Queue, usize> = options
+        .queues
+        .iter()
+        .map(|queue| (*queue, concurrency(&options.concurrency, *queue)))
+        .collect();
     let presence = store
-        .register_worker(worker, &name, &options.queues, &options.host)
+        .register_worker(worker, &name, &slots, &options.host)
         .await?;
     let browsers = Arc::new(Browsers::new(options.browser.clone()));
     let shared = Arc::new(Shared {
@@ -95,7 +106,8 @@ pub async fn run_worker(
     let (doorbell, control) = store.doorbell();
     let doorbell = Arc::new(doorbell);
     let ended = CancellationToken::new();
-    let beating = tokio::spawn(beat(presence, ended.clone()));
+    let drained = CancellationToken::new();
+    let beating = tokio::spawn(beat(presence, drained.clone(), ended.clone()));
     let leases = tokio::spawn(keep_leases(shared.clone(), control, ended.clone()));
     for queue in &options.queues {
         lanes::start(&shared, *queue, doorbell.clone());
@@ -103,7 +115,10 @@ pub async fn run_worker(
     let queues: Vec<&str> = options.queues.iter().map(|queue| queue.name()).collect();
     tracing::info!(worker = %name, queues = queues.join(","), "worker ready");
 
-    shutdown.cancelled().await;
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = drained.cancelled() => finish_all(&shared, shutdown.cancelled()).await,
+    }
     tracing::info!(worker = %name, running = shared.running.count(), "ending: no more jobs are taken");
     shared.closing.cancel();
     if !shared.running.drained(options.grace).await {
@@ -122,8 +137,23 @@ pub async fn run_worker(
     Ok(())
 }
 
-/// Shows that the process lives, on the connection that holds its lock.
-async fn beat(mut presence: Presence, ended: CancellationToken) -> Presence {
+/// Takes no more jobs and waits for those that run, or until the process is told to end at once.
+async fn finish_all(shared: &Shared, told_to_end: impl Future<Output = ()>) {
+    tracing::info!(worker = %shared.name, running = shared.running.count(), "draining: no more jobs are taken");
+    shared.closing.cancel();
+    shared.tasks.close();
+    tokio::select! {
+        () = shared.tasks.wait() => {}
+        () = told_to_end => {}
+    }
+}
+
+/// Shows that the process lives, on the connection that holds its lock, and hears whether it is to be drained.
+async fn beat(
+    mut presence: Presence,
+    drained: CancellationToken,
+    ended: CancellationToken,
+) -> Presence {
     let mut failing = false;
     loop {
         tokio::select! {
@@ -132,7 +162,12 @@ async fn beat(mut presence: Presence, ended: CancellationToken) -> Presence {
         }
         // An answer that does not come is as good as none: the next beat takes a new connection.
         match tokio::time::timeout(Duration::from_secs(5), presence.beat()).await {
-            Ok(Ok(())) => failing = false,
+            Ok(Ok(drain)) => {
+                failing = false;
+                if drain {
+                    drained.cancel();
+                }
+            }
             Ok(Err(error)) if !failing => {
                 failing = true;
                 tracing::warn!(error = %chain(&error), "Postgres does not hear this worker's heartbeat");
@@ -161,7 +196,8 @@ async fn keep_leases(
                 }
             }
             order = control.recv() => match order {
-                Some(Control::Cancel(job)) => shared.running.cancel(job),
+                Some(Control::Cancel(job)) => shared.running.order(job, StopReason::Cancelled),
+                Some(Control::Pause(job)) => shared.running.order(job, StopReason::Paused),
                 Some(Control::Missed) => {
                     renew(&shared).await;
                 }

@@ -75,6 +75,9 @@ async fn execute(context: &JobContext, stop: &Stop) -> Option<Outcome> {
     if job.cancel_requested {
         return Some(Outcome::Cancelled);
     }
+    if job.pause_requested {
+        return Some(Outcome::Paused);
+    }
     let left = job
         .deadline
         .map(|deadline| (deadline - Utc::now()).to_std().unwrap_or_default());
@@ -93,6 +96,7 @@ async fn execute(context: &JobContext, stop: &Stop) -> Option<Outcome> {
         })),
         reason = stop.stopped() => match reason {
             StopReason::Cancelled => Some(Outcome::Cancelled),
+            StopReason::Paused => Some(Outcome::Paused),
             StopReason::Shutdown => Some(Outcome::Interrupted),
             StopReason::LeaseLost => None,
         },
@@ -165,6 +169,7 @@ fn conclude(job: &ClaimedJob, outcome: Outcome) -> (Ending, Vec<EventBody>) {
             return (Ending::Completed(result), told);
         }
         Outcome::Cancelled => return (Ending::Cancelled, vec![EventBody::Cancelled {}]),
+        Outcome::Paused => return (Ending::Paused, vec![EventBody::Paused {}]),
         Outcome::Interrupted => {
             let failure = Failure::new(
                 FailureCode::WorkerLost,

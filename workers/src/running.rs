@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) enum StopReason {
     /// Somebody cancelled the job.
     Cancelled,
+    /// Somebody paused the job.
+    Paused,
     /// Another attempt owns the job now.
     LeaseLost,
     /// The process ends.
@@ -46,8 +48,8 @@ pub(crate) struct Running {
     attempts: Mutex<HashMap<JobId, (LeaseToken, Stop)>>,
     /// Set once everything was told to stop: what comes in later is told at once.
     shut_down: std::sync::atomic::AtomicBool,
-    /// Orders to cancel jobs that did not run here: one of them may be on its way in.
-    early: Mutex<VecDeque<(JobId, Instant)>>,
+    /// Orders to stop jobs that did not run here: one of them may be on its way in.
+    early: Mutex<VecDeque<(JobId, StopReason, Instant)>>,
 }
 
 /// For how long, and how many, orders for jobs that do not run here are remembered.
@@ -66,13 +68,14 @@ impl Running {
             // This process lost the job and got it back: the older attempt has nothing to say any more.
             older.stop(StopReason::LeaseLost);
         }
-        if self
-            .early()
+        let early = self.early();
+        let heard = early
             .iter()
-            .any(|(cancelled, at)| *cancelled == job && *at >= asked)
-        {
-            stop.stop(StopReason::Cancelled);
+            .find(|(ordered, _, at)| *ordered == job && *at >= asked);
+        if let Some((_, reason, _)) = heard {
+            stop.stop(*reason);
         }
+        drop(early);
         if self.shut_down.load(std::sync::atomic::Ordering::SeqCst) {
             stop.stop(StopReason::Shutdown);
         }
@@ -87,21 +90,21 @@ impl Running {
     }
 
     /// Stops a job if it runs here, or is about to.
-    pub(crate) fn cancel(&self, job: JobId) {
+    pub(crate) fn order(&self, job: JobId, reason: StopReason) {
         {
             let mut early = self.early();
-            early.retain(|(_, at)| at.elapsed() < EARLY.0);
+            early.retain(|(_, _, at)| at.elapsed() < EARLY.0);
             if early.len() >= EARLY.1 {
                 early.pop_front();
             }
-            early.push_back((job, Instant::now()));
+            early.push_back((job, reason, Instant::now()));
         }
         if let Some((_, stop)) = self.lock().get(&job) {
-            stop.stop(StopReason::Cancelled);
+            stop.stop(reason);
         }
     }
 
-    fn early(&self) -> MutexGuard<'_, VecDeque<(JobId, Instant)>> {
+    fn early(&self) -> MutexGuard<'_, VecDeque<(JobId, StopReason, Instant)>> {
         self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -143,6 +146,8 @@ impl Running {
                 Some(state) if state.lease == *lease => {
                     if state.cancel_requested {
                         stop.stop(StopReason::Cancelled);
+                    } else if state.pause_requested {
+                        stop.stop(StopReason::Paused);
                     }
                 }
                 _ => stop.stop(StopReason::LeaseLost),
@@ -207,14 +212,14 @@ mod tests {
     async fn an_order_that_comes_during_the_claim_is_heard_and_one_from_before_is_not() {
         let running = Arc::new(Running::default());
         let job = JobId::generate();
-        running.cancel(job);
+        running.order(job, StopReason::Cancelled);
         let (stop, guard) = running.enter(job, LeaseToken::generate(), Instant::now());
         assert!(!stop.token.is_cancelled());
         drop(guard);
         let asked = Instant::now();
-        running.cancel(job);
+        running.order(job, StopReason::Paused);
         let (stop, _guard) = running.enter(job, LeaseToken::generate(), asked);
-        assert_eq!(stop.stopped().await, StopReason::Cancelled);
+        assert_eq!(stop.stopped().await, StopReason::Paused);
     }
 
     #[tokio::test]

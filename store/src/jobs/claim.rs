@@ -40,6 +40,8 @@ pub struct ClaimedJob {
     pub snoozes: u32,
     /// True when a cancel was asked for that no worker has heard.
     pub cancel_requested: bool,
+    /// True when a pause was asked for that no worker has heard.
+    pub pause_requested: bool,
     /// The number of the last event in Postgres.
     pub event_seq: i64,
     /// Not after.
@@ -94,7 +96,7 @@ impl Store {
                -- By id, whatever the statistics say of how many are queued.
                where j.id = i.job and j.dispatch = i.dispatch and j.state || '' = 'queued'
                returning j.id, j.tenant_id, j.kind, j.payload, j.attempt, j.counted, j.interruptions, j.snoozes, j.event_seq, j.deadline, j.timeout_ms,
-                         j.retry, j.cancel_requested, i.lease as "lease!",
+                         j.retry, j.cancel_requested, j.pause_requested, i.lease as "lease!",
                          case when j.attempt = 1 then extract(epoch from now() - j.run_at)::float8 end as waited_seconds"#,
             &ordered.iter().map(|claim| claim.id.0).collect::<Vec<_>>(),
             &ordered.iter().map(|claim| claim.dispatch).collect::<Vec<_>>(),
@@ -122,6 +124,7 @@ impl Store {
                 interruptions: count(row.interruptions),
                 snoozes: count(row.snoozes),
                 cancel_requested: row.cancel_requested,
+                pause_requested: row.pause_requested,
                 event_seq: row.event_seq,
                 deadline: row.deadline,
                 timeout: Duration::from_millis(u64::try_from(row.timeout_ms).unwrap_or_default()),

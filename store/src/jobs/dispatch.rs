@@ -1,85 +1,12 @@
-//! Handing jobs to their lanes: those whose time has come, and those whose message was lost.
+//! Jobs that wait too long: those whose message was lost, those whose deadline has passed; and old ones, which are forgotten.
 
-use computetower_jobs::{Event, EventBody, JobId, Queue, TenantId};
+use computetower_jobs::{JobId, Queue, TenantId};
 use serde_json::Value;
-use uuid::Uuid;
 
 use crate::connect::Store;
 use crate::error::StoreError;
 
-/// A job that got a new dispatch number.
-#[derive(Clone, Debug)]
-pub struct Dispatched {
-    /// The job.
-    pub id: JobId,
-    /// Its queue.
-    pub queue: Queue,
-    /// The new number.
-    pub dispatch: i32,
-    /// True when it goes before what waits.
-    pub urgent: bool,
-    /// The attempts so far.
-    pub attempt: i32,
-    /// The event that tells it, already in Postgres.
-    pub event: Event,
-}
-
-struct Row {
-    id: Uuid,
-    queue: String,
-    dispatch: i32,
-    attempt: i32,
-    priority: i16,
-    event_seq: i64,
-    at: chrono::DateTime<chrono::Utc>,
-}
-
-impl Row {
-    fn dispatched(self) -> Result<Dispatched, StoreError> {
-        Ok(Dispatched {
-            id: JobId(self.id),
-            queue: super::parse("queue", &self.queue)?,
-            dispatch: self.dispatch,
-            attempt: self.attempt,
-            urgent: self.priority > 0,
-            event: Event {
-                seq: self.event_seq,
-                body: EventBody::Queued {
-                    dispatch: self.dispatch,
-                },
-                at: self.at,
-            },
-        })
-    }
-}
-
 impl Store {
-    /// Moves jobs whose time has come from `pending` to `queued`, at most `limit`, highest priority first.
-    ///
-    /// # Errors
-    /// When Postgres does not answer.
-    pub async fn dispatch_due(&self, limit: i64) -> Result<Vec<Dispatched>, StoreError> {
-        let rows = sqlx::query_as!(
-            Row,
-            r#"with due as (
-                   select id from jobs where state = 'pending' and waits_for = 0 and run_at <= now()
-                   order by priority desc, run_at limit $1 for update skip locked
-               ), moved as (
-                   update jobs j set state = 'queued', dispatch = dispatch + 1, dispatched_at = now(), event_seq = event_seq + 1
-                   from due where j.id = due.id
-                   returning j.id, j.tenant_id, j.queue, j.dispatch, j.attempt, j.event_seq, j.priority
-               ), told as (
-                   insert into job_events (job_id, seq, tenant_id, name, data)
-                   select id, event_seq, tenant_id, 'queued', jsonb_build_object('dispatch', dispatch) from moved
-               )
-               select id, queue, dispatch, attempt, priority, event_seq, now() as "at!" from moved"#,
-            limit
-        )
-        .fetch_all(&self.system)
-        .await?;
-        rows.into_iter().map(Row::dispatched).collect()
-    }
-
     /// Gives a new dispatch number to jobs of a queue that were handed over more than `seconds` ago and not claimed since. A message that
     /// does exist after all then finds nothing to claim, so this can only cost a wasted message.
     ///
@@ -123,6 +50,23 @@ impl Store {
         .fetch_one(&self.system)
         .await?;
         Ok(count)
+    }
+
+    /// How many more jobs of a queue its workers could run at this moment.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn free_slots(&self, queue: Queue) -> Result<i64, StoreError> {
+        let free = sqlx::query_scalar!(
+            r#"select coalesce(sum(greatest((w.slots ->> $1)::int
+                          - (select count(*) from jobs j where j.state = 'running' and j.worker_id = w.id and j.queue = $1), 0)), 0)::bigint as "free!"
+               from workers w
+               where w.slots ? $1 and w.stopped_at is null and not w.drain_requested and w.heartbeat_at > now() - interval '3 seconds'"#,
+            queue.name()
+        )
+        .fetch_one(&self.system)
+        .await?;
+        Ok(free)
     }
 
     /// Fails waiting jobs whose deadline has passed. Returns them with the event that tells it, already in Postgres.

@@ -36,6 +36,8 @@ pub enum Ending {
     HandedBack(Failure),
     /// A person has to act.
     Parked(Failure),
+    /// Goes on when it is resumed; this one does not count.
+    Paused,
 }
 
 impl Ending {
@@ -49,6 +51,7 @@ impl Ending {
             Ending::Retry(..) | Ending::Snoozed(..) => JobState::Pending,
             Ending::Requeued(_) | Ending::HandedBack(_) => JobState::Queued,
             Ending::Parked(_) => JobState::InterventionNeeded,
+            Ending::Paused => JobState::Paused,
         }
     }
 
@@ -60,7 +63,7 @@ impl Ending {
             | Ending::Requeued(failure)
             | Ending::HandedBack(failure)
             | Ending::Parked(failure) => Some(failure),
-            Ending::Completed(_) | Ending::Cancelled => None,
+            Ending::Completed(_) | Ending::Cancelled | Ending::Paused => None,
         }
     }
 }
@@ -118,7 +121,7 @@ impl Columns {
         });
         self.uncounted.push(i32::from(matches!(
             ending,
-            Ending::Snoozed(..) | Ending::Requeued(_) | Ending::HandedBack(_)
+            Ending::Snoozed(..) | Ending::Requeued(_) | Ending::HandedBack(_) | Ending::Paused
         )));
         self.snoozed
             .push(i32::from(matches!(ending, Ending::Snoozed(..))));
@@ -162,9 +165,13 @@ impl Store {
         }
         let rows = sqlx::query!(
             r#"with ended as (
-                   update jobs j set
-                          -- A cancel that nobody has heard yet is not left to a person: the next claim hears it.
-                          state = case when i.state = 'intervention_needed' and cancel_requested then 'pending' else i.state end, result = i.result, failure = i.public,
+                   update jobs j set result = i.result, failure = i.public,
+                          -- A cancel that nobody has heard yet is not left to a person: the next claim hears it. A job that was resumed while its
+                          -- worker was stopping it goes on.
+                          state = case when i.state in ('paused', 'intervention_needed') and cancel_requested then 'pending'
+                                       when i.state = 'paused' and not j.pause_requested then 'pending' else i.state end,
+                          -- A pause that nobody has heard yet is heard by the next claim.
+                          pause_requested = j.pause_requested and i.state in ('pending', 'queued'),
                           -- A cancel that nobody has heard yet is heard by the next claim: soon.
                           run_at = case when cancel_requested then now() else coalesce(i.run_at, j.run_at) end,
                           counted = counted - i.uncounted, snoozes = snoozes + i.snoozed, interruptions = interruptions + i.interrupted,

@@ -21,6 +21,8 @@ pub struct LeaseState {
     pub lease: LeaseToken,
     /// True when somebody wants the job to stop.
     pub cancel_requested: bool,
+    /// True when somebody wants it to pause.
+    pub pause_requested: bool,
 }
 
 impl Store {
@@ -40,7 +42,7 @@ impl Store {
                    select id from jobs where worker_id = $1 and id = any($3) and state = 'running' order by id for no key update
                )
                update jobs j set lease_until = now() + make_interval(secs => $2) from held where j.id = held.id
-               returning j.id, j.lease_token as "lease_token!", j.cancel_requested"#,
+               returning j.id, j.lease_token as "lease_token!", j.cancel_requested, j.pause_requested"#,
             worker.0,
             LEASE.as_secs_f64(),
             &jobs.iter().map(|job| job.0).collect::<Vec<_>>(),
@@ -53,6 +55,7 @@ impl Store {
                 job: JobId(row.id),
                 lease: LeaseToken(row.lease_token),
                 cancel_requested: row.cancel_requested,
+                pause_requested: row.pause_requested,
             })
             .collect())
     }

@@ -34,8 +34,12 @@ pub struct JobRow {
     pub result: Option<Value>,
     /// What went wrong last.
     pub failure: Option<PublicFailure>,
+    /// What limits may name.
+    pub limit_key: Option<String>,
     /// True while a cancel is under way.
     pub cancel_requested: bool,
+    /// True while a pause is under way.
+    pub pause_requested: bool,
     /// The number of the last event in Postgres.
     pub event_seq: i64,
     /// The batch it belongs to.
@@ -97,7 +101,9 @@ struct Row {
     deadline: Option<DateTime<Utc>>,
     result: Option<Value>,
     failure: Option<Value>,
+    limit_key: Option<String>,
     cancel_requested: bool,
+    pause_requested: bool,
     event_seq: i64,
     batch_id: Option<Uuid>,
     schedule_id: Option<Uuid>,
@@ -124,7 +130,9 @@ impl TryFrom<Row> for JobRow {
             failure: row
                 .failure
                 .and_then(|failure| serde_json::from_value(failure).ok()),
+            limit_key: row.limit_key,
             cancel_requested: row.cancel_requested,
+            pause_requested: row.pause_requested,
             event_seq: row.event_seq,
             batch: row.batch_id.map(BatchId),
             schedule: row.schedule_id.map(ScheduleId),
@@ -145,8 +153,8 @@ impl Store {
         let mut connection = self.as_tenant(tenant).await?;
         sqlx::query_as!(
             Row,
-            "select id, kind, state, payload, priority, attempt, run_at, deadline, result, failure, cancel_requested, event_seq, batch_id,
-                    schedule_id, waits_for, created_at, started_at, finished_at
+            "select id, kind, state, payload, priority, attempt, run_at, deadline, result, failure, limit_key, cancel_requested, pause_requested,
+                    event_seq, batch_id, schedule_id, waits_for, created_at, started_at, finished_at
              from jobs where id = $1 and tenant_id = $2",
             id.0,
             tenant.0
@@ -166,8 +174,8 @@ impl Store {
         let mut connection = self.as_tenant(tenant).await?;
         let rows = sqlx::query_as!(
             Row,
-            "select id, kind, state, payload, priority, attempt, run_at, deadline, result, failure, cancel_requested, event_seq, batch_id,
-                    schedule_id, waits_for, created_at, started_at, finished_at
+            "select id, kind, state, payload, priority, attempt, run_at, deadline, result, failure, limit_key, cancel_requested, pause_requested,
+                    event_seq, batch_id, schedule_id, waits_for, created_at, started_at, finished_at
              from jobs
              where tenant_id = $1 and ($2::text is null or kind = $2) and ($3::text is null or state = $3) and ($4::uuid is null or id < $4)
                and ($6::text is null or queue = $6) and ($7::text is null or failure ->> 'code' = $7)

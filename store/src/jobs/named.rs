@@ -1,4 +1,4 @@
-//! Whether the things are there that a job's payload names.
+//! The things that a job's payload names: whether they are there, and what limits may call the jobs that use them.
 
 use computetower_jobs::{Named, TenantId};
 
@@ -6,19 +6,32 @@ use crate::connect::Store;
 use crate::error::StoreError;
 
 impl Store {
-    /// Whether the tenant has the thing.
+    /// The key that limits may name for jobs that use the thing; `None` when the tenant has no such thing.
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn has(&self, tenant: TenantId, named: &Named) -> Result<bool, StoreError> {
+    pub async fn limit_key_of(
+        &self,
+        tenant: TenantId,
+        named: &Named,
+    ) -> Result<Option<String>, StoreError> {
         let found = match named {
-            Named::Credential(id) => self.credential(tenant, *id).await.map(|_| ()),
-            Named::Provider(id) => self.provider(tenant, *id).await.map(|_| ()),
-            Named::Model(name) => self.provider_named(tenant, name).await.map(|_| ()),
+            Named::Credential(id) => self
+                .credential(tenant, *id)
+                .await
+                .map(|_| format!("credential:{id}")),
+            Named::Provider(id) => self
+                .provider(tenant, *id)
+                .await
+                .map(|provider| provider.limit_key()),
+            Named::Model(name) => self
+                .provider_named(tenant, name)
+                .await
+                .map(|provider| provider.limit_key()),
         };
         match found {
-            Ok(()) => Ok(true),
-            Err(StoreError::NotFound(_)) => Ok(false),
+            Ok(key) => Ok(Some(key)),
+            Err(StoreError::NotFound(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }

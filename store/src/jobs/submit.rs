@@ -225,21 +225,13 @@ impl Store {
 
     /// Puts what is queued onto its lane, and tells the dispatcher of what waits for its turn. Nobody waits for it: the jobs are safe.
     fn ring_for(&self, submissions: &[Arc<Submission>], states: &HashMap<JobId, JobState>) {
-        let mut queued: HashMap<(Queue, End), Vec<(JobId, i32)>> = HashMap::new();
+        let mut queued: HashMap<Queue, Vec<(JobId, i32)>> = HashMap::new();
         let mut waiting: Vec<Queue> = Vec::new();
         for submission in submissions {
             let queue = submission.job.kind.queue();
             match states.get(&submission.id) {
                 Some(JobState::Queued) => {
-                    let end = if submission.job.priority > 0 {
-                        End::Front
-                    } else {
-                        End::Back
-                    };
-                    queued
-                        .entry((queue, end))
-                        .or_default()
-                        .push((submission.id, 1));
+                    queued.entry(queue).or_default().push((submission.id, 1));
                 }
                 Some(JobState::Pending) if submission.job.is_due() && !waiting.contains(&queue) => {
                     waiting.push(queue);
@@ -252,8 +244,9 @@ impl Store {
         }
         let store = self.clone();
         self.rings.spawn(async move {
-            for ((queue, end), jobs) in &queued {
-                store.lane.ring(*queue, *end, jobs).await;
+            for (queue, jobs) in &queued {
+                // Behind what waits, whatever the priority: a lane that has room is short, and its order is that of the turns.
+                store.lane.ring(*queue, End::Back, jobs).await;
             }
             store.ring_turn(waiting).await;
         });
@@ -355,7 +348,7 @@ async fn insert(
            from (select i.*, i.direct and coalesce(i.run_at, now()) <= now()
                         and not exists (select 1 from pauses p where (p.tenant_id is null or p.tenant_id = $1) and (p.queue is null or p.queue = i.queue))
                         and not exists (select 1 from limits l where (l.tenant_id is null or l.tenant_id = $1) and (l.queue is null or l.queue = i.queue)
-                                                                 and (l.key is null or l.key = i.limit_key)) as go
+                                                                 and (l.key is null or l.key in ('*', i.limit_key))) as go
                  from unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::smallint[], $7::timestamptz[], $8::timestamptz[], $9::bigint[],
                              $10::jsonb[], $11::text[], $12::bytea[], $13::text[], $14::uuid[], $15::uuid[], $16::bool[])
                       as i (id, kind, queue, payload, priority, run_at, deadline, timeout_ms, retry, key, hash, limit_key, batch_id, schedule_id, direct)) i

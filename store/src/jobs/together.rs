@@ -42,6 +42,7 @@ impl Member {
                 deadline: request.deadline,
                 timeout_ms: request.timeout_ms,
                 retry: request.retry,
+                limit_key: request.limit_key.clone(),
                 ..NewJob::now(kind, request.payload())
             },
             after: request.after,

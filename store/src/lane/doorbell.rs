@@ -14,6 +14,8 @@ use crate::connect::Store;
 pub enum Control {
     /// Stop this job.
     Cancel(JobId),
+    /// Stop this job where it is; it will be resumed.
+    Pause(JobId),
     /// Orders may have been missed: look at the leases now.
     Missed,
 }
@@ -109,8 +111,11 @@ async fn subscribe(
 
 fn read_order(bytes: &[u8]) -> Option<Control> {
     let text = std::str::from_utf8(bytes).ok()?;
-    text.strip_prefix("cancel ")?
-        .parse()
-        .ok()
-        .map(Control::Cancel)
+    let (order, job) = text.split_once(' ')?;
+    let job = job.parse().ok()?;
+    match order {
+        "cancel" => Some(Control::Cancel(job)),
+        "pause" => Some(Control::Pause(job)),
+        _ => None,
+    }
 }

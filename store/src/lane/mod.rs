@@ -103,13 +103,22 @@ impl Lane {
 
     /// Tells whichever worker runs the job to stop it. A message that is lost is made up for by the next renewal of the lease.
     pub async fn tell_to_stop(&self, job: JobId) {
+        self.order("cancel", job).await;
+    }
+
+    /// Tells whichever worker runs the job to pause it, in the same way.
+    pub async fn tell_to_pause(&self, job: JobId) {
+        self.order("pause", job).await;
+    }
+
+    async fn order(&self, order: &'static str, job: JobId) {
         let told: redis::RedisResult<i64> = redis::cmd("PUBLISH")
             .arg(self.keys.control())
-            .arg(format!("cancel {job}"))
+            .arg(format!("{order} {job}"))
             .query_async(&mut self.redis.clone())
             .await;
         if let Err(error) = told {
-            tracing::warn!(error = %error, job.id = %job, "the cancel could not be announced; the worker will see it when it renews its lease");
+            tracing::warn!(error = %error, job.id = %job, order, "the order could not be announced; the worker will see it when it renews its lease");
         }
     }
 

@@ -28,7 +28,7 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 pub const DUTIES: [&str; 9] = [
     "schedules",
     "settling",
-    "due_jobs",
+    "turns",
     "expired_jobs",
     "lost_jobs",
     "messages_of_lost_workers",
@@ -257,6 +257,7 @@ impl Ending {
             Ending::Requeued(_) => "requeued",
             Ending::HandedBack(_) => "handed_back",
             Ending::Parked(_) => "parked",
+            Ending::Paused => "paused",
         }
     }
 }

@@ -90,7 +90,7 @@ async fn what_becomes_of_jobs_is_counted() {
     // On a starved machine a message may come twice, and a job take its turn by the dispatcher.
     for (series, least) in [
         ("empty_claims_total", 1.0),
-        ("upkeep_actions_total{duty=\"due_jobs\"}", 1.0),
+        ("upkeep_actions_total{duty=\"turns\"}", 1.0),
         ("events_published_total", 8.0),
     ] {
         until(series, || async {

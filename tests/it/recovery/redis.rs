@@ -1,5 +1,7 @@
 //! Redis that forgets everything.
 
+use std::collections::HashMap;
+
 use computetower_jobs::{Queue, WorkerId};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
@@ -126,7 +128,7 @@ async fn messages_of_a_process_that_died_before_it_claimed_go_back_in_front() {
     assert_eq!(again[0].message, taken[1].message);
     let presence = app
         .store
-        .register_worker(other, "other", &[Queue::Noop], "here")
+        .register_worker(other, "other", &HashMap::from([(Queue::Noop, 1)]), "here")
         .await
         .unwrap();
     assert_eq!(

@@ -28,7 +28,7 @@ async fn jobs_of_a_killed_worker_are_done_elsewhere_once() {
             .await
             .unwrap()
             .iter()
-            .any(|worker| worker.running >= 5)
+            .any(|worker| worker.running.len() >= 5)
     })
     .await;
     victim.kill();

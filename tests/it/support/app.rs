@@ -103,9 +103,18 @@ impl TestApp {
     }
 
     pub(crate) fn start_worker(&mut self, queues: &[Queue]) {
+        self.start_worker_with(queues, HashMap::new());
+    }
+
+    /// A worker that runs so many jobs of each queue at once.
+    pub(crate) fn start_worker_with(
+        &mut self,
+        queues: &[Queue],
+        concurrency: HashMap<Queue, usize>,
+    ) {
         let options = WorkerOptions {
             queues: queues.to_vec(),
-            concurrency: HashMap::new(),
+            concurrency,
             grace: Duration::from_millis(200),
             host: "test".to_owned(),
             browser: self.config.browser.clone(),

@@ -72,6 +72,11 @@ impl Client {
             .await
     }
 
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Reply {
+        self.send(self.http.put(format!("{}{path}", self.address)).json(&body))
+            .await
+    }
+
     pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
         self.send(
             self.http

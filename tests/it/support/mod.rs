@@ -9,7 +9,7 @@ mod up;
 pub(crate) use app::{ADMIN_KEY, TestApp};
 pub(crate) use cli::{CliRun, CutOnce};
 pub(crate) use client::{Client, Reply, SseEvent};
-pub(crate) use process::WorkerProcess;
+pub(crate) use process::{DispatcherProcess, WorkerProcess};
 pub(crate) use up::Up;
 
 use std::future::Future;

@@ -1,4 +1,4 @@
-//! Workers as processes of their own, to be killed.
+//! Workers and dispatchers as processes of their own, to be killed.
 
 use std::process::{Child, Command, Stdio};
 
@@ -17,16 +17,9 @@ impl WorkerProcess {
 
     /// The same, with more in its environment.
     pub(crate) async fn start_with(app: &TestApp, queues: &str, settings: &[(&str, &str)]) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_computetower"))
-            .args(["worker", "--queues", queues])
-            .env_clear()
-            .env("PATH", std::env::var("PATH").unwrap())
-            .envs(app.environment())
-            .envs(settings.iter().copied())
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        let worker = Self { child };
+        let worker = Self {
+            child: spawn(app, &["worker", "--queues", queues], settings),
+        };
         let pid = i32::try_from(worker.child.id()).unwrap();
         until("the worker has announced itself", || async {
             app.store
@@ -44,6 +37,11 @@ impl WorkerProcess {
         self.child.id()
     }
 
+    /// How the process ended, once it has.
+    pub(crate) fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
@@ -56,4 +54,42 @@ impl Drop for WorkerProcess {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A dispatcher process. Killed when dropped.
+pub(crate) struct DispatcherProcess {
+    child: Child,
+}
+
+impl DispatcherProcess {
+    pub(crate) fn start(app: &TestApp) -> Self {
+        Self {
+            child: spawn(app, &["dispatcher"], &[]),
+        }
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for DispatcherProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(app: &TestApp, arguments: &[&str], settings: &[(&str, &str)]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_computetower"))
+        .args(arguments)
+        .env_clear()
+        .env("PATH", std::env::var("PATH").unwrap())
+        .envs(app.environment())
+        .envs(settings.iter().copied())
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap()
 }

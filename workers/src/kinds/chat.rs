@@ -378,7 +378,10 @@ async fn note_miss(context: &JobContext, provider: &Provider) {
     let counted = context.store.provider_miss(provider.id).await;
     let Ok(misses) = counted else { return };
     if misses == MISSES_BEFORE_DISCOVERY {
-        let again = NewJob::now(JobKind::Discovery, json!({ "provider_id": provider.id }));
+        let again = NewJob {
+            limit_key: Some(provider.limit_key()),
+            ..NewJob::now(JobKind::Discovery, json!({ "provider_id": provider.id }))
+        };
         if let Err(error) = context.store.submit(context.job.tenant, &again).await {
             tracing::warn!(error = %chain(&error), "the discovery could not be queued");
         }

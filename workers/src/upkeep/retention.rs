@@ -10,5 +10,6 @@ pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
     removed += usize::try_from(store.forget_old_jobs(KEEP_DAYS).await?).unwrap_or_default();
     removed += usize::try_from(store.forget_old_batches(KEEP_DAYS).await?).unwrap_or_default();
     removed += usize::try_from(store.forget_old_workers().await?).unwrap_or_default();
+    removed += usize::try_from(store.forget_full_buckets().await?).unwrap_or_default();
     Ok(removed)
 }

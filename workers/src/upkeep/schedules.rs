@@ -52,7 +52,7 @@ async fn job(
     schedule: &Schedule,
     now: DateTime<Utc>,
 ) -> Result<Result<NewJob, String>, StoreError> {
-    let request: SubmitRequest = match serde_json::from_value(schedule.job.clone()) {
+    let mut request: SubmitRequest = match serde_json::from_value(schedule.job.clone()) {
         Ok(request) => request,
         Err(error) => return Ok(Err(format!("job: {error}"))),
     };
@@ -60,10 +60,11 @@ async fn job(
         Ok(checked) => checked,
         Err(error) => return Ok(Err(format!("job.{error}"))),
     };
-    if let Some(named) = payload.names()
-        && !store.has(schedule.tenant, &named).await?
-    {
-        return Ok(Err(format!("job.{}", named.missing())));
+    if let Some(named) = payload.names() {
+        match store.limit_key_of(schedule.tenant, &named).await? {
+            Some(key) => request.limit_key.get_or_insert(key),
+            None => return Ok(Err(format!("job.{}", named.missing()))),
+        };
     }
     Ok(Ok(Member::new(kind, request).new))
 }
