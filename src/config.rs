@@ -1,5 +1,8 @@
 //! The configuration: read here and nowhere else, from the environment, all problems reported at once.
 
+mod client;
+mod up;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,6 +14,9 @@ use computetower_store::vault::{MasterKey, Secret};
 use computetower_workers::browsers::BrowserSettings;
 
 use crate::telemetry::LogFormat;
+
+pub use client::{ClientConfig, read_client};
+pub use up::{UpConfig, read_up};
 
 /// Something wrong with the environment, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,34 +159,6 @@ pub fn log_settings(environment: &Environment<'_>) -> (LogFormat, Option<String>
         LogFormat::Text
     };
     (format, environment.get("RUST_LOG"))
-}
-
-/// What `up` needs from the environment.
-pub struct UpConfig {
-    /// The data folder, when one is named.
-    pub data_dir: Option<PathBuf>,
-    /// Whether this is root, whose home others cannot enter.
-    pub is_root: bool,
-    /// `XDG_DATA_HOME`.
-    pub xdg_data_home: Option<PathBuf>,
-    /// `HOME`.
-    pub home: Option<PathBuf>,
-    /// Where `web` listens.
-    pub bind: SocketAddr,
-    /// A Postgres that is there already.
-    pub database_url: Option<String>,
-    /// A Redis that is there already.
-    pub redis_url: Option<String>,
-    /// An object store that is there already.
-    pub objects: Option<ObjectSettings>,
-    /// The master key, when one is given.
-    pub master_key: Option<String>,
-    /// The operator's key, when one is given.
-    pub admin_key: Option<String>,
-    /// Which private addresses URLs may name.
-    pub private_urls: String,
-    /// `PATH`.
-    pub search_path: std::ffi::OsString,
 }
 
 const BIND_ADVICE: &str = "must be an address and a port, for example 127.0.0.1:7080";
@@ -373,88 +351,6 @@ pub fn read(mut environment: Environment<'_>) -> Result<Config, Problems> {
         metrics,
     });
     environment.done(config)
-}
-
-/// Reads what `up` needs. Nothing has to be set.
-///
-/// # Errors
-/// All problems at once.
-pub fn read_up(mut environment: Environment<'_>) -> Result<UpConfig, Problems> {
-    let env = &mut environment;
-    let bind = bind(env);
-    private_urls(env);
-    let database_url = env.get("DATABASE_URL");
-    check_url(
-        env,
-        "DATABASE_URL",
-        database_url.as_deref().unwrap_or_default(),
-        &["postgres", "postgresql"],
-    );
-    let redis_url = env.get("REDIS_URL");
-    check_url(
-        env,
-        "REDIS_URL",
-        redis_url.as_deref().unwrap_or_default(),
-        &["redis", "rediss", "unix", "redis+unix"],
-    );
-    let named = [
-        "S3_ENDPOINT",
-        "S3_BUCKET",
-        "S3_ACCESS_KEY_ID",
-        "S3_SECRET_ACCESS_KEY",
-    ];
-    let objects = if named.iter().any(|name| env.get(name).is_some()) {
-        Some(objects(env))
-    } else {
-        None
-    };
-    let master_key = env.get("COMPUTETOWER_MASTER_KEY");
-    if let Some(Err(error)) = master_key.as_deref().map(MasterKey::from_base64) {
-        env.problem("COMPUTETOWER_MASTER_KEY", error.to_string());
-    }
-    let config = UpConfig {
-        data_dir: env.get("COMPUTETOWER_DATA_DIR").map(PathBuf::from),
-        is_root: std::fs::metadata("/proc/self")
-            .is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0),
-        xdg_data_home: env.get("XDG_DATA_HOME").map(PathBuf::from),
-        home: env.get("HOME").map(PathBuf::from),
-        bind,
-        database_url,
-        redis_url,
-        objects,
-        master_key,
-        admin_key: env.get("COMPUTETOWER_ADMIN_KEY"),
-        private_urls: env.or("COMPUTETOWER_ALLOW_PRIVATE_URLS", "loopback"),
-        search_path: env.or("PATH", "/usr/local/bin:/usr/bin:/bin").into(),
-    };
-    environment.done(Some(config))
-}
-
-/// What commands that ask a running computetower need.
-pub struct ClientConfig {
-    /// Where it is.
-    pub url: url::Url,
-    /// The key that opens it, when one is set.
-    pub api_key: Option<Secret>,
-}
-
-/// Reads what `jobs`, `workers` and `queues` need.
-///
-/// # Errors
-/// When the address cannot be used.
-pub fn read_client(mut environment: Environment<'_>) -> Result<ClientConfig, Problems> {
-    let text = environment.or("COMPUTETOWER_URL", &format!("http://{DEFAULT_BIND}"));
-    check_url(
-        &mut environment,
-        "COMPUTETOWER_URL",
-        &text,
-        &["http", "https"],
-    );
-    let api_key = environment
-        .get("COMPUTETOWER_API_KEY")
-        .map(|key| Secret::new(key.trim().to_owned()));
-    let url = url::Url::parse(text.trim()).ok();
-    environment.done(url.map(|url| ClientConfig { url, api_key }))
 }
 
 /// The first Chromium on the search path, or the place where Debian puts it.

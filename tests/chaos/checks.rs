@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use computetower_jobs::Queue;
 use serde_json::Value;
 
 use crate::client::{Reading, Seen};
@@ -276,8 +277,8 @@ async fn leftovers(platform: &Platform, jobs: usize) -> redis::RedisResult<Vec<S
             _ => left.push(format!("{key} would stay for {expires} s")),
         }
     }
-    // A stream and a fence for each job, until they expire.
-    if passing > 2 * jobs + 2 {
+    // A stream and a fence for each job, until they expire; a cap and the mark of a backlog for each queue; and what little there is besides.
+    if passing > 2 * jobs + 2 * Queue::ALL.len() + 2 {
         left.push(format!("{passing} keys that expire for {jobs} jobs"));
     }
     let living = platform
