@@ -74,6 +74,12 @@ pub(crate) struct Coalesced {
     pub(crate) finish: Coalescer<Finish, i32>,
 }
 
+/// A plan that was made while a table was small stays cached while it grows: a claim then reads all that is queued. Planned anew for each statement,
+/// which costs some tenths of a millisecond, it follows the table.
+const PLAN_ANEW: &str = "set plan_cache_mode = force_custom_plan";
+/// What a tenant asks is simple enough to be planned once, as long as no plan reads a whole table because it was small then.
+const PLAN_ONCE: &str = "set enable_seqscan = off";
+
 /// Connections for claims: two are on their way at most.
 const SWIFT: u32 = 3;
 
@@ -91,14 +97,14 @@ impl Store {
             StoreError::Setting(format!("DATABASE_URL cannot be read: {error}"))
         })?;
         let options = options.application_name("computetower");
-        let system = pool(config.pool_size, &options, "computetower_system", "");
+        let system = pool(config.pool_size, &options, "computetower_system", PLAN_ANEW);
         let swift = pool(
             SWIFT,
             &options,
             "computetower_system",
-            "set synchronous_commit = off",
+            "set synchronous_commit = off; set plan_cache_mode = force_custom_plan",
         );
-        let tenant_pool = pool(config.pool_size, &options, "computetower_tenant", "");
+        let tenant_pool = pool(config.pool_size, &options, "computetower_tenant", PLAN_ONCE);
         let redis_client = redis::Client::open(config.redis_url.as_str())
             .map_err(|error| StoreError::Setting(format!("REDIS_URL cannot be read: {error}")))?;
         let redis = PatientConnection::connect(&redis_client, Duration::from_secs(2)).await?;
@@ -254,10 +260,8 @@ fn pool(
         })
         .after_connect(move |connection, _| {
             Box::pin(async move {
-                // A plan that was made while a table was small stays cached while it grows: a claim then reads all that is queued. Planned anew
-                // for each statement, which costs a tenth of a millisecond, it follows the table.
                 let settings = sqlx::AssertSqlSafe(format!(
-                    "set role {role}; set plan_cache_mode = force_custom_plan; set lock_timeout = '2s'; {setting}"
+                    "set role {role}; set lock_timeout = '2s'; {setting}"
                 ));
                 sqlx::raw_sql(settings).execute(connection).await?;
                 Ok(())

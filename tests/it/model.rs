@@ -60,8 +60,8 @@ fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
         4 => Just(Deed::Feed),
         1 => Just(Deed::Redispatch),
-        6 => stale.clone().prop_map(|stale| Deed::Claim { stale }),
-        2 => stale.clone().prop_map(|stale| Deed::Save { stale }),
+        6 => stale.prop_map(|stale| Deed::Claim { stale }),
+        2 => stale.prop_map(|stale| Deed::Save { stale }),
         5 => (how, stale).prop_map(|(how, stale)| Deed::End { how, stale }),
         1 => Just(Deed::Cancel),
         2 => Just(Deed::Pause),

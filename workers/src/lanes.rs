@@ -93,16 +93,12 @@ async fn take(place: Place, lane: Data<Lane>) -> Result<(), std::convert::Infall
             return;
         }
         let asked = Instant::now();
-        let claimed = claim(&shared, message.job, message.dispatch).await;
-        let claimed = match claimed {
-            Ok(claimed) => claimed,
-            Err(()) => {
-                // The job stays queued, and its message is there when Postgres is back.
-                tokio::time::sleep(CLAIM_AGAIN).await;
-                put_back(&shared, queue, message).await;
-                drop(place.settled());
-                return;
-            }
+        let Ok(claimed) = claim(&shared, message.job, message.dispatch).await else {
+            // The job stays queued, and its message is there when Postgres is back.
+            tokio::time::sleep(CLAIM_AGAIN).await;
+            put_back(&shared, queue, message).await;
+            drop(place.settled());
+            return;
         };
         let slot = place.settled();
         if let Some(job) = claimed {

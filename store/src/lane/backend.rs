@@ -43,7 +43,6 @@ pub struct Place {
 
 impl Place {
     /// The message has done its work: its job is claimed, or was not to be had. Gives the slot on.
-    #[must_use]
     pub fn settled(self) -> OwnedSemaphorePermit {
         let _ = self.forget.send(self.taken.id);
         self.slot
