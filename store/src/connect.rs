@@ -35,7 +35,7 @@ pub struct StoreConfig {
     pub objects: ObjectSettings,
     /// The key that wraps the tenants' data keys.
     pub master_key: MasterKey,
-    /// Connections of each of the two large pools; a third has few.
+    /// Connections of each of the two pools.
     pub pool_size: u32,
 }
 
@@ -59,8 +59,6 @@ pub struct Store {
     /// What this process has counted.
     pub metrics: Metrics,
     hub: Arc<tokio::sync::OnceCell<EventHub>>,
-    /// The system's connections for statements that need not reach the disk before they are answered.
-    pub(crate) swift: PgPool,
     pub(crate) gate: Gate,
     /// Messages of accepted jobs on their way to their lanes.
     pub(crate) rings: TaskTracker,
@@ -80,9 +78,6 @@ const PLAN_ANEW: &str = "set plan_cache_mode = force_custom_plan";
 /// What a tenant asks is simple enough to be planned once, as long as no plan reads a whole table because it was small then.
 const PLAN_ONCE: &str = "set enable_seqscan = off";
 
-/// Connections for claims: two are on their way at most.
-const SWIFT: u32 = 3;
-
 /// Statements of one sort that may be on their way at the same time: a commit waits for the disk, and the next can be prepared meanwhile.
 const AT_ONCE: usize = 2;
 
@@ -98,12 +93,6 @@ impl Store {
         })?;
         let options = options.application_name("computetower");
         let system = pool(config.pool_size, &options, "computetower_system", PLAN_ANEW);
-        let swift = pool(
-            SWIFT,
-            &options,
-            "computetower_system",
-            "set synchronous_commit = off; set plan_cache_mode = force_custom_plan",
-        );
         let tenant_pool = pool(config.pool_size, &options, "computetower_tenant", PLAN_ONCE);
         let redis_client = redis::Client::open(config.redis_url.as_str())
             .map_err(|error| StoreError::Setting(format!("REDIS_URL cannot be read: {error}")))?;
@@ -128,7 +117,6 @@ impl Store {
             publisher,
             metrics,
             hub: Arc::default(),
-            swift,
             gate,
             rings: TaskTracker::new(),
             coalesced: Arc::default(),

@@ -1,7 +1,4 @@
 //! A worker takes a job: only while it is queued, and only with the number of its latest dispatch. Claims that come at the same time go together.
-//!
-//! A claim need not reach the disk before the attempt begins: whatever the attempt writes down later (an intended effect, its end) takes it along. A claim
-//! that Postgres loses in a crash was followed by nothing, and the job is queued as before.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -104,7 +101,7 @@ impl Store {
             &ordered.iter().map(|claim| claim.worker.0).collect::<Vec<_>>(),
             LEASE.as_secs_f64(),
         )
-        .fetch_all(&self.swift)
+        .fetch_all(&self.system)
         .await?;
         let mut claimed = HashMap::with_capacity(rows.len());
         for row in rows {
