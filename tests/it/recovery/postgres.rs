@@ -1,10 +1,12 @@
-//! Postgres that is killed while jobs run: nothing accepted is lost.
+//! Postgres that is killed while jobs run, or whose answer does not come: nothing accepted is lost.
 
 use std::process::Command;
 
+use computetower_jobs::{Event, EventBody, JobKind, WorkerId};
+use computetower_store::jobs::{Ending, NewJob};
 use serde_json::json;
 
-use crate::support::{Up, until};
+use crate::support::{TestApp, Up, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_outlive_a_killed_postgres() {
@@ -58,4 +60,42 @@ async fn jobs_outlive_a_killed_postgres() {
         })
         .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_meets_an_earlier_save_of_the_same_events_is_kept_whole() {
+    let app = TestApp::without_workers().await;
+    let new = NewJob::now(JobKind::Noop, json!({}));
+    let id = app.store.submit(app.tenant, &new).await.unwrap().id;
+    let worker = WorkerId::generate();
+    let job = app.store.claim(id, 1, worker).await.unwrap().unwrap();
+    let event = |seq, body| Event {
+        seq,
+        body,
+        at: chrono::Utc::now(),
+    };
+    let step = EventBody::Step {
+        kind: "walked".to_owned(),
+        detail: json!({}),
+        duration_ms: 0,
+    };
+    let mut events = vec![event(2, step.clone()), event(3, step)];
+    // A save whose answer the attempt never heard: its events go along with the end once more.
+    app.store.save_events(id, job.lease, &events).await.unwrap();
+    events.push(event(4, EventBody::Completed { result: json!(1) }));
+    let ending = Ending::Completed(json!(1));
+    app.store
+        .finish(id, job.lease, &ending, &events)
+        .await
+        .unwrap();
+    let saved = app.store.saved_events(app.tenant, id, 0).await.unwrap();
+    let told: Vec<_> = saved
+        .iter()
+        .map(|event| (event.seq, event.body.name()))
+        .collect();
+    assert_eq!(
+        told,
+        [(1, "queued"), (2, "step"), (3, "step"), (4, "completed")]
+    );
+    app.stop().await;
 }
