@@ -73,13 +73,16 @@ pub(crate) struct Coalesced {
 }
 
 /// A plan that was made while a table was small stays cached while it grows: a claim then reads all that is queued. Planned anew for each statement,
-/// which costs some tenths of a millisecond, it follows the table.
-const PLAN_ANEW: &str = "set plan_cache_mode = force_custom_plan";
+/// which costs some tenths of a millisecond, it follows the table. Rows are mostly asked for by id, and found in memory.
+const PLAN_ANEW: &str = "set plan_cache_mode = force_custom_plan; set random_page_cost = 1.1";
 /// What a tenant asks is simple enough to be planned once, as long as no plan reads a whole table because it was small then.
 const PLAN_ONCE: &str = "set enable_seqscan = off";
 
-/// Statements of one sort that may be on their way at the same time: a commit waits for the disk, and the next can be prepared meanwhile.
-const AT_ONCE: usize = 2;
+/// Statements that accept jobs and may be on their way at the same time: a commit waits for the disk, and the next can be prepared meanwhile.
+const SUBMITS_AT_ONCE: usize = 2;
+/// The same for claims, and for endings. One after the other: planning a statement costs as much as some twenty rows, so many rows in few statements
+/// are worth more than the time at the disk.
+const WORK_AT_ONCE: usize = 1;
 
 impl Store {
     /// Connects to all services. Pools connect lazily, so a Postgres that is down for a moment is no failure here;
@@ -174,15 +177,15 @@ impl Store {
             };
             let (submitter, claimer, finisher) = (store.clone(), store.clone(), store);
             Coalesced {
-                submit: Coalescer::start(submit::MOST, AT_ONCE, Unheard::Dropped, move |jobs| {
+                submit: Coalescer::start(submit::MOST, SUBMITS_AT_ONCE, Unheard::Dropped, move |jobs| {
                     let store = submitter.clone();
                     async move { store.submit_all(jobs).await }
                 }),
-                claim: Coalescer::start(claim::MOST, AT_ONCE, Unheard::Done, move |claims| {
+                claim: Coalescer::start(claim::MOST, WORK_AT_ONCE, Unheard::Done, move |claims| {
                     let store = claimer.clone();
                     async move { store.claim_all(claims).await }
                 }),
-                finish: Coalescer::start(finish::MOST, AT_ONCE, Unheard::Done, move |finishes| {
+                finish: Coalescer::start(finish::MOST, WORK_AT_ONCE, Unheard::Done, move |finishes| {
                     let store = finisher.clone();
                     async move { store.finish_all(finishes).await }
                 }),

@@ -64,11 +64,10 @@ impl Store {
             .await?;
         Ok(entries
             .into_iter()
-            .filter_map(|(_, fields)| {
-                fields
-                    .get(1)
-                    .and_then(|json| serde_json::from_str(json).ok())
-            })
+            .filter_map(|(_, fields)| super::entry::read(fields.get(1)?.as_bytes()).ok())
+            .flatten()
+            // The first entry may begin before what is asked for.
+            .filter(|event| event.seq > after)
             .collect())
     }
 

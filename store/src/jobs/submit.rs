@@ -352,7 +352,7 @@ async fn insert(
                  from unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::smallint[], $7::timestamptz[], $8::timestamptz[], $9::bigint[],
                              $10::jsonb[], $11::text[], $12::bytea[], $13::text[], $14::uuid[], $15::uuid[], $16::bool[])
                       as i (id, kind, queue, payload, priority, run_at, deadline, timeout_ms, retry, key, hash, limit_key, batch_id, schedule_id, direct)) i
-           on conflict on constraint jobs_idempotency_key do nothing
+           on conflict (tenant_id, idempotency_key) where idempotency_key is not null do nothing
            returning id, state"#,
         tenant.0,
         &columns.ids,
