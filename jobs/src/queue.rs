@@ -41,7 +41,7 @@ impl Queue {
         match self {
             Queue::Login => 4,
             Queue::Chat => 8,
-            Queue::Noop => 128,
+            Queue::Noop => 256,
         }
     }
 }
