@@ -41,6 +41,7 @@ impl Queue {
         match self {
             Queue::Login => 4,
             Queue::Chat => 8,
+            // It costs next to nothing, and many at once are written down in few statements.
             Queue::Noop => 256,
         }
     }
