@@ -7,6 +7,11 @@
 create unique index jobs_idempotency on jobs (tenant_id, idempotency_key) where idempotency_key is not null;
 alter table jobs drop constraint jobs_idempotency_key;
 
+-- The same index, for those only who ask for a tenant's jobs: a plan that finds jobs by id must not take it for the primary key, which it looks like
+-- while the table is empty. `tenant_id` is never null.
+drop index jobs_by_tenant;
+create index jobs_by_tenant on jobs (tenant_id, id desc) where tenant_id is not null;
+
 -- Attempts and events are written in the statement that updates their job, and a job's tenant comes from a key that names it: the checks of the
 -- foreign keys found what was known, and locked rows that everybody writes. What they did for deletions, triggers do.
 alter table job_events drop constraint job_events_job_id_fkey;

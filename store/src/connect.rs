@@ -44,6 +44,8 @@ pub struct StoreConfig {
 pub struct Store {
     pub(crate) tenant_pool: PgPool,
     pub(crate) system: PgPool,
+    /// Claims, endings and what goes along with them: see [`PLAN_BY_ID`].
+    pub(crate) work: PgPool,
     pub(crate) redis: PatientConnection,
     pub(crate) redis_client: redis::Client,
     pub(crate) keys: RedisKeys,
@@ -76,8 +78,14 @@ pub(crate) struct Coalesced {
 /// A plan that was made while a table was small stays cached while it grows: a claim then reads all that is queued. Planned anew for each statement,
 /// which costs some tenths of a millisecond, it follows the table. Rows are mostly asked for by id, and found in memory.
 const PLAN_ANEW: &str = "set plan_cache_mode = force_custom_plan; set random_page_cost = 1.1";
+/// What every job needs is planned once. These statements find jobs by `id = any(array[…])`, which leaves the planner no other way than one look into the
+/// index for each row that it is given: no join that reads the whole index, whatever the size of the table was when the plan was made.
+const PLAN_BY_ID: &str = "set plan_cache_mode = force_generic_plan; set enable_seqscan = off";
 /// What a tenant asks is simple enough to be planned once, as long as no plan reads a whole table because it was small then.
 const PLAN_ONCE: &str = "set enable_seqscan = off";
+
+/// Connections for claims and endings: one statement of each sort is on its way, and savings of events between them.
+const WORK_POOL: u32 = 4;
 
 /// Two statements that accept jobs may be on their way: a commit waits for the disk, and the next can be prepared meanwhile.
 const SUBMITS: Shape = Shape {
@@ -113,6 +121,12 @@ impl Store {
         })?;
         let options = options.application_name("computetower");
         let system = pool(config.pool_size, &options, "computetower_system", PLAN_ANEW);
+        let work = pool(
+            config.pool_size.min(WORK_POOL),
+            &options,
+            "computetower_system",
+            PLAN_BY_ID,
+        );
         let tenant_pool = pool(config.pool_size, &options, "computetower_tenant", PLAN_ONCE);
         let redis_client = redis::Client::open(config.redis_url.as_str())
             .map_err(|error| StoreError::Setting(format!("REDIS_URL cannot be read: {error}")))?;
@@ -127,6 +141,7 @@ impl Store {
         Ok(Self {
             tenant_pool,
             system,
+            work,
             redis,
             redis_client,
             keys,
@@ -163,12 +178,22 @@ impl Store {
         &self,
         tenant: TenantId,
     ) -> Result<PoolConnection<Postgres>, StoreError> {
+        self.as_tenant_planning(tenant, "auto").await
+    }
+
+    /// The same, for a statement that is planned as this setting of `plan_cache_mode` says.
+    pub(crate) async fn as_tenant_planning(
+        &self,
+        tenant: TenantId,
+        plans: &'static str,
+    ) -> Result<PoolConnection<Postgres>, StoreError> {
         let mut tries = 0;
         loop {
             let mut connection = self.tenant_pool.acquire().await?;
             // Set for the session, not for a transaction: this function is the only way to such a connection, and it always sets it.
-            let set = sqlx::query("select set_config('app.tenant', $1, false)")
+            let set = sqlx::query("select set_config('app.tenant', $1, false), set_config('plan_cache_mode', $2, false)")
                 .bind(tenant.to_string())
+                .bind(plans)
                 .execute(&mut *connection)
                 .await;
             match set {

@@ -15,6 +15,7 @@ mod bench;
 mod cli;
 mod kinds;
 mod model;
+mod plans;
 mod recovery;
 mod support;
 mod tidy;

@@ -52,45 +52,37 @@ impl Feed {
         if state.closed {
             return;
         }
-        let event = Self::number(&mut state, body);
+        let event = state.number(body);
         state.unsaved.push(event.clone());
         // Published under the lock, so that numbers go out in order.
-        match &mut state.unheard {
-            Some(unheard) => unheard.push(event),
-            None => self.publish(event),
-        }
+        self.publish(state.hold_or_pass(event));
     }
 
     /// The claim is on the disk: what was said so far is published, and what is said from now on at once.
     pub(crate) fn claim_is_settled(&self) {
         let mut state = self.lock();
-        for event in state.unheard.take().unwrap_or_default() {
-            self.publish(event);
-        }
+        self.publish(state.unheard.take().unwrap_or_default());
     }
 
     /// Numbers the last events of the attempt without publishing them: nobody may hear of an end before it is recorded.
     pub(crate) fn prepare(&self, bodies: Vec<EventBody>) -> Vec<Event> {
         let mut state = self.lock();
         state.closed = true;
-        bodies
-            .into_iter()
-            .map(|body| Self::number(&mut state, body))
-            .collect()
+        bodies.into_iter().map(|body| state.number(body)).collect()
     }
 
     /// Publishes events that were prepared and recorded: the claim is on the disk with them.
     pub(crate) fn publish_prepared(&self, events: Vec<Event>) {
         self.claim_is_settled();
-        for event in events {
-            self.publish(event);
-        }
+        self.publish(events);
     }
 
-    fn publish(&self, event: Event) {
-        self.inner
-            .publisher
-            .publish(self.inner.job, self.inner.attempt, event);
+    fn publish(&self, events: impl IntoIterator<Item = Event>) {
+        for event in events {
+            self.inner
+                .publisher
+                .publish(self.inner.job, self.inner.attempt, event);
+        }
     }
 
     /// Takes what is not in Postgres yet.
@@ -113,20 +105,62 @@ impl Feed {
         self.lock().closed = true;
     }
 
-    fn number(state: &mut State, body: EventBody) -> Event {
-        state.seq += 1;
-        Event {
-            seq: state.seq,
-            body,
-            at: Utc::now(),
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing can panic between two changes of the state.
         self.inner
             .state
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn number(&mut self, body: EventBody) -> Event {
+        self.seq += 1;
+        Event {
+            seq: self.seq,
+            body,
+            at: Utc::now(),
+        }
+    }
+
+    /// The event, when it may be heard now; it is kept otherwise.
+    fn hold_or_pass(&mut self, event: Event) -> Option<Event> {
+        match &mut self.unheard {
+            Some(unheard) => {
+                unheard.push(event);
+                None
+            }
+            None => Some(event),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_before_the_claim_is_on_the_disk_is_heard_after_it_in_order() {
+        let mut state = State {
+            seq: 1,
+            unsaved: Vec::new(),
+            unheard: Some(Vec::new()),
+            closed: false,
+        };
+        for _ in 0..2 {
+            let event = state.number(EventBody::Paused {});
+            assert_eq!(state.hold_or_pass(event), None);
+        }
+        let held: Vec<i64> = state
+            .unheard
+            .take()
+            .unwrap_or_default()
+            .iter()
+            .map(|event| event.seq)
+            .collect();
+        assert_eq!(held, [2, 3]);
+        let event = state.number(EventBody::Paused {});
+        assert_eq!(state.hold_or_pass(event).map(|event| event.seq), Some(4));
     }
 }

@@ -96,7 +96,7 @@ impl Store {
     pub(crate) async fn settle_all(&self, callers: usize) -> Answers<()> {
         // The least that makes a transaction write something: its end then waits until the log is on the disk up to there.
         sqlx::query!("select pg_logical_emit_message(true, 'computetower', '')::text as position")
-            .fetch_one(&self.system)
+            .fetch_one(&self.work)
             .await?;
         Ok((0..callers).map(|_| Ok(())).collect())
     }
@@ -110,8 +110,7 @@ impl Store {
                                  lease_until = now() + make_interval(secs => $5), worker_id = i.worker, started_at = coalesce(started_at, now()),
                                  attempt_at = now()
                from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[]) as i (job, dispatch, lease, worker)
-               -- By id, whatever the statistics say of how many are queued.
-               where j.id = i.job and j.dispatch = i.dispatch and j.state || '' = 'queued'
+               where j.id = any(array[i.job]) and j.dispatch = i.dispatch and j.state || '' = 'queued'
                returning j.id, j.tenant_id, j.kind, j.payload, j.attempt, j.counted, j.interruptions, j.snoozes, j.event_seq, j.deadline, j.timeout_ms,
                          j.retry, j.cancel_requested, j.pause_requested, i.lease as "lease!",
                          case when j.attempt = 1 then extract(epoch from now() - j.run_at)::float8 end as waited_seconds,
@@ -122,7 +121,7 @@ impl Store {
             &ordered.iter().map(|claim| claim.worker.0).collect::<Vec<_>>(),
             LEASE.as_secs_f64(),
         )
-        .fetch_all(&self.system)
+        .fetch_all(&self.work)
         .await?;
         let mut claimed = HashMap::with_capacity(rows.len());
         for row in rows {

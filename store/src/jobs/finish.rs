@@ -183,8 +183,7 @@ impl Store {
                    from unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::jsonb[], $6::jsonb[], $7::timestamptz[], $8::int[], $9::int[],
                                $10::int[], $11::bigint[], $12::bigint[], $13::jsonb[]) with ordinality
                         as i (job, lease, state, result, public, internal, run_at, uncounted, snoozed, interrupted, first_seq, last_seq, pack, place)
-                   -- By id, whatever the statistics say of how many run.
-                   where j.id = i.job and j.lease_token = i.lease and j.state || '' = 'running'
+                   where j.id = any(array[i.job]) and j.lease_token = i.lease and j.state || '' = 'running'
                    returning j.id, i.place, j.tenant_id, j.attempt, j.dispatch, j.worker_id, j.attempt_at, j.state, i.internal, i.first_seq, i.last_seq,
                              i.pack
                ), noted as (
@@ -214,7 +213,7 @@ impl Store {
             &columns.last_seqs as _,
             &columns.packs as _,
         )
-        .fetch_all(&self.system)
+        .fetch_all(&self.work)
         .await?;
         let mut dispatches: Vec<Option<i32>> = vec![None; finishes.len()];
         for row in rows {
@@ -245,7 +244,7 @@ impl Store {
         };
         let held = sqlx::query_scalar!(
             r#"with held as (
-                   update jobs set event_seq = greatest(event_seq, $4) where id = $1 and lease_token = $2 and state = 'running'
+                   update jobs set event_seq = greatest(event_seq, $4) where id = $1 and lease_token = $2 and state || '' = 'running'
                    returning id, tenant_id
                ), told as (
                    insert into job_events (job_id, seq, last_seq, tenant_id, name, data)
@@ -260,7 +259,7 @@ impl Store {
             last.seq,
             pack(events),
         )
-        .fetch_optional(&self.system)
+        .fetch_optional(&self.work)
         .await?;
         held.map(|_| ())
             .ok_or_else(|| self.metrics.fenced(FencedWrite::Events))

@@ -50,7 +50,7 @@ impl Store {
         let mut connection = self.as_tenant(tenant).await?;
         let rows = sqlx::query!(
             r#"select j.state, j.queued_at, e.seq as "seq?", e.name as "name?", e.data as "data?", e.at as "at?"
-               from jobs j left join job_events e on e.job_id = j.id and e.tenant_id = j.tenant_id and coalesce(e.last_seq, e.seq) > $3
+               from jobs j left join job_events e on e.job_id = $1 and e.tenant_id = $2 and coalesce(e.last_seq, e.seq) > $3
                where j.id = $1 and j.tenant_id = $2 order by e.seq"#,
             job.0,
             tenant.0,

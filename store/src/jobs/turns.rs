@@ -383,8 +383,7 @@ async fn hand_over(
                update jobs j set state = 'queued', dispatch = dispatch + 1, dispatched_at = now(),
                                  queued_at = case when event_seq = 0 then now() else queued_at end, event_seq = event_seq + 1
                from unnest($1::uuid[], $2::bigint[]) as t (id, place)
-               -- By id, whatever the statistics say of how many are pending.
-               where j.id = t.id and j.state || '' = 'pending' and j.waits_for + 0 = 0
+               where j.id = any(array[t.id]) and j.state || '' = 'pending' and j.waits_for + 0 = 0
                returning j.id, j.tenant_id, j.dispatch, j.attempt, j.event_seq, t.place
            ), told as (
                insert into job_events (job_id, seq, tenant_id, name, data)

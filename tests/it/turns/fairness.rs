@@ -1,6 +1,7 @@
 //! One tenant's thousands do not hold up another's one.
 
 use computetower_jobs::Queue;
+use computetower_store::jobs::TurnMemory;
 use serde_json::json;
 use sqlx::Row;
 
@@ -133,4 +134,25 @@ async fn a_lane_that_was_full_is_kept_fed_until_nobody_waits() {
     .await;
     app.drained().await;
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_that_gives_all_it_may_says_that_more_are_left() {
+    let app = TestApp::without_workers().await;
+    flood(&app, app.tenant, 1_200, |_| noop(json!({}))).await;
+    let mut memory = TurnMemory::default();
+    let mut given = 0;
+    loop {
+        let taken = app
+            .store
+            .take_turns(Queue::Noop, 5_000, &mut memory, true)
+            .await
+            .unwrap();
+        given += taken.jobs.len();
+        let left = standing(&app, app.tenant, &["pending"]).await;
+        assert_eq!(taken.more, left > 0, "{left} left after {given}");
+        if left == 0 {
+            break;
+        }
+    }
 }
