@@ -18,5 +18,6 @@ mod model;
 mod recovery;
 mod support;
 mod tidy;
+mod traces;
 mod turns;
 mod up;
