@@ -392,6 +392,7 @@ mod tests {
         let nothing = |name: &str| match name {
             "COMPUTETOWER_BIND" => Some("here".to_owned()),
             "DATABASE_URL" => Some("mysql://x".to_owned()),
+            "OTEL_EXPORTER_OTLP_ENDPOINT" => Some("collector:4317".to_owned()),
             _ => None,
         };
         let problems = match read(Environment::new(&nothing)) {
@@ -407,6 +408,7 @@ mod tests {
             "S3_SECRET_ACCESS_KEY",
             "COMPUTETOWER_MASTER_KEY",
             "COMPUTETOWER_BIND",
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
         ] {
             assert!(
                 named.contains(&variable),
