@@ -19,7 +19,7 @@ const CALLER: &str = "b7ad6b7169203331";
 const KEY: &str = "collector-key-1";
 
 /// What a process needs to tell a collector of its spans at once.
-fn traced<'a>(endpoint: &'a str) -> Vec<(&'a str, &'a str)> {
+fn traced(endpoint: &str) -> Vec<(&str, &str)> {
     vec![
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
         ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=collector-key-1"),
