@@ -78,6 +78,7 @@ impl Traces {
             .with_batch_exporter(Outward {
                 exporter: Arc::new(exporter),
                 runtime,
+                endpoint: origin(&settings.endpoint),
                 fails: AtomicBool::new(false),
             })
             .with_sampler(sampler(settings.sampling))
@@ -137,10 +138,17 @@ fn sampler(sampling: Sampling) -> Sampler {
     }
 }
 
+/// Where an address leads, without what may be secret in it.
+fn origin(endpoint: &str) -> String {
+    url::Url::parse(endpoint)
+        .map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
+}
+
 /// Exports in the program's runtime, for the thread of the batches has none, and says once when it fails.
 struct Outward {
     exporter: Arc<opentelemetry_otlp::SpanExporter>,
     runtime: Handle,
+    endpoint: String,
     fails: AtomicBool,
 }
 
@@ -162,9 +170,11 @@ impl SpanExporter for Outward {
         let failed_before = self.fails.swap(sent.is_err(), Ordering::Relaxed);
         match &sent {
             Err(error) if !failed_before => {
-                tracing::warn!(%error, "traces cannot be sent; they are dropped until the endpoint takes them again");
+                tracing::warn!(endpoint = self.endpoint, %error, "traces cannot be sent; they are dropped until the endpoint takes them again");
             }
-            Ok(()) if failed_before => tracing::info!("traces are sent again"),
+            Ok(()) if failed_before => {
+                tracing::info!(endpoint = self.endpoint, "traces are sent again")
+            }
             _ => {}
         }
         sent
@@ -179,5 +189,31 @@ impl SpanExporter for Outward {
         if let Some(exporter) = Arc::get_mut(&mut self.exporter) {
             exporter.set_resource(resource);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_named_without_its_secrets() {
+        let endpoint = "https://user:hunter2@collector.example:4318/v1/traces?key=hunter3";
+        assert_eq!(origin(endpoint), "https://collector.example:4318");
+    }
+
+    #[test]
+    fn samplers_are_what_their_names_say() {
+        let of = |parent_based, roots| {
+            let sampling = Sampling {
+                parent_based,
+                roots,
+            };
+            format!("{:?}", sampler(sampling))
+        };
+        assert_eq!(of(false, 1.0), "AlwaysOn");
+        assert_eq!(of(false, 0.0), "AlwaysOff");
+        assert_eq!(of(false, 0.25), "TraceIdRatioBased(0.25)");
+        assert_eq!(of(true, 0.25), "ParentBased(TraceIdRatioBased(0.25))");
     }
 }
