@@ -105,25 +105,18 @@ pub async fn follow(
     job: JobId,
     after: i64,
 ) -> Result<impl Stream<Item = Event> + Send + use<>, StoreError> {
-    // Whose job it is comes first: neither the stream in Redis nor the hub knows tenants.
-    let mut ended_before = store.job(tenant, job).await?.state.is_final();
-    // Listen first, then read: nothing can fall between.
+    // Listen first, then read: nothing can fall between. What is heard waits until it is known whose job it is.
     let mut subscription = store.hub().await.subscribe(job).await;
     let mut backlog = store.events_after(tenant, job, after).await?;
     Ok(async_stream::stream! {
         let mut last = after;
         loop {
-            // A job that was retried by hand has an end in the middle, and for a moment even as its last event: only the end of a job that has ended is the end.
-            let last_words = backlog.events.last().is_some_and(|event| event.body.is_final());
-            let nothing_new = backlog.events.is_empty();
             for event in std::mem::take(&mut backlog.events) {
                 last = event.seq;
                 yield event;
             }
-            // Nothing more will come after an end that was seen before, here or on an earlier connection.
-            let ended = last_words && std::mem::take(&mut ended_before)
-                || (last_words || nothing_new && !backlog.more) && has_ended(&store, tenant, job, last).await;
-            if ended {
+            // Only the end of a job that has ended is the end: one that was retried by hand has others in the middle.
+            if backlog.ended {
                 return;
             }
             let patience = if backlog.more { SAVED_SOON } else { LOOK_AGAIN };
@@ -150,6 +143,8 @@ pub async fn follow(
             backlog = loop {
                 match store.events_after(tenant, job, last).await {
                     Ok(events) => break events,
+                    // Forgotten meanwhile.
+                    Err(StoreError::NotFound(_)) => return,
                     Err(error) => {
                         tracing::warn!(job.id = %job, error = ?error, "a stream waits for Postgres");
                         tokio::time::sleep(SAVED_SOON).await;
@@ -158,12 +153,4 @@ pub async fn follow(
             };
         }
     })
-}
-
-/// Whether a job has ended with an event that is not above `last`. Unknown counts as no: the stream goes on and asks again.
-async fn has_ended(store: &Store, tenant: TenantId, job: JobId, last: i64) -> bool {
-    store
-        .job(tenant, job)
-        .await
-        .is_ok_and(|row| row.state.is_final() && row.event_seq <= last)
 }

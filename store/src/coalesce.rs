@@ -1,6 +1,7 @@
 //! Calls that come at the same time become one statement: that is how a durable record is also fast.
 //!
-//! Nothing waits for company. The first call goes out at once; those that come while it is on its way form the next statement.
+//! The first call goes out at once; those that come while it is on its way form the next statement. Only where many come anyway does a statement wait
+//! a moment for more of them: what a statement costs by itself, before its first row, is as much as some twenty rows.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ struct Call<I, O> {
 
 /// Calls that may wait; beyond it, callers wait to be let in.
 const WAITING: usize = 4_096;
+/// From so many calls on in a statement, the next one waits for company.
+const MANY: usize = 8;
 /// How long a statement may take. One that takes longer has an outage for a reason, and must not hold up those behind it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -30,6 +33,19 @@ pub(crate) enum Unheard {
     Done,
     /// It is dropped: the caller will come again, or has no use for it.
     Dropped,
+}
+
+/// How calls are put together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    /// Calls in one statement.
+    pub(crate) most: usize,
+    /// Statements that may be on their way at the same time.
+    pub(crate) at_once: usize,
+    /// How long a statement waits for company when many calls come.
+    pub(crate) linger: Duration,
+    /// What becomes of a call that nobody waits for any more.
+    pub(crate) unheard: Unheard,
 }
 
 /// Turns calls into statements of many. Cheap to clone.
@@ -46,20 +62,14 @@ impl<I, O> Clone for Coalescer<I, O> {
 }
 
 impl<I: Send + Sync + 'static, O: Send + 'static> Coalescer<I, O> {
-    /// `statement` is given 1 to `most` inputs; `at_once` of them may be on their way at the same time.
-    pub(crate) fn start<F, S>(most: usize, at_once: usize, unheard: Unheard, statement: F) -> Self
+    /// `statement` is given 1 to `shape.most` inputs.
+    pub(crate) fn start<F, S>(shape: Shape, statement: F) -> Self
     where
         F: Fn(Vec<Arc<I>>) -> S + Clone + Send + Sync + 'static,
         S: Future<Output = Answers<O>> + Send + 'static,
     {
         let (calls, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(run(
-            waiting,
-            most,
-            Arc::new(Semaphore::new(at_once)),
-            unheard,
-            statement,
-        ));
+        tokio::spawn(run(waiting, shape, statement));
         Self { calls }
     }
 
@@ -74,41 +84,54 @@ impl<I: Send + Sync + 'static, O: Send + 'static> Coalescer<I, O> {
     }
 }
 
-async fn run<I, O, F, S>(
-    mut waiting: mpsc::Receiver<Call<I, O>>,
-    most: usize,
-    slots: Arc<Semaphore>,
-    unheard: Unheard,
-    statement: F,
-) where
+async fn run<I, O, F, S>(mut waiting: mpsc::Receiver<Call<I, O>>, shape: Shape, statement: F)
+where
     I: Send + Sync + 'static,
     O: Send + 'static,
     F: Fn(Vec<Arc<I>>) -> S + Clone + Send + Sync + 'static,
     S: Future<Output = Answers<O>> + Send + 'static,
 {
+    let slots = Arc::new(Semaphore::new(shape.at_once));
     let mut calls = Vec::new();
-    while waiting.recv_many(&mut calls, most).await > 0 {
+    let mut last = 0;
+    while waiting.recv_many(&mut calls, shape.most).await > 0 {
         let Ok(slot) = slots.clone().acquire_owned().await else {
             return;
         };
+        if last >= MANY {
+            gather(&mut waiting, &mut calls, &shape).await;
+        }
         // Those that came while others were on their way come along.
-        while calls.len() < most
+        while calls.len() < shape.most
             && let Ok(call) = waiting.try_recv()
         {
             calls.push(call);
         }
-        if unheard == Unheard::Dropped {
+        if shape.unheard == Unheard::Dropped {
             calls.retain(|call| !call.answer.is_closed());
         }
         if calls.is_empty() {
             continue;
         }
+        last = calls.len();
         let calls = std::mem::take(&mut calls);
         let statement = statement.clone();
         tokio::spawn(async move {
             answer(calls, &statement).await;
             drop(slot);
         });
+    }
+}
+
+/// Waits a moment for more calls.
+async fn gather<C>(waiting: &mut mpsc::Receiver<C>, calls: &mut Vec<C>, shape: &Shape) {
+    let until = tokio::time::Instant::now() + shape.linger;
+    while calls.len() < shape.most {
+        let room = shape.most - calls.len();
+        tokio::select! {
+            more = waiting.recv_many(calls, room) => if more == 0 { return },
+            () = tokio::time::sleep_until(until) => return,
+        }
     }
 }
 
@@ -157,7 +180,13 @@ mod tests {
     /// Refuses statements that hold a 13, and notes the sizes of all.
     fn adder(sizes: &Arc<Mutex<Vec<usize>>>) -> Coalescer<i32, i32> {
         let sizes = sizes.clone();
-        Coalescer::start(8, 1, Unheard::Done, move |inputs: Vec<Arc<i32>>| {
+        let shape = Shape {
+            most: 8,
+            at_once: 1,
+            linger: Duration::from_millis(1),
+            unheard: Unheard::Done,
+        };
+        Coalescer::start(shape, move |inputs: Vec<Arc<i32>>| {
             let sizes = sizes.clone();
             async move {
                 tokio::task::yield_now().await;

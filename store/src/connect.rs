@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgPool, Postgres};
 use tokio_util::task::TaskTracker;
 
-use crate::coalesce::{Coalescer, Unheard};
+use crate::coalesce::{Coalescer, Shape, Unheard};
 use crate::error::StoreError;
 use crate::events::{EventHub, EventPublisher};
 use crate::jobs::claim::{self, Claim, ClaimedJob};
@@ -70,16 +70,36 @@ pub(crate) struct Coalesced {
     pub(crate) submit: Coalescer<Submission, Option<JobState>>,
     pub(crate) claim: Coalescer<Claim, Option<ClaimedJob>>,
     pub(crate) finish: Coalescer<Finish, i32>,
+    pub(crate) settle: Coalescer<(), ()>,
 }
 
 /// A plan that was made while a table was small stays cached while it grows: a claim then reads all that is queued. Planned anew for each statement,
-/// which costs some tenths of a millisecond, it follows the table.
-const PLAN_ANEW: &str = "set plan_cache_mode = force_custom_plan";
+/// which costs some tenths of a millisecond, it follows the table. Rows are mostly asked for by id, and found in memory.
+const PLAN_ANEW: &str = "set plan_cache_mode = force_custom_plan; set random_page_cost = 1.1";
 /// What a tenant asks is simple enough to be planned once, as long as no plan reads a whole table because it was small then.
 const PLAN_ONCE: &str = "set enable_seqscan = off";
 
-/// Statements of one sort that may be on their way at the same time: a commit waits for the disk, and the next can be prepared meanwhile.
-const AT_ONCE: usize = 2;
+/// Two statements that accept jobs may be on their way: a commit waits for the disk, and the next can be prepared meanwhile.
+const SUBMITS: Shape = Shape {
+    most: submit::MOST,
+    at_once: 2,
+    linger: Duration::from_millis(2),
+    unheard: Unheard::Dropped,
+};
+const CLAIMS: Shape = Shape {
+    most: claim::MOST,
+    at_once: 1,
+    linger: Duration::from_millis(1),
+    unheard: Unheard::Done,
+};
+const ENDINGS: Shape = Shape {
+    most: finish::MOST,
+    ..CLAIMS
+};
+const SETTLEMENTS: Shape = Shape {
+    unheard: Unheard::Dropped,
+    ..CLAIMS
+};
 
 impl Store {
     /// Connects to all services. Pools connect lazily, so a Postgres that is down for a moment is no failure here;
@@ -172,17 +192,22 @@ impl Store {
                 coalesced: Arc::default(),
                 ..self.clone()
             };
-            let (submitter, claimer, finisher) = (store.clone(), store.clone(), store);
+            let (submitter, claimer, settler, finisher) =
+                (store.clone(), store.clone(), store.clone(), store);
             Coalesced {
-                submit: Coalescer::start(submit::MOST, AT_ONCE, Unheard::Dropped, move |jobs| {
+                submit: Coalescer::start(SUBMITS, move |jobs| {
                     let store = submitter.clone();
                     async move { store.submit_all(jobs).await }
                 }),
-                claim: Coalescer::start(claim::MOST, AT_ONCE, Unheard::Done, move |claims| {
+                claim: Coalescer::start(CLAIMS, move |claims| {
                     let store = claimer.clone();
                     async move { store.claim_all(claims).await }
                 }),
-                finish: Coalescer::start(finish::MOST, AT_ONCE, Unheard::Done, move |finishes| {
+                settle: Coalescer::start(SETTLEMENTS, move |calls: Vec<Arc<()>>| {
+                    let store = settler.clone();
+                    async move { store.settle_all(calls.len()).await }
+                }),
+                finish: Coalescer::start(ENDINGS, move |finishes| {
                     let store = finisher.clone();
                     async move { store.finish_all(finishes).await }
                 }),

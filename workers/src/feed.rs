@@ -22,6 +22,8 @@ struct Inner {
 struct State {
     seq: i64,
     unsaved: Vec<Event>,
+    /// What nobody may hear yet, because a crash of Postgres could still take the claim back. `None` once the claim is on the disk.
+    unheard: Option<Vec<Event>>,
     /// Set once the end has its number: nothing may come after it.
     closed: bool,
 }
@@ -37,6 +39,7 @@ impl Feed {
                 state: Mutex::new(State {
                     seq,
                     unsaved: Vec::new(),
+                    unheard: Some(Vec::new()),
                     closed: false,
                 }),
             }),
@@ -52,9 +55,18 @@ impl Feed {
         let event = Self::number(&mut state, body);
         state.unsaved.push(event.clone());
         // Published under the lock, so that numbers go out in order.
-        self.inner
-            .publisher
-            .publish(self.inner.job, self.inner.attempt, event);
+        match &mut state.unheard {
+            Some(unheard) => unheard.push(event),
+            None => self.publish(event),
+        }
+    }
+
+    /// The claim is on the disk: what was said so far is published, and what is said from now on at once.
+    pub(crate) fn claim_is_settled(&self) {
+        let mut state = self.lock();
+        for event in state.unheard.take().unwrap_or_default() {
+            self.publish(event);
+        }
     }
 
     /// Numbers the last events of the attempt without publishing them: nobody may hear of an end before it is recorded.
@@ -67,13 +79,18 @@ impl Feed {
             .collect()
     }
 
-    /// Publishes events that were prepared and recorded.
+    /// Publishes events that were prepared and recorded: the claim is on the disk with them.
     pub(crate) fn publish_prepared(&self, events: Vec<Event>) {
+        self.claim_is_settled();
         for event in events {
-            self.inner
-                .publisher
-                .publish(self.inner.job, self.inner.attempt, event);
+            self.publish(event);
         }
+    }
+
+    fn publish(&self, event: Event) {
+        self.inner
+            .publisher
+            .publish(self.inner.job, self.inner.attempt, event);
     }
 
     /// Takes what is not in Postgres yet.

@@ -1,5 +1,6 @@
 //! One attempt as named steps: claim → start → execute → decide → finish → tell.
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,6 +24,8 @@ use crate::trace;
 
 /// How often events of a running attempt are written to Postgres.
 const SAVE_EVENTS: Duration = Duration::from_millis(500);
+/// How long an attempt may be done without having been heard of: its end then settles its claim, which saves a wait for the disk.
+const SOON_DONE: Duration = Duration::from_millis(2);
 /// How long a result is held while Postgres is away.
 const HOLD_RESULT: Duration = Duration::from_secs(600);
 
@@ -103,7 +106,19 @@ async fn execute(context: &JobContext, stop: &Stop) -> Option<Outcome> {
             StopReason::LeaseLost => None,
         },
         () = save_events(context, stop) => None,
+        never = tell(context) => match never {},
     }
+}
+
+/// Lets the attempt be heard once its claim is on the disk. An attempt that ends before is heard with its end.
+async fn tell(context: &JobContext) -> Infallible {
+    tokio::time::sleep(SOON_DONE).await;
+    while let Err(error) = context.store.settle_claims().await {
+        tracing::warn!(job.id = %context.job.id, error = %chain(&error), "nobody hears of the attempt until Postgres answers");
+        tokio::time::sleep(SAVE_EVENTS).await;
+    }
+    context.feed.claim_is_settled();
+    std::future::pending().await
 }
 
 fn deadline_exceeded() -> Failure {

@@ -218,8 +218,8 @@ async fn serve(
             message = stream.next() => {
                 let Some(message) = message else { return false };
                 let Some(sender) = keys.job_of_channel(message.get_channel_name()).and_then(|job| topics.get(&job)) else { continue };
-                match serde_json::from_slice::<Event>(message.get_payload_bytes()) {
-                    Ok(event) => { let _ = sender.send(Notice::Event(Arc::new(event))); }
+                match super::entry::read(message.get_payload_bytes()) {
+                    Ok(events) => for event in events { let _ = sender.send(Notice::Event(Arc::new(event))); },
                     Err(error) => {
                         tracing::warn!(error = %error, "an event could not be read");
                         let _ = sender.send(Notice::Resync);

@@ -2,6 +2,7 @@
 //!
 //! Redis holds nothing that Postgres will not hold a moment later; it makes events fast, not durable.
 
+mod entry;
 mod hub;
 mod publisher;
 mod read;

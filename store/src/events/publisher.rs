@@ -6,6 +6,7 @@ use std::time::Duration;
 use computetower_jobs::{Event, JobId};
 use tokio::sync::{mpsc, oneshot};
 
+use super::entry;
 use crate::lane::connection::PatientConnection;
 use crate::metrics::Metrics;
 use crate::redis_keys::RedisKeys;
@@ -109,10 +110,8 @@ async fn run(
             call.arg(fence)
                 .arg(KEPT)
                 .arg(if ended { ENDED_SECONDS } else { LIVE_SECONDS });
-            for event in &events {
-                call.arg(event.seq)
-                    .arg(serde_json::to_string(event).unwrap_or_default());
-            }
+            call.arg(events.last().map_or(0, |event| event.seq))
+                .arg(entry::write(&events));
             pipeline.invoke_script(&call).ignore();
         }
         if jobs > 0 {

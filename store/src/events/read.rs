@@ -4,6 +4,7 @@ use computetower_jobs::{Event, JobId, TenantId};
 
 use crate::connect::Store;
 use crate::error::StoreError;
+use crate::jobs::SavedEvents;
 
 /// What is known of a job's events after a number.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,28 +13,33 @@ pub struct EventsSoFar {
     pub events: Vec<Event>,
     /// True when later ones are known, with a hole before them that Postgres will fill in a moment.
     pub more: bool,
+    /// True when the job has ended, and nothing comes after these.
+    pub ended: bool,
 }
 
 /// Puts together what Postgres has and what only Redis has yet. A hole between rows of Postgres is final (a dead worker's words that nobody knows
 /// any more); a hole before an event of Redis is not: Redis was wiped, and what is missing is on its way to Postgres.
-fn merge(after: i64, mut saved: Vec<Event>, live: Vec<Event>) -> EventsSoFar {
-    let mut last = saved.last().map_or(after, |event| event.seq);
+fn merge(after: i64, saved: SavedEvents, live: Vec<Event>) -> EventsSoFar {
+    let SavedEvents { mut events, ended } = saved;
+    let mut last = events.last().map_or(after, |event| event.seq);
     for event in live {
         if event.seq <= last {
             continue;
         }
         if event.seq > last + 1 {
             return EventsSoFar {
-                events: saved,
+                events,
                 more: true,
+                ended: false,
             };
         }
         last = event.seq;
-        saved.push(event);
+        events.push(event);
     }
     EventsSoFar {
-        events: saved,
+        events,
         more: false,
+        ended,
     }
 }
 
@@ -41,7 +47,7 @@ impl Store {
     /// All events of a job after a number, in order. Redis may be down: then what Postgres has is the answer.
     ///
     /// # Errors
-    /// When Postgres does not answer.
+    /// [`StoreError::NotFound`] also when the job is another tenant's; when Postgres does not answer.
     pub async fn events_after(
         &self,
         tenant: TenantId,
@@ -50,8 +56,8 @@ impl Store {
     ) -> Result<EventsSoFar, StoreError> {
         // Redis first: an event moves from there to Postgres, never back.
         let live = self.live_events(job, after).await.unwrap_or_default();
-        let events = self.saved_events(tenant, job, after).await?;
-        Ok(merge(after, events, live))
+        let saved = self.saved_events(tenant, job, after).await?;
+        Ok(merge(after, saved, live))
     }
 
     async fn live_events(&self, job: JobId, after: i64) -> Result<Vec<Event>, StoreError> {
@@ -64,11 +70,10 @@ impl Store {
             .await?;
         Ok(entries
             .into_iter()
-            .filter_map(|(_, fields)| {
-                fields
-                    .get(1)
-                    .and_then(|json| serde_json::from_str(json).ok())
-            })
+            .filter_map(|(_, fields)| super::entry::read(fields.get(1)?.as_bytes()).ok())
+            .flatten()
+            // The first entry may begin before what is asked for.
+            .filter(|event| event.seq > after)
             .collect())
     }
 
@@ -114,7 +119,11 @@ mod tests {
     }
 
     fn merged(after: i64, saved: &[i64], live: &[i64]) -> (Vec<i64>, bool) {
-        let so_far = merge(after, events(saved), events(live));
+        let saved = SavedEvents {
+            events: events(saved),
+            ended: false,
+        };
+        let so_far = merge(after, saved, events(live));
         (
             so_far.events.iter().map(|event| event.seq).collect(),
             so_far.more,

@@ -1,4 +1,8 @@
 //! A worker takes a job: only while it is queued, and only with the number of its latest dispatch. Claims that come at the same time go together.
+//!
+//! A claim does not wait for the disk. Whatever the attempt records afterwards (an intended effect, its end) takes the claim along, in the order of
+//! Postgres's log; and nobody may hear of the attempt before, see [`Store::settle_claims`]. So a claim that a crash of Postgres takes back was followed
+//! by nothing that anybody knows of: the job is queued as before.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -83,6 +87,22 @@ impl Store {
         self.coalesced().claim.call(claim).await
     }
 
+    /// Returns once every claim that was made before is on the disk.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn settle_claims(&self) -> Result<(), StoreError> {
+        self.coalesced().settle.call(()).await
+    }
+
+    pub(crate) async fn settle_all(&self, callers: usize) -> Answers<()> {
+        // The least that makes a transaction write something: its end then waits until the log is on the disk up to there.
+        sqlx::query!("select pg_logical_emit_message(true, 'computetower', '')::text as position")
+            .fetch_one(&self.system)
+            .await?;
+        Ok((0..callers).map(|_| Ok(())).collect())
+    }
+
     pub(crate) async fn claim_all(&self, claims: Vec<Arc<Claim>>) -> Answers<Option<ClaimedJob>> {
         // Rows are locked in one order, so that two statements cannot wait for each other.
         let mut ordered: Vec<&Claim> = claims.iter().map(|claim| &**claim).collect();
@@ -96,7 +116,8 @@ impl Store {
                where j.id = i.job and j.dispatch = i.dispatch and j.state || '' = 'queued'
                returning j.id, j.tenant_id, j.kind, j.payload, j.attempt, j.counted, j.interruptions, j.snoozes, j.event_seq, j.deadline, j.timeout_ms,
                          j.retry, j.cancel_requested, j.pause_requested, i.lease as "lease!", j.trace_context,
-                         case when j.attempt = 1 then extract(epoch from now() - j.run_at)::float8 end as waited_seconds"#,
+                         case when j.attempt = 1 then extract(epoch from now() - j.run_at)::float8 end as waited_seconds,
+                         (select set_config('synchronous_commit', 'off', true)) as soon"#,
             &ordered.iter().map(|claim| claim.id.0).collect::<Vec<_>>(),
             &ordered.iter().map(|claim| claim.dispatch).collect::<Vec<_>>(),
             &ordered.iter().map(|claim| claim.lease.0).collect::<Vec<_>>(),

@@ -15,7 +15,7 @@ use crate::jobs::{pack, without_nul};
 use crate::metrics::FencedWrite;
 
 /// Attempts ended in one statement.
-pub(crate) const MOST: usize = 128;
+pub(crate) const MOST: usize = 256;
 
 /// What an attempt ends in.
 #[derive(Clone, Debug)]

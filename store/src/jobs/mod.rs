@@ -33,7 +33,7 @@ pub use settle::Settled;
 pub use submit::{NewJob, Submitted};
 pub(crate) use together::{Fresh, insert_pending};
 pub use together::{Member, Together};
-pub use trail::AttemptRow;
+pub use trail::{AttemptRow, SavedEvents};
 pub use turns::{Dispatched, QueueLook, TurnMemory, TurnsTaken};
 
 use computetower_jobs::Event;

@@ -358,7 +358,7 @@ async fn insert(
                              $10::jsonb[], $11::text[], $12::bytea[], $13::text[], $14::uuid[], $15::uuid[], $16::bool[], $17::text[])
                       as i (id, kind, queue, payload, priority, run_at, deadline, timeout_ms, retry, key, hash, limit_key, batch_id, schedule_id, direct,
                             trace_context)) i
-           on conflict on constraint jobs_idempotency_key do nothing
+           on conflict (tenant_id, idempotency_key) where idempotency_key is not null do nothing
            returning id, state"#,
         tenant.0,
         &columns.ids,

@@ -409,7 +409,7 @@ pub(crate) async fn insert_pending(
                      $11::jsonb[], $12::text[], $13::bytea[], $14::text[], $15::uuid[], $16::int[], $17::boolean[], $18::text[])
               as j (id, kind, queue, payload, priority, run_at, deadline, timeout_ms, retry, key, hash, limit_key, schedule_id, waits_for,
                     has_dependents, trace_context)
-         on conflict on constraint jobs_idempotency_key do nothing",
+         on conflict (tenant_id, idempotency_key) where idempotency_key is not null do nothing",
         tenant.0,
         batch.map(|id| id.0),
         &ids,

@@ -1,7 +1,7 @@
 //! What a job has been through: its events and its attempts.
 
 use chrono::{DateTime, Utc};
-use computetower_jobs::{Event, EventBody, JobId, TenantId};
+use computetower_jobs::{Event, EventBody, JobId, JobState, TenantId};
 use serde_json::Value;
 
 use crate::connect::Store;
@@ -27,50 +27,67 @@ pub struct AttemptRow {
     pub failure: Option<Value>,
 }
 
+/// What Postgres has of a job's events.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SavedEvents {
+    /// The events, in order.
+    pub events: Vec<Event>,
+    /// True when the job has ended: then these are all, the last one among them.
+    pub ended: bool,
+}
+
 impl Store {
     /// The events of a job after a number, from Postgres, in order.
     ///
     /// # Errors
-    /// When Postgres does not answer or an event cannot be read.
+    /// [`StoreError::NotFound`] also when the job is another tenant's; when Postgres does not answer or an event cannot be read.
     pub async fn saved_events(
         &self,
         tenant: TenantId,
         job: JobId,
         after: i64,
-    ) -> Result<Vec<Event>, StoreError> {
+    ) -> Result<SavedEvents, StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
-        // The first event of a job is not written down: it is the moment at which it was first handed to its lane.
         let rows = sqlx::query!(
-            r#"select 1::bigint as "seq!", 'queued' as "name!", jsonb_build_object('dispatch', 1) as "data!", queued_at as "at!"
-               from jobs where id = $1 and tenant_id = $2 and queued_at is not null and $3::bigint < 1
-               union all
-               select seq, name, data, at from job_events where job_id = $1 and tenant_id = $2 and coalesce(last_seq, seq) > $3
-               order by 1"#,
+            r#"select j.state, j.queued_at, e.seq as "seq?", e.name as "name?", e.data as "data?", e.at as "at?"
+               from jobs j left join job_events e on e.job_id = j.id and e.tenant_id = j.tenant_id and coalesce(e.last_seq, e.seq) > $3
+               where j.id = $1 and j.tenant_id = $2 order by e.seq"#,
             job.0,
             tenant.0,
             after
         )
         .fetch_all(&mut *connection)
         .await?;
+        let first = rows.first().ok_or(StoreError::NotFound("job"))?;
+        let ended = super::parse::<JobState>("state", &first.state)?.is_final();
         let mut events = Vec::with_capacity(rows.len());
+        // The first event of a job is not written down: it is the moment at which it was first handed to its lane.
+        if let Some(at) = first.queued_at.filter(|_| after < 1) {
+            events.push(Event {
+                seq: 1,
+                body: EventBody::Queued { dispatch: 1 },
+                at,
+            });
+        }
         for row in rows {
-            if row.name == PACK {
-                let packed: Vec<Event> = serde_json::from_value(row.data)
+            let (Some(seq), Some(name), Some(data), Some(at)) =
+                (row.seq, row.name, row.data, row.at)
+            else {
+                continue;
+            };
+            if name == PACK {
+                let packed: Vec<Event> = serde_json::from_value(data)
                     .map_err(|error| StoreError::decode("events", error))?;
                 // A save that was cut off may have left the beginning of what a later row tells whole.
                 let last = events.last().map_or(after, |event: &Event| event.seq);
                 events.extend(packed.into_iter().filter(|event| event.seq > last));
                 continue;
             }
-            let body = EventBody::from_parts(&row.name, row.data)
+            let body = EventBody::from_parts(&name, data)
                 .map_err(|error| StoreError::decode("event", error))?;
-            events.push(Event {
-                seq: row.seq,
-                body,
-                at: row.at,
-            });
+            events.push(Event { seq, body, at });
         }
-        Ok(events)
+        Ok(SavedEvents { events, ended })
     }
 
     /// The attempts of a job, first to last.

@@ -15,6 +15,8 @@ use crate::error::StoreError;
 const LINES: i64 = 500;
 /// Jobs of one tenant and priority that are looked at in one go, at most.
 const IN_LINE: usize = 500;
+/// Turns given in one go, at most: one less than are looked at, so that it is seen when somebody is left over.
+const MOST: usize = IN_LINE - 1;
 
 /// What is remembered of a queue's turns from one look to the next. It may be forgotten at any time.
 #[derive(Debug, Default)]
@@ -114,11 +116,12 @@ impl Store {
         memory: &mut TurnMemory,
         anew: bool,
     ) -> Result<TurnsTaken, StoreError> {
+        let free = free.min(MOST);
         let mut transaction = self.system.begin().await?;
-        // A move that Postgres loses in a crash is a job that is pending as before: there is no need to wait for the disk.
+        // Everything here goes by index, a few hundred rows at a time, whatever the planner believes of a table that grows and shrinks.
         let lock = sqlx::query!(
             r#"select pg_try_advisory_xact_lock(hashtextextended('computetower turns', 0)) as "held!", now() as "now!",
-                      set_config('synchronous_commit', 'off', true)"#
+                      set_config('enable_seqscan', 'off', true) as a, set_config('enable_hashjoin', 'off', true) as b, set_config('enable_mergejoin', 'off', true) as c"#
         )
         .fetch_one(&mut *transaction)
         .await?;
@@ -290,7 +293,7 @@ async fn candidates(
     closed: &[Closed],
 ) -> Result<Found, StoreError> {
     // One more than there are slots tells whether somebody is left over.
-    let wanted = i64::try_from(free.saturating_add(1).min(IN_LINE)).unwrap_or(i64::MAX);
+    let wanted = i64::try_from(free.saturating_add(1)).unwrap_or(i64::MAX);
     let rows = sqlx::query!(
         r#"with recursive hop (tenant_id, priority) as (
                (select j.tenant_id, j.priority from jobs j
@@ -371,21 +374,25 @@ async fn hand_over(
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
+    // Rows are locked in the order in which all statements lock them.
+    let mut ordered: Vec<(Uuid, i64)> = jobs.iter().map(|job| job.0).zip(0..).collect();
+    ordered.sort_unstable();
+    let (ids, places): (Vec<Uuid>, Vec<i64>) = ordered.into_iter().unzip();
     let rows = sqlx::query!(
-        r#"with turn as (
-               select j.id, t.place from unnest($1::uuid[]) with ordinality as t (id, place) join jobs j on j.id = t.id
-               where j.state = 'pending' and j.waits_for = 0 order by j.id for update of j skip locked
-           ), moved as (
+        r#"with moved as (
                update jobs j set state = 'queued', dispatch = dispatch + 1, dispatched_at = now(),
                                  queued_at = case when event_seq = 0 then now() else queued_at end, event_seq = event_seq + 1
-               from turn where j.id = turn.id
-               returning j.id, j.tenant_id, j.dispatch, j.attempt, j.event_seq, turn.place
+               from unnest($1::uuid[], $2::bigint[]) as t (id, place)
+               -- By id, whatever the statistics say of how many are pending.
+               where j.id = t.id and j.state || '' = 'pending' and j.waits_for + 0 = 0
+               returning j.id, j.tenant_id, j.dispatch, j.attempt, j.event_seq, t.place
            ), told as (
                insert into job_events (job_id, seq, tenant_id, name, data)
                select id, event_seq, tenant_id, 'queued', jsonb_build_object('dispatch', dispatch) from moved where event_seq > 1
            )
            select id, dispatch, attempt, event_seq from moved order by place"#,
-        &jobs.iter().map(|job| job.0).collect::<Vec<_>>()
+        &ids,
+        &places
     )
     .fetch_all(connection)
     .await?;

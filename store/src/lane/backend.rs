@@ -27,7 +27,7 @@ use crate::lane::holder::Taken;
 use crate::lane::{Lane, SAFETY_NET};
 
 /// Messages taken in one round trip at most.
-const MOST: usize = 128;
+const MOST: usize = 256;
 /// How long to wait after Redis did not answer.
 const AFTER_ERROR: Duration = Duration::from_millis(200);
 

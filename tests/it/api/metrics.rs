@@ -83,7 +83,7 @@ async fn what_becomes_of_jobs_is_counted() {
         ("events_dropped_total".to_owned(), 0.0),
         ("workers{queue=\"noop\"}".to_owned(), 1.0),
         ("workers{queue=\"chat\"}".to_owned(), 0.0),
-        ("worker_slots{queue=\"noop\"}".to_owned(), 32.0),
+        ("worker_slots{queue=\"noop\"}".to_owned(), 256.0),
     ] {
         shows(&client, &format!("computetower_{series}"), wanted).await;
     }

@@ -5,18 +5,21 @@ use serde_json::json;
 
 use crate::support::{TestApp, until};
 
+/// More than two workers have slots for, and not more than three.
+const JOBS: usize = 2 * Queue::Noop.default_concurrency() + 1;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backlog_wants_workers_and_an_idle_queue_none() {
     let mut app = TestApp::without_workers().await;
     let (client, operator) = (app.client(), app.operator());
-    for _ in 0..70 {
-        client.submit("noop", json!({})).await;
-    }
+    let jobs = vec![json!({"kind": "noop", "payload": {}}); JOBS];
+    let batch = client.post("/api/v1/batches", json!({"jobs": jobs})).await;
+    assert_eq!(batch.status, 202, "{}", batch.body);
     let noop = async || operator.get("/admin/scale").await.body["queues"]["noop"].clone();
-    // Nothing is known of how long they take: 70 slots are three workers of 32.
+    // Nothing is known of how long they take: so many slots are three workers.
     until("the backlog is seen", || async {
         let advice = noop().await;
-        advice["queued"].as_i64().unwrap() + advice["pending"].as_i64().unwrap() == 70
+        advice["queued"].as_i64().unwrap() + advice["pending"].as_i64().unwrap() == JOBS as i64
     })
     .await;
     let advice = noop().await;

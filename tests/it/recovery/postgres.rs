@@ -89,7 +89,9 @@ async fn an_end_that_meets_an_earlier_save_of_the_same_events_is_kept_whole() {
         .await
         .unwrap();
     let saved = app.store.saved_events(app.tenant, id, 0).await.unwrap();
+    assert!(saved.ended);
     let told: Vec<_> = saved
+        .events
         .iter()
         .map(|event| (event.seq, event.body.name()))
         .collect();

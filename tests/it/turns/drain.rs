@@ -25,7 +25,7 @@ async fn a_drained_worker_finishes_what_it_runs_takes_nothing_more_and_ends() {
             &listed[0]["draining"],
             &listed[0]["slots"]
         ),
-        (&json!(1), &json!(false), &json!({"noop": 32}))
+        (&json!(1), &json!(false), &json!({"noop": 256}))
     );
     assert_eq!(
         listed[0].get("jobs"),

@@ -64,7 +64,7 @@ async fn a_tenant_pauses_its_own_part_of_a_queue() {
         let queue = posted(&client, "/api/v1/queues/noop/resume").await;
         assert_eq!(
             (&queue["paused"], &queue["slots"]),
-            (&json!(false), &json!(32))
+            (&json!(false), &json!(256))
         );
     }
     app.drained().await;
