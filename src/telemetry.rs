@@ -23,12 +23,7 @@ const QUIET: &str = "info,computetower_trace=off,chromiumoxide=off,async_tungste
 
 /// Starts logging, and tracing where traces go somewhere. `filter` is in the syntax of `RUST_LOG`.
 pub fn start(format: LogFormat, filter: Option<&str>, traces: Option<&Traces>) {
-    // What is asked for is added to the quiet list, so that asking for `debug` does not print secrets of a protocol.
-    let filter = match filter {
-        Some(asked) if !asked.trim().is_empty() => format!("{QUIET},{asked}"),
-        _ => QUIET.to_owned(),
-    };
-    let filter = EnvFilter::builder().parse_lossy(filter);
+    let filter = wanted(filter);
     if let Some(traces) = traces {
         return start_both(format, filter, traces);
     }
@@ -45,6 +40,15 @@ pub fn start(format: LogFormat, filter: Option<&str>, traces: Option<&Traces>) {
     };
 }
 
+/// What is asked for is added to the quiet list, so that asking for `debug` does not print secrets of a protocol.
+fn wanted(filter: Option<&str>) -> EnvFilter {
+    let filter = match filter {
+        Some(asked) if !asked.trim().is_empty() => format!("{QUIET},{asked}"),
+        _ => QUIET.to_owned(),
+    };
+    EnvFilter::builder().parse_lossy(filter)
+}
+
 /// Each with a filter of its own: a log without spans, and traces without log lines.
 fn start_both(format: LogFormat, filter: EnvFilter, traces: &Traces) {
     let log = tracing_subscriber::fmt::layer()
@@ -59,4 +63,26 @@ fn start_both(format: LogFormat, filter: EnvFilter, traces: &Traces) {
         .with(log.with_filter(filter))
         .with(traces.layer())
         .try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use computetower_workers::trace::TARGET;
+    use tracing::info_span;
+
+    use super::*;
+
+    #[test]
+    fn without_an_exporter_no_span_is_made_for_traces_whatever_is_logged() {
+        for asked in [None, Some("trace"), Some("computetower=debug")] {
+            let log = tracing_subscriber::registry().with(wanted(asked));
+            tracing::subscriber::with_default(log, || {
+                assert!(
+                    info_span!(target: TARGET, "attempt").is_disabled(),
+                    "{asked:?}"
+                );
+                assert!(!info_span!("another").is_disabled(), "{asked:?}");
+            });
+        }
+    }
 }
