@@ -1,6 +1,7 @@
 //! The configuration: read here and nowhere else, from the environment, all problems reported at once.
 
 mod client;
+mod traces;
 mod up;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use computetower_workers::browsers::BrowserSettings;
 use crate::telemetry::LogFormat;
 
 pub use client::{ClientConfig, read_client};
+pub use traces::{Sampling, TraceSettings, read_traces};
 pub use up::{UpConfig, read_up};
 
 /// Something wrong with the environment, and what to do about it.
@@ -159,6 +161,12 @@ pub fn log_settings(environment: &Environment<'_>) -> (LogFormat, Option<String>
         LogFormat::Text
     };
     (format, environment.get("RUST_LOG"))
+}
+
+/// The name of this machine.
+#[must_use]
+pub fn host(environment: &Environment<'_>) -> String {
+    environment.or("HOSTNAME", "localhost")
 }
 
 const BIND_ADVICE: &str = "must be an address and a port, for example 127.0.0.1:7080";
@@ -328,8 +336,10 @@ pub fn read(mut environment: Environment<'_>) -> Result<Config, Problems> {
     let until_stdin_closes = env
         .get("COMPUTETOWER_UNTIL_STDIN_CLOSES")
         .is_some_and(|value| value == "1");
-    let host = env.or("HOSTNAME", "localhost");
+    let host = host(env);
     let metrics = metrics(env);
+    // Used by then: it is wanted together with the log. What is wrong with it is told here, with all the rest.
+    traces::traces(env);
     let redis_prefix = env.or("COMPUTETOWER_REDIS_PREFIX", "computetower");
     let config = master_key.map(|master_key| Config {
         store: StoreConfig {
@@ -382,6 +392,7 @@ mod tests {
         let nothing = |name: &str| match name {
             "COMPUTETOWER_BIND" => Some("here".to_owned()),
             "DATABASE_URL" => Some("mysql://x".to_owned()),
+            "OTEL_EXPORTER_OTLP_ENDPOINT" => Some("collector:4317".to_owned()),
             _ => None,
         };
         let problems = match read(Environment::new(&nothing)) {
@@ -397,6 +408,7 @@ mod tests {
             "S3_SECRET_ACCESS_KEY",
             "COMPUTETOWER_MASTER_KEY",
             "COMPUTETOWER_BIND",
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
         ] {
             assert!(
                 named.contains(&variable),

@@ -12,4 +12,5 @@ pub mod openai;
 pub mod service;
 pub mod stop;
 pub mod telemetry;
+pub mod trace;
 pub mod up;

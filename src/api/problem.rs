@@ -12,8 +12,11 @@ use axum::response::{IntoResponse, Response};
 use computetower_jobs::InvalidField;
 use computetower_store::StoreError;
 use serde::Serialize;
+use tracing::Instrument;
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use crate::trace;
 
 /// A closed list: what was wrong. The names are part of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -254,7 +257,9 @@ pub async fn render(request: Request, next: Next) -> Response {
             (1..=128).contains(&value.len()) && value.chars().all(|c| c.is_ascii_graphic())
         })
         .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
-    let mut response = next.run(request).await;
+    let span = trace::of_request(&request, &id);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    trace::answered(&span, response.status());
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = body(problem, &id);
     }

@@ -18,9 +18,10 @@ mod workers;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::Handle;
 
 use crate::config::{self, Config, Environment};
-use crate::telemetry;
+use crate::telemetry::{self, Traces};
 
 /// A durable job-queue worker platform that gives web applications without an API one.
 #[derive(Parser)]
@@ -62,6 +63,40 @@ enum Command {
     Bench(bench::Args),
 }
 
+impl Command {
+    /// The role of a process that works on requests and jobs, which are what is traced. `up` does so by its processes.
+    const fn role(&self) -> Option<&'static str> {
+        match self {
+            Command::Web => Some("web"),
+            Command::Worker(_) => Some("worker"),
+            Command::Dispatcher => Some("dispatcher"),
+            _ => None,
+        }
+    }
+
+    /// Starts the log, and traces where they are asked for.
+    fn start_telemetry(&self, runtime: &Handle) -> Option<Traces> {
+        let environment = || Environment::new(&config::variable);
+        let (format, filter) = config::log_settings(&environment());
+        let started = self.role().and_then(|role| {
+            // What is wrong with the settings is told with everything else that is, and ends the process.
+            let settings = config::read_traces(environment()).ok().flatten()?;
+            let host = config::host(&environment());
+            Some(Traces::start(&settings, role, &host, runtime.clone()))
+        });
+        let (traces, failed) = match started {
+            Some(Ok(traces)) => (Some(traces), None),
+            Some(Err(error)) => (None, Some(error)),
+            None => (None, None),
+        };
+        telemetry::start(format, filter.as_deref(), traces.as_ref());
+        if let Some(error) = failed {
+            tracing::warn!(error = %error, "traces cannot be sent; going on without");
+        }
+        traces
+    }
+}
+
 const ASKS: &str =
     "COMPUTETOWER_URL says where it is (http://127.0.0.1:7080), COMPUTETOWER_API_KEY opens it.";
 
@@ -72,8 +107,6 @@ impl Cli {
     /// Runs the command to its end.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        let (format, filter) = config::log_settings(&Environment::new(&config::variable));
-        telemetry::start(format, filter.as_deref());
         // Only this provider is compiled in; a second installation in one process is refused and harmless.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = match self.command {
@@ -85,7 +118,11 @@ impl Cli {
             Ok(runtime) => runtime,
             Err(error) => return told(&error.into()),
         };
+        let traces = self.command.start_telemetry(runtime.handle());
         let done = runtime.block_on(self.perform());
+        if let Some(traces) = traces {
+            traces.flush();
+        }
         // A read of standard input that never ends must not hold the process.
         runtime.shutdown_background();
         match done {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use computetower_store::objects::ObjectSettings;
 use computetower_store::vault::MasterKey;
 
+use super::traces::traces;
 use super::{Environment, Problems, bind, check_url, objects, private_urls};
 
 /// What `up` needs from the environment.
@@ -44,6 +45,8 @@ pub fn read_up(mut environment: Environment<'_>) -> Result<UpConfig, Problems> {
     let env = &mut environment;
     let bind = bind(env);
     private_urls(env);
+    // For its processes, which inherit the environment.
+    traces(env);
     let database_url = env.get("DATABASE_URL");
     check_url(
         env,

@@ -23,6 +23,7 @@ use crate::api::auth::caller;
 use crate::api::events::follow;
 use crate::app::App;
 use crate::service::submit::idempotency_key;
+use crate::trace;
 
 /// How long a stream waits for the first piece before it answers 200: until then a failure still gets its own status.
 const PEEK: Duration = Duration::from_secs(20);
@@ -110,6 +111,7 @@ async fn submit(
         // The official clients give up after ten minutes; nobody reads an answer that comes much later.
         deadline: Some(chrono::Utc::now() + DEADLINE),
         limit_key: Some(provider.limit_key()),
+        trace_context: trace::context(),
         ..NewJob::now(JobKind::Chat, payload)
     };
     Ok(app.store().submit(tenant, &new).await?.id)

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use crate::api::problem::Problem;
 use crate::app::App;
 use crate::service::submit::{Checks, SubmitRequest, no_such_job};
+use crate::trace;
 
 /// Jobs that one batch may have.
 const MOST_JOBS: usize = 1_000;
@@ -60,13 +61,16 @@ pub async fn submit(
         ));
     }
     let mut checks = Checks::new(app, tenant);
+    let within_request = trace::context();
     let mut members = Vec::with_capacity(request.jobs.len());
     for (index, mut job) in request.jobs.into_iter().enumerate() {
         let within = |problem: Problem| problem.within(&format!("jobs[{index}]"));
         let kind = checks.check(&mut job).await.map_err(within)?;
         job.check_place(index)
             .map_err(|invalid| within(invalid.into()))?;
-        members.push(Member::new(kind, job));
+        let mut member = Member::new(kind, job);
+        member.new.trace_context.clone_from(&within_request);
+        members.push(member);
     }
     if let Some(first) = members.first_mut() {
         first.new.idempotency.clone_from(&idempotency);

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::api::problem::Problem;
 use crate::app::App;
 use crate::service::urls;
+use crate::trace;
 
 /// A chat page to register. Everything but `url` may be left out.
 #[derive(Deserialize, ToSchema)]
@@ -116,6 +117,7 @@ pub async fn discover(app: &App, tenant: TenantId, provider: ProviderId) -> Resu
     let known = app.store().provider(tenant, provider).await?;
     let job = NewJob {
         limit_key: Some(known.limit_key()),
+        trace_context: trace::context(),
         ..NewJob::now(JobKind::Discovery, json!({ "provider_id": provider }))
     };
     Ok(app.store().submit(tenant, &job).await?.id)

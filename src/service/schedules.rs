@@ -3,7 +3,7 @@
 use chrono::Utc;
 use computetower_jobs::{JobId, ScheduleId, SubmitRequest, TenantId, Timetable};
 use computetower_store::StoreError;
-use computetower_store::jobs::Member;
+use computetower_store::jobs::{Member, NewJob};
 use computetower_store::schedules::{Schedule, ScheduleText};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::api::problem::Problem;
 use crate::app::App;
 use crate::service::submit::Checks;
+use crate::trace;
 
 /// Characters that a name may have.
 const LONGEST_NAME: usize = 200;
@@ -142,7 +143,10 @@ pub async fn run(app: &App, tenant: TenantId, id: ScheduleId) -> Result<JobId, P
         .check(&mut request)
         .await
         .map_err(|problem| problem.within("job"))?;
-    let new = Member::new(kind, request).new;
+    let new = NewJob {
+        trace_context: trace::context(),
+        ..Member::new(kind, request).new
+    };
     Ok(app.store().run_schedule(&schedule, Utc::now(), new).await?)
 }
 

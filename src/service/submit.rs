@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::problem::{Problem, ProblemCode};
 use crate::app::App;
+use crate::trace;
 
 /// Checks and accepts a job. `body` is the request as it came, for the idempotency key.
 ///
@@ -33,6 +34,7 @@ pub async fn submit(
     let kind = Checks::new(app, tenant).check(&mut request).await?;
     let mut member = Member::new(kind, request);
     member.new.idempotency = idempotency;
+    member.new.trace_context = trace::context();
     if member.after.is_empty() {
         return Ok(app.store().submit(tenant, &member.new).await?);
     }

@@ -19,5 +19,6 @@ mod plans;
 mod recovery;
 mod support;
 mod tidy;
+mod traces;
 mod turns;
 mod up;

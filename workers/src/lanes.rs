@@ -11,9 +11,11 @@ use apalis::prelude::{Data, WorkerBuilder, WorkerContext};
 use computetower_jobs::Queue;
 use computetower_store::lane::{Doorbell, End, Message, Place};
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 use crate::process::Shared;
 use crate::run::{claim, run_attempt};
+use crate::trace;
 
 /// How long a message is kept back when Postgres does not answer the claim.
 const CLAIM_AGAIN: Duration = Duration::from_millis(500);
@@ -102,7 +104,8 @@ async fn take(place: Place, lane: Data<Lane>) -> Result<(), std::convert::Infall
         };
         let slot = place.settled();
         if let Some(job) = claimed {
-            run_attempt(shared, job, asked).await;
+            let span = trace::attempt(&job);
+            run_attempt(shared, job, asked).instrument(span).await;
         }
         drop(slot);
     });

@@ -13,6 +13,7 @@ mod notes;
 pub mod process;
 mod run;
 mod running;
+pub mod trace;
 pub mod upkeep;
 
 pub use process::{WorkerOptions, run_worker};

@@ -20,6 +20,7 @@ use crate::feed::Feed;
 use crate::kinds;
 use crate::process::Shared;
 use crate::running::{Stop, StopReason};
+use crate::trace;
 
 /// How often events of a running attempt are written to Postgres.
 const SAVE_EVENTS: Duration = Duration::from_millis(500);
@@ -65,6 +66,7 @@ pub(crate) async fn run_attempt(shared: Arc<Shared>, claimed: ClaimedJob, asked:
     let Some(outcome) = execute(&context, &stop).await else {
         context.feed.close();
         shared.store.metrics.lease_lost(context.job.kind);
+        trace::dropped();
         tracing::warn!(job.id = %context.job.id, job.attempt = context.job.attempt, "lost the lease; what this attempt did is dropped");
         return;
     };
@@ -250,6 +252,7 @@ async fn finish(context: &JobContext, ending: &Ending, told: Vec<EventBody>, ran
                 .store
                 .metrics
                 .attempt_ended(context.job.kind, ending, ran);
+            trace::ended(ending);
             context.feed.publish_prepared(last);
             if matches!(ending, Ending::Requeued(_) | Ending::HandedBack(_)) {
                 hand_back(&context.store, &context.job, dispatch).await;
@@ -259,6 +262,7 @@ async fn finish(context: &JobContext, ending: &Ending, told: Vec<EventBody>, ran
         }
         Err(StoreError::LeaseLost) => {
             context.store.metrics.lease_lost(context.job.kind);
+            trace::dropped();
             tracing::warn!(job.id = %context.job.id, job.attempt = context.job.attempt, "lost the lease before the ending was recorded; it is dropped");
         }
         Err(error) => {

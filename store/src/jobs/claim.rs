@@ -55,6 +55,8 @@ pub struct ClaimedJob {
     pub waited: Option<Duration>,
     /// The token that every write of this attempt carries.
     pub lease: LeaseToken,
+    /// The span in which the job was submitted, as W3C `traceparent`; `None` where its trace is not sampled.
+    pub trace_context: Option<String>,
 }
 
 /// A claim on its way.
@@ -112,7 +114,7 @@ impl Store {
                from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[]) as i (job, dispatch, lease, worker)
                where j.id = any(array[i.job]) and j.dispatch = i.dispatch and j.state || '' = 'queued'
                returning j.id, j.tenant_id, j.kind, j.payload, j.attempt, j.counted, j.interruptions, j.snoozes, j.event_seq, j.deadline, j.timeout_ms,
-                         j.retry, j.cancel_requested, j.pause_requested, i.lease as "lease!",
+                         j.retry, j.cancel_requested, j.pause_requested, i.lease as "lease!", j.trace_context,
                          case when j.attempt = 1 then extract(epoch from now() - j.run_at)::float8 end as waited_seconds,
                          (select set_config('synchronous_commit', 'off', true)) as soon"#,
             &ordered.iter().map(|claim| claim.id.0).collect::<Vec<_>>(),
@@ -150,6 +152,7 @@ impl Store {
                     .waited_seconds
                     .map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()),
                 lease,
+                trace_context: row.trace_context,
             });
             claimed.insert(lease, job);
         }

@@ -55,7 +55,9 @@ impl Ending {
         }
     }
 
-    pub(crate) fn failure(&self) -> Option<&Failure> {
+    /// What went wrong, where something did.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
         match self {
             Ending::Failed(failure)
             | Ending::Retry(_, failure)

@@ -50,6 +50,8 @@ pub struct NewJob {
     pub batch: Option<BatchId>,
     /// The schedule that made it.
     pub schedule: Option<ScheduleId>,
+    /// The sampled span in which it is submitted, as W3C `traceparent`.
+    pub trace_context: Option<String>,
 }
 
 impl NewJob {
@@ -68,6 +70,7 @@ impl NewJob {
             limit_key: None,
             batch: None,
             schedule: None,
+            trace_context: None,
         }
     }
 
@@ -301,6 +304,7 @@ struct Columns {
     batches: Vec<Option<Uuid>>,
     schedules: Vec<Option<Uuid>>,
     direct: Vec<bool>,
+    traces: Vec<Option<String>>,
 }
 
 impl Columns {
@@ -329,6 +333,7 @@ impl Columns {
                 .schedules
                 .push(job.schedule.map(|schedule| schedule.0));
             columns.direct.push(*direct);
+            columns.traces.push(job.trace_context.clone());
         }
         Ok(columns)
     }
@@ -344,17 +349,18 @@ async fn insert(
     let columns = Columns::of(rows)?;
     let inserted = sqlx::query!(
         r#"insert into jobs (id, tenant_id, kind, queue, payload, priority, run_at, deadline, timeout_ms, retry, idempotency_key, request_hash,
-                             limit_key, batch_id, schedule_id, state, dispatch, dispatched_at, queued_at, event_seq)
+                             limit_key, batch_id, schedule_id, state, dispatch, dispatched_at, queued_at, event_seq, trace_context)
            select id, $1, kind, queue, payload, priority, coalesce(run_at, now()), deadline, timeout_ms, retry, key, hash, limit_key, batch_id, schedule_id,
                   case when go then 'queued' else 'pending' end, case when go then 1 else 0 end, case when go then now() end,
-                  case when go then now() end, case when go then 1 else 0 end
+                  case when go then now() end, case when go then 1 else 0 end, trace_context
            from (select i.*, i.direct and coalesce(i.run_at, now()) <= now()
                         and not exists (select 1 from pauses p where (p.tenant_id is null or p.tenant_id = $1) and (p.queue is null or p.queue = i.queue))
                         and not exists (select 1 from limits l where (l.tenant_id is null or l.tenant_id = $1) and (l.queue is null or l.queue = i.queue)
                                                                  and (l.key is null or l.key in ('*', i.limit_key))) as go
                  from unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::smallint[], $7::timestamptz[], $8::timestamptz[], $9::bigint[],
-                             $10::jsonb[], $11::text[], $12::bytea[], $13::text[], $14::uuid[], $15::uuid[], $16::bool[])
-                      as i (id, kind, queue, payload, priority, run_at, deadline, timeout_ms, retry, key, hash, limit_key, batch_id, schedule_id, direct)) i
+                             $10::jsonb[], $11::text[], $12::bytea[], $13::text[], $14::uuid[], $15::uuid[], $16::bool[], $17::text[])
+                      as i (id, kind, queue, payload, priority, run_at, deadline, timeout_ms, retry, key, hash, limit_key, batch_id, schedule_id, direct,
+                            trace_context)) i
            on conflict (tenant_id, idempotency_key) where idempotency_key is not null do nothing
            returning id, state"#,
         tenant.0,
@@ -373,6 +379,7 @@ async fn insert(
         &columns.batches as _,
         &columns.schedules as _,
         &columns.direct,
+        &columns.traces as _,
     )
     .fetch_all(connection)
     .await?;

@@ -396,15 +396,19 @@ pub(crate) async fn insert_pending(
         .collect();
     let waits: Vec<i32> = fresh.iter().map(|job| job.waits_for).collect();
     let dependents: Vec<bool> = fresh.iter().map(|job| job.has_dependents).collect();
+    let traces: Vec<Option<String>> = fresh
+        .iter()
+        .map(|job| job.new.trace_context.clone())
+        .collect();
     let done = sqlx::query!(
         "insert into jobs (id, tenant_id, kind, queue, payload, state, priority, run_at, deadline, timeout_ms, retry, idempotency_key,
-                           request_hash, limit_key, schedule_id, batch_id, waits_for, has_dependents)
+                           request_hash, limit_key, schedule_id, batch_id, waits_for, has_dependents, trace_context)
          select j.id, $1, j.kind, j.queue, j.payload, 'pending', j.priority, coalesce(j.run_at, now()), j.deadline, j.timeout_ms, j.retry,
-                j.key, j.hash, j.limit_key, j.schedule_id, $2, j.waits_for, j.has_dependents
+                j.key, j.hash, j.limit_key, j.schedule_id, $2, j.waits_for, j.has_dependents, j.trace_context
          from unnest($3::uuid[], $4::text[], $5::text[], $6::jsonb[], $7::smallint[], $8::timestamptz[], $9::timestamptz[], $10::bigint[],
-                     $11::jsonb[], $12::text[], $13::bytea[], $14::text[], $15::uuid[], $16::int[], $17::boolean[])
+                     $11::jsonb[], $12::text[], $13::bytea[], $14::text[], $15::uuid[], $16::int[], $17::boolean[], $18::text[])
               as j (id, kind, queue, payload, priority, run_at, deadline, timeout_ms, retry, key, hash, limit_key, schedule_id, waits_for,
-                    has_dependents)
+                    has_dependents, trace_context)
          on conflict (tenant_id, idempotency_key) where idempotency_key is not null do nothing",
         tenant.0,
         batch.map(|id| id.0),
@@ -422,7 +426,8 @@ pub(crate) async fn insert_pending(
         &limit_keys as &[Option<String>],
         &schedules as &[Option<uuid::Uuid>],
         &waits,
-        &dependents
+        &dependents,
+        &traces as &[Option<String>]
     )
     .execute(tx)
     .await?;

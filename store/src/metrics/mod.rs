@@ -247,7 +247,8 @@ impl FencedWrite {
 
 impl Ending {
     /// The outcome, as it is counted.
-    const fn name(&self) -> &'static str {
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
         match self {
             Ending::Completed(_) => "completed",
             Ending::Failed(_) => "failed",

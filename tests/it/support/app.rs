@@ -42,7 +42,11 @@ pub(crate) struct TestApp {
 impl TestApp {
     /// The API alone: nothing runs jobs.
     pub(crate) async fn without_workers() -> Self {
-        computetower::telemetry::start(computetower::telemetry::LogFormat::Text, Some("warn"));
+        computetower::telemetry::start(
+            computetower::telemetry::LogFormat::Text,
+            Some("warn"),
+            None,
+        );
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let objects = serve_folder(folder.path().join("objects"), "key".into(), "secret".into())

@@ -3,13 +3,15 @@
 mod app;
 mod cli;
 mod client;
+mod collector;
 mod process;
 mod up;
 
 pub(crate) use app::{ADMIN_KEY, TestApp};
 pub(crate) use cli::{CliRun, CutOnce};
 pub(crate) use client::{Client, Reply, SseEvent};
-pub(crate) use process::{DispatcherProcess, WorkerProcess};
+pub(crate) use collector::{Collector, Seen};
+pub(crate) use process::{DispatcherProcess, LoggedProcess, WorkerProcess};
 pub(crate) use up::Up;
 
 use std::future::Future;

@@ -17,6 +17,11 @@ pub(crate) struct Up {
 impl Up {
     /// Starts it without browser workers, and waits until it is ready.
     pub(crate) async fn start() -> (Self, Client) {
+        Self::start_with(&[]).await
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) async fn start_with(settings: &[(&str, &str)]) -> (Self, Client) {
         let _ = rustls::crypto::ring::default_provider().install_default();
         // Root's private services run as another user, who has to be able to enter.
         let outer = tempfile::tempdir().unwrap();
@@ -33,6 +38,7 @@ impl Up {
             .env("PATH", std::env::var("PATH").unwrap())
             .env("COMPUTETOWER_DATA_DIR", &folder)
             .env("COMPUTETOWER_BIND", "127.0.0.1:0")
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

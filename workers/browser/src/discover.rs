@@ -17,6 +17,7 @@ use crate::network::recipe::{Mode, Recipe};
 use crate::notes::Notes;
 use crate::page::Page;
 use crate::rest::shows;
+use crate::trace::step;
 
 const INPUT_LIMIT: Duration = Duration::from_secs(15);
 
@@ -26,6 +27,14 @@ const INPUT_LIMIT: Duration = Duration::from_secs(15);
 /// [`BrowserError::ElementNotFound`] with `chat input` for a page without one, [`BrowserError::SessionExpired`] for a
 /// sign-in form, and what a conversation can fail with.
 pub async fn discover_chat(
+    page: &Page,
+    known: Option<&ChatMap>,
+    notes: &Notes,
+) -> Result<ChatMap, BrowserError> {
+    step("discover", discover(page, known, notes)).await
+}
+
+async fn discover(
     page: &Page,
     known: Option<&ChatMap>,
     notes: &Notes,

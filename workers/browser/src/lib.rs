@@ -24,6 +24,7 @@ mod rest;
 mod second_factor;
 mod session;
 mod sign_in;
+pub mod trace;
 
 pub use chat_map::{ChatMap, Furniture, SendBy, StreamMethod};
 pub use chromium::{Chromium, LaunchConfig};

@@ -29,6 +29,7 @@ use crate::chromium::{BROWSER_LIMIT, Chromium};
 use crate::engine::link::{Event, Link};
 use crate::error::{BrowserError, Evidence};
 use crate::facts::PageFacts;
+use crate::trace::step;
 
 /// Deadline of one command to a page.
 pub(crate) const PAGE_LIMIT: Duration = Duration::from_secs(10);
@@ -136,6 +137,10 @@ impl Page {
     /// # Errors
     /// [`BrowserError::NavigationTimeout`], [`BrowserError::Network`], [`BrowserError::Crashed`].
     pub async fn goto(&self, url: &str) -> Result<(), BrowserError> {
+        step("navigate", self.navigate(url)).await
+    }
+
+    async fn navigate(&self, url: &str) -> Result<(), BrowserError> {
         let (link, session) = self.link();
         self.inner.status.store(0, Ordering::Relaxed);
         let answer = link

@@ -14,6 +14,7 @@ use crate::facts::{PageFacts, settled};
 use crate::input::Key;
 use crate::notes::{Notes, Verdict};
 use crate::page::Page;
+use crate::trace::step;
 
 /// How long a page may take to show what it wants.
 const LOOK_LIMIT: Duration = Duration::from_secs(12);
@@ -47,6 +48,14 @@ pub struct SignIn {
 /// [`BrowserError::ProviderRateLimited`], [`BrowserError::ElementNotFound`] when a form cannot be filled, and what a
 /// page can fail with at any time.
 pub async fn sign_in(
+    page: &Page,
+    account: &Account<'_>,
+    notes: &Notes,
+) -> Result<SignIn, BrowserError> {
+    step("sign in", sign_in_as(page, account, notes)).await
+}
+
+async fn sign_in_as(
     page: &Page,
     account: &Account<'_>,
     notes: &Notes,

@@ -20,6 +20,7 @@ use crate::classify;
 use crate::context::JobContext;
 use crate::notes::{About, NotePump, failure_of};
 use crate::run::chain;
+use crate::trace;
 
 /// The name under which the sent question is recorded.
 const PROMPT: &str = "prompt";
@@ -379,6 +380,7 @@ async fn note_miss(context: &JobContext, provider: &Provider) {
     let Ok(misses) = counted else { return };
     if misses == MISSES_BEFORE_DISCOVERY {
         let again = NewJob {
+            trace_context: trace::traceparent(&tracing::Span::current()),
             limit_key: Some(provider.limit_key()),
             ..NewJob::now(JobKind::Discovery, json!({ "provider_id": provider.id }))
         };

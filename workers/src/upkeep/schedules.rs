@@ -6,6 +6,8 @@ use computetower_store::jobs::{Member, NewJob};
 use computetower_store::schedules::Schedule;
 use computetower_store::{Store, StoreError};
 
+use crate::trace;
+
 /// Schedules of one look.
 const LIMIT: i64 = 200;
 
@@ -26,11 +28,16 @@ pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
 }
 
 async fn tick(store: &Store, schedule: &Schedule, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let span = trace::tick(schedule);
     let (next_at, job) = match next_tick(schedule, now) {
         Ok(next_at) => (next_at, job(store, schedule, now).await?),
         // Without a next tick it rests until somebody changes it.
         Err(why) => (None, Err(why)),
     };
+    let job = job.map(|new| NewJob {
+        trace_context: trace::traceparent(&span),
+        ..new
+    });
     let made = store.tick_schedule(schedule, now, next_at, job).await?;
     if let Some(Err(why)) = made {
         tracing::warn!(schedule.id = %schedule.id, tenant = %schedule.tenant, why, "a schedule could not make its job");

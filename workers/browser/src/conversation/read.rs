@@ -21,6 +21,7 @@ use crate::network::decode::reduce;
 use crate::network::recipe::{Mode, Recipe};
 use crate::network::tap::Tap;
 use crate::notes::Verdict;
+use crate::trace::step;
 
 const TICK: Duration = Duration::from_millis(85);
 /// How long an error on the page may stand without an answer before it is believed.
@@ -108,6 +109,13 @@ impl Conversation<'_> {
     }
 
     pub(crate) async fn read(
+        &mut self,
+        chunks: &mpsc::Sender<String>,
+    ) -> Result<Reading, BrowserError> {
+        step("read answer", self.read_to_its_end(chunks)).await
+    }
+
+    async fn read_to_its_end(
         &mut self,
         chunks: &mpsc::Sender<String>,
     ) -> Result<Reading, BrowserError> {

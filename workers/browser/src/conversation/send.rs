@@ -16,6 +16,7 @@ use crate::network::decode::reduce;
 use crate::network::tap::Tap;
 use crate::notes::Verdict;
 use crate::page::Page;
+use crate::trace::step;
 
 const LEAVE_LIMIT: Duration = Duration::from_millis(2500);
 
@@ -34,6 +35,10 @@ impl Conversation<'_> {
     /// [`BrowserError::NotSent`] when the box does not keep it, [`BrowserError::ElementNotFound`],
     /// [`BrowserError::SessionExpired`], and what a page can fail with at any time.
     pub async fn type_question(&mut self, question: &str) -> Result<(), BrowserError> {
+        step("type", self.put_into_the_box(question)).await
+    }
+
+    async fn put_into_the_box(&mut self, question: &str) -> Result<(), BrowserError> {
         let began = Instant::now();
         let facts = self.resolve_input().await?;
         self.clear_overlays().await?;
@@ -128,6 +133,10 @@ impl Conversation<'_> {
     /// [`BrowserError::NotSent`] when the question still stands in the box after every way to send was tried, and
     /// what a page can fail with at any time.
     pub async fn send(&mut self) -> Result<(), BrowserError> {
+        step("send", self.send_from_the_box()).await
+    }
+
+    async fn send_from_the_box(&mut self) -> Result<(), BrowserError> {
         let began = Instant::now();
         let mut tried = Vec::new();
         for way in self.ways().await? {
