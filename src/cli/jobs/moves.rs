@@ -19,6 +19,8 @@ pub(super) async fn run(api: &Api, id: JobId, verb: &str, json: bool) -> Result<
     let state = out::cell(&job["state"]);
     if job["cancel_requested"] == true {
         out::line(&format!("{state}, told to stop"))
+    } else if job["pause_requested"] == true {
+        out::line(&format!("{state}, told to pause"))
     } else {
         out::line(&state)
     }

@@ -62,6 +62,14 @@ impl CliRun {
         self.out.trim_end()
     }
 
+    /// It was refused: status 2, nothing on standard output, and these words on standard error.
+    pub(crate) fn refused(&self, words: &str) {
+        assert!(
+            self.status == 2 && self.out.is_empty() && self.err.contains(words),
+            "{words:?} is not what was said: {self:?}"
+        );
+    }
+
     /// What it printed, as JSON.
     pub(crate) fn json(&self) -> Value {
         assert_eq!(self.status, 0, "{self:?}");
