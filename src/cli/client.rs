@@ -11,7 +11,7 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use super::Failure;
-use crate::config::{self, Environment};
+use crate::config::{self, ClientConfig, Environment};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -28,6 +28,11 @@ pub(super) enum CallError {
         "COMPUTETOWER_API_KEY is not set: set it to a key that `computetower up` printed, or that `computetower keys` makes"
     )]
     NoKey,
+    /// Operators show a key of their own.
+    #[error(
+        "COMPUTETOWER_ADMIN_KEY is not set, and this is for operators: set it to the admin key that `computetower up` printed, or that `computetower web` was started with"
+    )]
+    NoAdminKey,
     /// Nothing listens, or not there.
     #[error(
         "nothing answers at {url}: start computetower with `computetower up`, or set COMPUTETOWER_URL to the address where it is"
@@ -68,7 +73,7 @@ impl CallError {
             CallError::NotThere { .. } | CallError::NoAnswer { .. } => true,
             CallError::Refused(refusal) => refusal.status >= 500 || refusal.status == 429,
             CallError::NotOurs { status, .. } => *status >= 500,
-            CallError::NoKey => false,
+            CallError::NoKey | CallError::NoAdminKey => false,
         }
     }
 }
@@ -110,14 +115,31 @@ impl std::fmt::Display for Refusal {
 pub(super) struct Api {
     http: reqwest::Client,
     base: Url,
+    /// Where its paths begin.
+    root: &'static [&'static str],
     key: Secret,
 }
 
 impl Api {
-    /// As the environment says.
+    /// What a tenant may ask, as the environment says.
     pub(super) fn from_environment() -> Result<Self, Failure> {
-        let config = config::read_client(Environment::new(&config::variable))?;
-        let key = config.api_key.ok_or(CallError::NoKey)?;
+        let mut config = config::read_client(Environment::new(&config::variable))?;
+        let key = config.api_key.take().ok_or(CallError::NoKey)?;
+        Self::with(config, &["api", "v1"], key)
+    }
+
+    /// What operators may ask, as the environment says.
+    pub(super) fn for_operator() -> Result<Self, Failure> {
+        let mut config = config::read_client(Environment::new(&config::variable))?;
+        let key = config.admin_key.take().ok_or(CallError::NoAdminKey)?;
+        Self::with(config, &["admin"], key)
+    }
+
+    fn with(
+        config: ClientConfig,
+        root: &'static [&'static str],
+        key: Secret,
+    ) -> Result<Self, Failure> {
         let mut http = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .read_timeout(SILENCE)
@@ -129,11 +151,12 @@ impl Api {
         Ok(Self {
             http: http.build()?,
             base: config.url,
+            root,
             key,
         })
     }
 
-    /// Reads. `path` is below `/api/v1`, in segments; `query` leaves out what is `None`.
+    /// Reads. `path` is below `/api/v1`, or `/admin`, in segments; `query` leaves out what is `None`.
     pub(super) async fn get(
         &self,
         path: &[&str],
@@ -148,17 +171,42 @@ impl Api {
         self.json(self.http.request(Method::GET, url)).await
     }
 
-    /// Changes something.
+    /// Makes or moves something.
     pub(super) async fn post(
         &self,
         path: &[&str],
         body: Option<&Value>,
         headers: HeaderMap,
     ) -> Result<Value, CallError> {
-        let mut request = self
-            .http
-            .request(Method::POST, self.url(path))
-            .headers(headers);
+        self.change(Method::POST, path, body, headers).await
+    }
+
+    /// Sets something.
+    pub(super) async fn put(&self, path: &[&str], body: &Value) -> Result<Value, CallError> {
+        self.change(Method::PUT, path, Some(body), HeaderMap::new())
+            .await
+    }
+
+    /// Changes parts of something.
+    pub(super) async fn patch(&self, path: &[&str], body: &Value) -> Result<Value, CallError> {
+        self.change(Method::PATCH, path, Some(body), HeaderMap::new())
+            .await
+    }
+
+    /// Removes something.
+    pub(super) async fn delete(&self, path: &[&str]) -> Result<Value, CallError> {
+        self.change(Method::DELETE, path, None, HeaderMap::new())
+            .await
+    }
+
+    async fn change(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&Value>,
+        headers: HeaderMap,
+    ) -> Result<Value, CallError> {
+        let mut request = self.http.request(method, self.url(path)).headers(headers);
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -186,7 +234,7 @@ impl Api {
         let mut url = self.base.clone();
         // An address with http or https always has a path; the configuration takes no other.
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["api", "v1"]).extend(path);
+            segments.pop_if_empty().extend(self.root).extend(path);
         }
         url
     }
@@ -246,6 +294,17 @@ impl Api {
             status,
         }
     }
+}
+
+/// The header that makes a request the same as the one before it with the same key.
+pub(super) fn idempotency(key: Option<&str>) -> Result<HeaderMap, Failure> {
+    let mut headers = HeaderMap::new();
+    if let Some(key) = key {
+        let value = HeaderValue::from_str(key)
+            .map_err(|_| "--idempotency-key: must be printable ASCII on one line")?;
+        headers.insert(HeaderName::from_static("idempotency-key"), value);
+    }
+    Ok(headers)
 }
 
 fn is_loopback(url: &Url) -> bool {

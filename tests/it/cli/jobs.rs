@@ -126,12 +126,8 @@ async fn a_payload_comes_from_a_file_or_standard_input_and_has_to_be_json() {
     let named = format!("@{}", file.display());
     let id = CliRun::of(&app, &[&NOOP[..], &["--payload", &named]].concat()).await;
     assert_eq!(app.client().job(id.said()).await["payload"]["progress"], 7);
-    let environment = [
-        ("COMPUTETOWER_URL", app.address.as_str()),
-        ("COMPUTETOWER_API_KEY", app.key()),
-    ];
     let piped = [&NOOP[..], &["--payload", "-"]].concat();
-    let id = CliRun::with(&environment, &piped, r#"{"progress": 8}"#).await;
+    let id = CliRun::fed(&app, &piped, r#"{"progress": 8}"#).await;
     assert_eq!(app.client().job(id.said()).await["payload"]["progress"], 8);
     for (payload, why) in [
         ("{progress}", "--payload: it is not JSON"),
@@ -171,31 +167,6 @@ async fn lists_go_over_pages_and_filters_are_the_servers() {
         wrong.status == 2 && wrong.err.contains("field \"state\": unknown job state"),
         "{wrong:?}"
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn failed_jobs_are_replayed_by_what_they_have_in_common() {
-    let app = TestApp::start(&[Queue::Noop]).await;
-    let client = app.client();
-    for code in ["invalid_input", "invalid_input", "invalid_credentials"] {
-        client.submit("noop", json!({"fail": code})).await;
-    }
-    app.drained().await;
-    let replay = ["jobs", "replay", "--code", "invalid_input", "--json"];
-    let replayed = CliRun::of(&app, &replay).await.json();
-    assert_eq!(replayed["replayed"], 2, "{replayed}");
-    app.drained().await;
-    let run = CliRun::of(&app, &["jobs", "replay", "--kind", "noop", "--limit", "1"]).await;
-    assert!(
-        run.said().starts_with("replayed 1\nmore of them match"),
-        "{run:?}"
-    );
-    let wrong = CliRun::of(&app, &["jobs", "replay", "--state", "running"]).await;
-    assert!(
-        wrong.status == 2 && wrong.err.contains("field \"state\""),
-        "{wrong:?}"
-    );
-    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

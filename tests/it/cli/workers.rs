@@ -21,8 +21,8 @@ async fn workers_are_listed_with_what_they_run() {
         .map(|line| line.split_whitespace().collect())
         .collect();
     assert_eq!(lines.len(), 2, "{listed:?}");
-    assert_eq!(lines[0][..3], ["NAME", "QUEUES", "RUNNING"]);
-    assert_eq!(lines[1][1..3], ["noop", "1"]);
+    assert_eq!(lines[0][..4], ["ID", "NAME", "QUEUES", "RUNNING"]);
+    assert_eq!(lines[1][2..5], ["noop", "1", "false"]);
     let workers = CliRun::of(&app, &["workers", "--json"]).await.json();
     assert_eq!(
         (&workers[0]["queues"], &workers[0]["running"]),
