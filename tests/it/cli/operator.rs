@@ -262,4 +262,7 @@ async fn advice_on_workers_is_shown() {
     CliRun::as_operator(&app, &["scale", "--min", "3", "--max", "2"])
         .await
         .refused("field \"min\": must not be above max");
+    CliRun::as_operator(&app, &["scale", "--target-seconds", "0.5"])
+        .await
+        .refused("field \"target_seconds\": must be between 1 and 86400");
 }

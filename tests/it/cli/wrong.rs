@@ -1,5 +1,7 @@
 //! What is wrong with a call, said to whoever made it.
 
+use computetower::api::BODY_LIMIT;
+
 use crate::support::{CliRun, TestApp};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,6 +43,14 @@ async fn what_is_wrong_is_said_with_what_to_do() {
     }
     let run = CliRun::of(&app, &["jobs", "show", "not-an-id"]).await;
     assert_eq!(run.status, 2, "{run:?}");
+    // As much as may be read, and with its kind more than a request may have.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("large.json");
+    let large = format!("{{\"x\": \"{}\"}}", "x".repeat(BODY_LIMIT - 9));
+    std::fs::write(&file, large).unwrap();
+    let named = format!("@{}", file.display());
+    let run = CliRun::of(&app, &["jobs", "submit", "noop", "--payload", &named]).await;
+    run.refused("413 too_large");
     // Something that is no computetower.
     let objects = app.config.store.objects.endpoint.clone().unwrap();
     let run = CliRun::at(&objects, &app, &["jobs", "list"]).await;
