@@ -60,7 +60,7 @@ pub(super) async fn run(args: Args, json: bool) -> Result<(), Failure> {
             }
         }
         Action::Set(set) => {
-            // What is null is left out; whole, so that what the limit had before and is not named goes.
+            // The limit is set whole: null is what it does not have, or no longer.
             let limit = json!({
                 "tenant_id": set.tenant, "queue": set.queue, "key": set.key,
                 "max_running": set.max_running, "rate": set.rate, "per_seconds": set.per_seconds,

@@ -2,6 +2,7 @@
 
 mod batches;
 mod bench;
+mod call_error;
 mod client;
 mod completions;
 mod dispatcher;

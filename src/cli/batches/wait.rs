@@ -50,7 +50,7 @@ pub(super) async fn until_done(
     }
     let mut heard = Instant::now();
     loop {
-        // The last round is begun with a second that is not whole.
+        // Whole seconds, rounded up: the last round must not be none.
         let seconds = left().map_or(ROUND, |left| left.as_millis().div_ceil(1000) as u64);
         let query = [("timeout_s", Some(seconds.min(ROUND).to_string()))];
         let over = || left() == Some(Duration::ZERO);
