@@ -149,6 +149,7 @@ impl EventBody {
 /// A numbered event. Numbers start at 1, rise, and never repeat within a job. They rise by one, except where a worker died while Redis was
 /// wiped: then those that may have been heard are left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"seq": 3, "event": "progress", "data": {"percent": 50.0, "phase": "working", "message": "1 of 2", "t": 1_767_225_600_000_i64}, "at": "2026-01-01T00:00:00Z"}))]
 pub struct Event {
     /// The number within the job.
     pub seq: i64,

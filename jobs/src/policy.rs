@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 /// How a job is retried. A kind has one; a job may carry its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"attempts": 5, "base_ms": 500, "cap_ms": 30000}))]
 pub struct RetryPolicy {
     /// Counted attempts, the first included.
     #[schema(minimum = 1, maximum = 100)]

@@ -27,6 +27,7 @@ pub(super) fn router() -> Router<App> {
 
 /// A provider whose discovery has been queued.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"provider_id": "01890000-0000-7000-8000-000000000010", "job_id": "01890000-0000-7000-8000-000000000001", "status": "discovering"}))]
 pub(crate) struct Registered {
     provider_id: ProviderId,
     /// Its events show the discovery.
@@ -37,6 +38,8 @@ pub(crate) struct Registered {
 
 /// A provider.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"id": "01890000-0000-7000-8000-000000000010", "name": "helpdesk", "url": "https://chat.example.com/", "credential_id": "01890000-0000-7000-8000-000000000009", "status": "ready", "misses": 0,
+    "discovered_at": "2026-01-01T00:00:09Z", "created_at": "2026-01-01T00:00:00Z"}))]
 pub(crate) struct ProviderView {
     id: ProviderId,
     /// The model id in the OpenAI surface.

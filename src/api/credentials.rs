@@ -49,6 +49,8 @@ pub(crate) struct AddCredential {
 
 /// An account, without its password.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"id": "01890000-0000-7000-8000-000000000009", "label": "support", "url": "https://app.example.com/login", "username": "ada", "status": "active",
+    "signed_in_at": "2026-01-01T00:00:03Z", "created_at": "2026-01-01T00:00:00Z"}))]
 pub(crate) struct CredentialView {
     id: CredentialId,
     label: String,

@@ -44,7 +44,9 @@ pub(crate) struct EventParams {
 /// Streams a job's events: those that were, then those that come, until the last one. `id` is the event's number, `event` its name, `data` its fields.
 #[utoipa::path(get, path = "/api/v1/jobs/{id}/events", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path), EventParams,
         ("Last-Event-ID" = Option<i64>, Header, description = "Go on after this event")),
-    responses((status = 200, content_type = "text/event-stream", body = Event), (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
+    responses((status = 200, content_type = "text/event-stream", body = Event,
+                example = "id: 3\nevent: progress\ndata: {\"percent\": 50.0, \"phase\": \"working\", \"message\": \"1 of 2\", \"t\": 1767225600000}\n\n"),
+              (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn events(
     State(app): State<App>,
     Reader(caller): Reader,

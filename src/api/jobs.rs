@@ -35,6 +35,7 @@ pub(super) fn router() -> Router<App> {
 
 /// A job that was accepted.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"id": "01890000-0000-7000-8000-000000000001", "kind": "noop", "state": "pending", "events_url": "/api/v1/jobs/01890000-0000-7000-8000-000000000001/events"}))]
 pub(crate) struct Accepted {
     id: JobId,
     kind: JobKind,
@@ -45,6 +46,9 @@ pub(crate) struct Accepted {
 
 /// A job.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"id": "01890000-0000-7000-8000-000000000001", "kind": "noop", "state": "completed", "payload": {"progress": 3, "sleep_ms": 100}, "priority": 0, "attempt": 1,
+    "run_at": "2026-01-01T00:00:00Z", "cancel_requested": false, "pause_requested": false, "result": {"ok": true, "attempt": 1}, "waits_for": 0,
+    "created_at": "2026-01-01T00:00:00Z", "started_at": "2026-01-01T00:00:00.002Z", "finished_at": "2026-01-01T00:00:00.104Z"}))]
 pub(crate) struct Job {
     id: JobId,
     kind: JobKind,
@@ -116,7 +120,14 @@ impl From<JobRow> for Job {
 }
 
 /// Accepts a job. Once this answers 202, the job survives the death of any process.
-#[utoipa::path(post, path = "/api/v1/jobs", tag = "jobs", security(("api_key" = [])), request_body = SubmitRequest,
+#[utoipa::path(post, path = "/api/v1/jobs", tag = "jobs", security(("api_key" = [])),
+    request_body(content = SubmitRequest, examples(
+        ("now" = (summary = "As soon as its turn comes", value = json!({"kind": "noop", "payload": {"progress": 3, "sleep_ms": 100}}))),
+        ("later" = (summary = "Later, in its time, tried in its own way, and limited together with others", value = json!({"kind": "noop", "priority": 10,
+            "run_at": "2099-01-01T00:00:00Z", "deadline": "2099-01-01T01:00:00Z", "timeout_ms": 60000, "limit_key": "account-7",
+            "retry": {"attempts": 3, "base_ms": 1000, "cap_ms": 60000}}))),
+        ("after others" = (summary = "Once two others have ended, in whatever way", value = json!({"kind": "noop",
+            "after": ["01890000-0000-7000-8000-000000000001", "01890000-0000-7000-8000-000000000002"], "after_any_end": true}))))),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key with the same body answers with the same job; with another body, 409")),
     responses((status = 202, body = Accepted, headers(("Location" = String))), (status = 409, body = ProblemBody, content_type = "application/problem+json"),
               (status = 422, body = ProblemBody, content_type = "application/problem+json")))]
@@ -173,6 +184,9 @@ pub(crate) struct ListParams {
 
 /// A page of jobs.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"jobs": [{"id": "01890000-0000-7000-8000-000000000001", "kind": "noop", "state": "completed", "payload": {"progress": 3, "sleep_ms": 100}, "priority": 0, "attempt": 1,
+    "run_at": "2026-01-01T00:00:00Z", "cancel_requested": false, "pause_requested": false, "result": {"ok": true, "attempt": 1}, "waits_for": 0,
+    "created_at": "2026-01-01T00:00:00Z", "started_at": "2026-01-01T00:00:00.002Z", "finished_at": "2026-01-01T00:00:00.104Z"}], "next_cursor": "01890000-0000-7000-8000-000000000001"}))]
 pub(crate) struct JobList {
     jobs: Vec<Job>,
     /// Give it as `cursor` for the next page; absent on the last.
@@ -239,7 +253,8 @@ pub(crate) async fn show(
 /// Cancels a job. A waiting job ends at once; a running one is told to stop and ends within a second.
 #[utoipa::path(post, path = "/api/v1/jobs/{id}/cancel", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)),
     responses((status = 200, body = Job, description = "Cancelled"), (status = 202, body = Job, description = "Its worker was told"),
-              (status = 409, body = ProblemBody, content_type = "application/problem+json")))]
+              (status = 409, body = ProblemBody, content_type = "application/problem+json"),
+              (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn cancel(
     State(app): State<App>,
     Writer(caller): Writer,
@@ -258,7 +273,8 @@ pub(crate) async fn cancel(
 /// Pauses a job. A waiting job is held back at once; a running one is told to stop within a second, and begins a new attempt when it is resumed.
 #[utoipa::path(post, path = "/api/v1/jobs/{id}/pause", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)),
     responses((status = 200, body = Job, description = "Paused"), (status = 202, body = Job, description = "Its worker was told"),
-              (status = 409, body = ProblemBody, content_type = "application/problem+json")))]
+              (status = 409, body = ProblemBody, content_type = "application/problem+json"),
+              (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn pause(
     State(app): State<App>,
     Writer(caller): Writer,
@@ -277,7 +293,8 @@ pub(crate) async fn pause(
 
 /// Resumes a paused job: it is due now, and takes its turn.
 #[utoipa::path(post, path = "/api/v1/jobs/{id}/resume", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)),
-    responses((status = 200, body = Job), (status = 409, body = ProblemBody, content_type = "application/problem+json")))]
+    responses((status = 200, body = Job), (status = 409, body = ProblemBody, content_type = "application/problem+json"),
+              (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn resume(
     State(app): State<App>,
     Writer(caller): Writer,
@@ -289,7 +306,8 @@ pub(crate) async fn resume(
 
 /// Lets a failed, cancelled or parked job take its turn again, with its counters at zero.
 #[utoipa::path(post, path = "/api/v1/jobs/{id}/retry", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)),
-    responses((status = 202, body = Job), (status = 409, body = ProblemBody, content_type = "application/problem+json")))]
+    responses((status = 202, body = Job), (status = 409, body = ProblemBody, content_type = "application/problem+json"),
+              (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn retry(
     State(app): State<App>,
     Writer(caller): Writer,
@@ -302,6 +320,7 @@ pub(crate) async fn retry(
 
 /// A recorded thing that an attempt did.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"seq": 4, "kind": "signed_in", "detail": {"by": "the stored profile"}, "duration_ms": 812, "at": "2026-01-01T00:00:01Z"}))]
 pub(crate) struct Step {
     /// The number of its event.
     seq: i64,
@@ -312,7 +331,8 @@ pub(crate) struct Step {
 }
 
 /// Lists what the attempts of a job did, in order.
-#[utoipa::path(get, path = "/api/v1/jobs/{id}/steps", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)), responses((status = 200, body = Vec<Step>)))]
+#[utoipa::path(get, path = "/api/v1/jobs/{id}/steps", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)), responses((status = 200, body = Vec<Step>),
+              (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn steps(
     State(app): State<App>,
     Reader(caller): Reader,
@@ -343,6 +363,8 @@ pub(crate) async fn steps(
 
 /// An attempt and how it ended.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"attempt": 1, "worker": "host-4711-9f2c", "started_at": "2026-01-01T00:00:00Z", "ended_at": "2026-01-01T00:00:05Z", "outcome": "pending",
+    "failure": {"code": "network", "message": "The page did not answer."}}))]
 pub(crate) struct Attempt {
     attempt: i32,
     worker: String,
@@ -354,7 +376,8 @@ pub(crate) struct Attempt {
 }
 
 /// Lists the attempts of a job with every one's failure.
-#[utoipa::path(get, path = "/api/v1/jobs/{id}/attempts", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)), responses((status = 200, body = Vec<Attempt>)))]
+#[utoipa::path(get, path = "/api/v1/jobs/{id}/attempts", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)), responses((status = 200, body = Vec<Attempt>),
+              (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn attempts(
     State(app): State<App>,
     Reader(caller): Reader,
@@ -381,7 +404,10 @@ pub(crate) async fn attempts(
 
 /// Answers with the result of a job that has ended.
 #[utoipa::path(get, path = "/api/v1/jobs/{id}/result", tag = "jobs", security(("api_key" = [])), params(("id" = JobId, Path)),
-    responses((status = 200, description = "state, and result or failure"), (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "It has not ended yet")))]
+    responses((status = 200, body = Value, description = "state, and result or failure; how what was done was judged", example = json!({
+                  "id": "01890000-0000-7000-8000-000000000001", "state": "completed", "result": {"ok": true, "attempt": 1}, "failure": null, "validations": []})),
+              (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "It has not ended yet"),
+              (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn result(
     State(app): State<App>,
     Reader(caller): Reader,

@@ -59,7 +59,8 @@ pub(crate) struct SetLimit {
 
 /// A limit.
 #[derive(Serialize, ToSchema)]
-#[schema(title = "Limit")]
+#[schema(title = "Limit", example = json!({"id": "01890000-0000-7000-8000-000000000012", "tenant_id": null, "queue": "chat", "key": null, "max_running": 2, "rate": 30, "per_seconds": 60,
+    "created_at": "2026-01-01T00:00:00Z"}))]
 pub(crate) struct LimitView {
     id: LimitId,
     tenant_id: Option<TenantId>,

@@ -107,6 +107,9 @@ pub struct Problem {
 
 /// The body of an error.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"type": "about:blank", "title": "The request cannot be used as it is", "status": 422, "code": "invalid_input",
+    "detail": "payload.progress: must be at most 1000", "errors": [{"field": "payload.progress", "reason": "must be at most 1000"}],
+    "request_id": "7f3b2a1e-0000-4000-8000-000000000000"}))]
 pub struct ProblemBody {
     /// Always `about:blank`: `code` says more.
     r#type: &'static str,

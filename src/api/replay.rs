@@ -67,7 +67,10 @@ pub(crate) struct ReplayReply {
 }
 
 /// Lets failed or cancelled jobs run again, with their counters at zero. They wait for no other job any more, and what waited for them is not woken.
-#[utoipa::path(post, path = "/api/v1/jobs/replay", tag = "jobs", security(("api_key" = [])), request_body = Replay,
+#[utoipa::path(post, path = "/api/v1/jobs/replay", tag = "jobs", security(("api_key" = [])), 
+    request_body(content = Replay, examples(
+        ("by what went wrong" = (value = json!({"kind": "chat", "code": "network", "since": "2026-01-01T00:00:00Z", "limit": 100}))),
+        ("these" = (value = json!({"ids": ["01890000-0000-7000-8000-000000000001"]}))))),
     responses((status = 200, body = ReplayReply), (status = 422, body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn replay(
     State(app): State<App>,

@@ -28,6 +28,10 @@ pub(super) fn router() -> Router<App> {
 
 /// A schedule.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"id": "01890000-0000-7000-8000-000000000008", "name": "morning question", "cron": "0 9 * * 1-5", "time_zone": "Europe/Berlin",
+    "job": {"kind": "chat", "payload": {"model": "helpdesk", "messages": [{"role": "user", "content": "What is new today?"}]}, "priority": 0},
+    "enabled": true, "next_at": "2026-01-05T08:00:00Z", "last_at": "2026-01-02T08:00:00Z", "last_job": "01890000-0000-7000-8000-000000000001",
+    "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}))]
 pub(crate) struct ScheduleView {
     id: ScheduleId,
     name: String,
@@ -103,6 +107,8 @@ pub(crate) struct ScheduleParams {
 
 /// A page of schedules.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"schedules": [{"id": "01890000-0000-7000-8000-000000000008", "name": "every night", "cron": "0 3 * * *", "time_zone": "UTC", "job": {"kind": "noop", "priority": 0},
+    "enabled": false, "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}]}))]
 pub(crate) struct ScheduleList {
     schedules: Vec<ScheduleView>,
     /// Give it as `cursor` for the next page; absent on the last.

@@ -24,7 +24,7 @@ pub(super) fn admin_router() -> Router<App> {
 
 /// A tenant.
 #[derive(Serialize, ToSchema)]
-#[schema(title = "Tenant")]
+#[schema(title = "Tenant", example = json!({"id": "01890000-0000-7000-8000-000000000007", "name": "acme", "weight": 2, "paused": false, "created_at": "2026-01-01T00:00:00Z"}))]
 pub(crate) struct TenantView {
     id: TenantId,
     name: String,

@@ -29,6 +29,8 @@ pub(super) fn admin_router() -> Router<App> {
 
 /// A worker process.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"id": "01890000-0000-7000-8000-000000000011", "name": "host-4711-9f2c", "queues": ["chat"], "slots": {"chat": 8}, "running": 1, "draining": false,
+    "started_at": "2026-01-01T00:00:00Z", "heartbeat_at": "2026-01-01T00:00:01Z", "jobs": ["01890000-0000-7000-8000-000000000001"]}))]
 pub(crate) struct Worker {
     id: WorkerId,
     /// Machine, process id and a random part.

@@ -6,12 +6,12 @@ use computetower_jobs::JobId;
 use computetower_store::vault::Secret;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response};
-use serde::Deserialize;
 use serde_json::Value;
 use url::{Host, Url};
 
 use super::Failure;
-use crate::config::{self, Environment};
+use super::call_error::CallError;
+use crate::config::{self, ClientConfig, Environment};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -20,104 +20,35 @@ const ANSWER: Duration = Duration::from_secs(60);
 /// Silence after which a stream counts as cut: the server says something every 15 seconds.
 const SILENCE: Duration = Duration::from_secs(45);
 
-/// Why a call brought nothing.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum CallError {
-    /// Nobody can be asked without one.
-    #[error(
-        "COMPUTETOWER_API_KEY is not set: set it to a key that `computetower up` printed, or that `computetower keys` makes"
-    )]
-    NoKey,
-    /// Nothing listens, or not there.
-    #[error(
-        "nothing answers at {url}: start computetower with `computetower up`, or set COMPUTETOWER_URL to the address where it is"
-    )]
-    NotThere {
-        /// The address that was tried.
-        url: Url,
-        #[source]
-        source: reqwest::Error,
-    },
-    /// The request went out, its answer did not come back whole.
-    #[error("{url} did not answer; whether it did what was asked is not known")]
-    NoAnswer {
-        /// The address that was tried.
-        url: Url,
-        #[source]
-        source: reqwest::Error,
-    },
-    /// The platform said no.
-    #[error(transparent)]
-    Refused(Refusal),
-    /// Something answered that does not speak this API.
-    #[error(
-        "{url} answered {status} with something that is not JSON: does COMPUTETOWER_URL name a computetower?"
-    )]
-    NotOurs {
-        /// The address that was tried.
-        url: Url,
-        /// What it answered.
-        status: u16,
-    },
-}
-
-impl CallError {
-    /// True when the same call may bring something a moment later.
-    pub(super) fn may_pass(&self) -> bool {
-        match self {
-            CallError::NotThere { .. } | CallError::NoAnswer { .. } => true,
-            CallError::Refused(refusal) => refusal.status >= 500 || refusal.status == 429,
-            CallError::NotOurs { status, .. } => *status >= 500,
-            CallError::NoKey => false,
-        }
-    }
-}
-
-/// A problem document (`application/problem+json`).
-#[derive(Debug, Deserialize)]
-pub(super) struct Refusal {
-    status: u16,
-    code: String,
-    detail: String,
-    #[serde(default)]
-    errors: Vec<RefusedField>,
-    #[serde(default)]
-    request_id: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct RefusedField {
-    field: String,
-    reason: String,
-}
-
-impl std::error::Error for Refusal {}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({} {})", self.detail, self.status, self.code)?;
-        for RefusedField { field, reason } in &self.errors {
-            write!(f, "\n  field {field:?}: {reason}")?;
-        }
-        if self.status >= 500 {
-            write!(f, "\n  request id {}", self.request_id)?;
-        }
-        Ok(())
-    }
-}
-
 /// The API of a running computetower, with a key.
 pub(super) struct Api {
     http: reqwest::Client,
     base: Url,
+    /// Where its paths begin.
+    root: &'static [&'static str],
     key: Secret,
 }
 
 impl Api {
-    /// As the environment says.
+    /// What a tenant may ask, as the environment says.
     pub(super) fn from_environment() -> Result<Self, Failure> {
-        let config = config::read_client(Environment::new(&config::variable))?;
-        let key = config.api_key.ok_or(CallError::NoKey)?;
+        let mut config = config::read_client(Environment::new(&config::variable))?;
+        let key = config.api_key.take().ok_or(CallError::NoKey)?;
+        Self::with(config, &["api", "v1"], key)
+    }
+
+    /// What operators may ask, as the environment says.
+    pub(super) fn for_operator() -> Result<Self, Failure> {
+        let mut config = config::read_client(Environment::new(&config::variable))?;
+        let key = config.admin_key.take().ok_or(CallError::NoAdminKey)?;
+        Self::with(config, &["admin"], key)
+    }
+
+    fn with(
+        config: ClientConfig,
+        root: &'static [&'static str],
+        key: Secret,
+    ) -> Result<Self, Failure> {
         let mut http = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .read_timeout(SILENCE)
@@ -129,11 +60,12 @@ impl Api {
         Ok(Self {
             http: http.build()?,
             base: config.url,
+            root,
             key,
         })
     }
 
-    /// Reads. `path` is below `/api/v1`, in segments; `query` leaves out what is `None`.
+    /// Reads. `path` is below `/api/v1`, or `/admin`, in segments; `query` leaves out what is `None`.
     pub(super) async fn get(
         &self,
         path: &[&str],
@@ -148,17 +80,42 @@ impl Api {
         self.json(self.http.request(Method::GET, url)).await
     }
 
-    /// Changes something.
+    /// Makes or moves something.
     pub(super) async fn post(
         &self,
         path: &[&str],
         body: Option<&Value>,
         headers: HeaderMap,
     ) -> Result<Value, CallError> {
-        let mut request = self
-            .http
-            .request(Method::POST, self.url(path))
-            .headers(headers);
+        self.change(Method::POST, path, body, headers).await
+    }
+
+    /// Sets something.
+    pub(super) async fn put(&self, path: &[&str], body: &Value) -> Result<Value, CallError> {
+        self.change(Method::PUT, path, Some(body), HeaderMap::new())
+            .await
+    }
+
+    /// Changes parts of something.
+    pub(super) async fn patch(&self, path: &[&str], body: &Value) -> Result<Value, CallError> {
+        self.change(Method::PATCH, path, Some(body), HeaderMap::new())
+            .await
+    }
+
+    /// Removes something.
+    pub(super) async fn delete(&self, path: &[&str]) -> Result<Value, CallError> {
+        self.change(Method::DELETE, path, None, HeaderMap::new())
+            .await
+    }
+
+    async fn change(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&Value>,
+        headers: HeaderMap,
+    ) -> Result<Value, CallError> {
+        let mut request = self.http.request(method, self.url(path)).headers(headers);
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -186,7 +143,7 @@ impl Api {
         let mut url = self.base.clone();
         // An address with http or https always has a path; the configuration takes no other.
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["api", "v1"]).extend(path);
+            segments.pop_if_empty().extend(self.root).extend(path);
         }
         url
     }
@@ -246,6 +203,17 @@ impl Api {
             status,
         }
     }
+}
+
+/// The header that makes a request the same as the one before it with the same key.
+pub(super) fn idempotency(key: Option<&str>) -> Result<HeaderMap, Failure> {
+    let mut headers = HeaderMap::new();
+    if let Some(key) = key {
+        let value = HeaderValue::from_str(key)
+            .map_err(|_| "--idempotency-key: must be printable ASCII on one line")?;
+        headers.insert(HeaderName::from_static("idempotency-key"), value);
+    }
+    Ok(headers)
 }
 
 fn is_loopback(url: &Url) -> bool {

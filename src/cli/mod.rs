@@ -1,15 +1,23 @@
 //! The command line: one file per subcommand.
 
+mod batches;
 mod bench;
+mod call_error;
 mod client;
+mod completions;
 mod dispatcher;
 mod doctor;
+mod input;
 mod jobs;
 mod keys;
+mod limits;
 mod migrate;
 mod out;
 mod queues;
+mod scale;
+mod schedules;
 mod sse;
+mod tenants;
 mod up;
 mod web;
 mod worker;
@@ -29,7 +37,7 @@ use crate::telemetry::{self, Traces};
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Answer in JSON: jobs, workers, queues, keys and doctor.
+    /// Answer in JSON: all commands that say something, but for completions.
     #[arg(long, global = true)]
     json: bool,
 }
@@ -53,14 +61,31 @@ enum Command {
     /// Submit, list, follow and move jobs of a running computetower.
     #[command(after_help = ASKS)]
     Jobs(jobs::Args),
-    /// List the worker processes of a running computetower.
+    /// Submit many jobs to a running computetower at once, and wait for all of them.
     #[command(after_help = ASKS)]
-    Workers,
+    Batches(batches::Args),
+    /// Make, list and change schedules of a running computetower: jobs at the ticks of a cron expression.
+    #[command(after_help = ASKS)]
+    Schedules(schedules::Args),
+    /// List the worker processes of a running computetower, or drain one.
+    #[command(after_help = ASKS_EITHER)]
+    Workers(workers::Args),
     /// List the queues of a running computetower, or hold one back.
-    #[command(after_help = ASKS)]
+    #[command(after_help = ASKS_EITHER)]
     Queues(queues::Args),
+    /// For operators: limit how many jobs run at once, and how many start in a time.
+    #[command(after_help = OPERATES)]
+    Limits(limits::Args),
+    /// For operators: weigh a tenant against others, or hold it back.
+    #[command(after_help = OPERATES)]
+    Tenants(tenants::Args),
+    /// For operators: advice how many workers each queue should have.
+    #[command(after_help = OPERATES)]
+    Scale(scale::Args),
     /// Measure a deployment from outside: latency, submissions, throughput, streams, recovery.
     Bench(bench::Args),
+    /// Print what a shell reads to complete these commands, for example `computetower completions bash`.
+    Completions(completions::Args),
 }
 
 impl Command {
@@ -99,6 +124,9 @@ impl Command {
 
 const ASKS: &str =
     "COMPUTETOWER_URL says where it is (http://127.0.0.1:7080), COMPUTETOWER_API_KEY opens it.";
+const OPERATES: &str = "COMPUTETOWER_URL says where it is (http://127.0.0.1:7080), COMPUTETOWER_ADMIN_KEY opens it to operators.";
+const ASKS_EITHER: &str = "COMPUTETOWER_URL says where it is (http://127.0.0.1:7080), COMPUTETOWER_API_KEY opens it; \
+    what is marked for operators is opened by COMPUTETOWER_ADMIN_KEY.";
 
 /// Whatever keeps a command from going on.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -144,13 +172,15 @@ impl Cli {
             Command::Keys(args) => keys::run(&configured()?, args, json).await?,
             Command::Doctor => doctor::run(json).await?,
             Command::Bench(args) => bench::run(args, json).await?,
+            Command::Completions(args) => completions::run(&args)?,
             Command::Jobs(args) => return asked(jobs::run(args, json).await),
-            Command::Workers => {
-                return asked(workers::run(json).await.map(|()| ExitCode::SUCCESS));
-            }
-            Command::Queues(args) => {
-                return asked(queues::run(args, json).await.map(|()| ExitCode::SUCCESS));
-            }
+            Command::Batches(args) => return asked(batches::run(args, json).await),
+            Command::Schedules(args) => return done(schedules::run(args, json).await),
+            Command::Workers(args) => return done(workers::run(args, json).await),
+            Command::Queues(args) => return done(queues::run(args, json).await),
+            Command::Limits(args) => return done(limits::run(args, json).await),
+            Command::Tenants(args) => return done(tenants::run(args, json).await),
+            Command::Scale(args) => return done(scale::run(args, json).await),
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -167,6 +197,11 @@ fn asked(done: Result<ExitCode, Failure>) -> Result<ExitCode, Failure> {
     }
 }
 
+/// The same, of a command that asks and follows nothing.
+fn done(done: Result<(), Failure>) -> Result<ExitCode, Failure> {
+    asked(done.map(|()| ExitCode::SUCCESS))
+}
+
 fn is_closed_pipe(error: &Failure) -> bool {
     error
         .downcast_ref::<std::io::Error>()
@@ -177,15 +212,12 @@ fn configured() -> Result<Config, Failure> {
     Ok(config::read(Environment::new(&config::variable))?)
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the last word of a command goes to the person who typed it"
-)]
+/// The last word of a command, to the person who typed it.
 fn told(error: &Failure) -> ExitCode {
-    eprintln!("computetower: {error}");
+    out::aside(&format!("computetower: {error}"));
     let mut source = error.source();
     while let Some(inner) = source {
-        eprintln!("  because: {inner}");
+        out::aside(&format!("  because: {inner}"));
         source = inner.source();
     }
     ExitCode::FAILURE

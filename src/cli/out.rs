@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Failure;
 
@@ -10,6 +10,50 @@ use super::Failure;
 pub(super) fn line(text: &str) -> Result<(), Failure> {
     writeln!(std::io::stdout().lock(), "{text}")?;
     Ok(())
+}
+
+/// Lines, one after the other.
+pub(super) fn lines(lines: &[String]) -> Result<(), Failure> {
+    lines.iter().try_for_each(|text| line(text))
+}
+
+/// A line on standard error, for whoever looks. Where nobody does, nothing is lost.
+pub(super) fn aside(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// A field of something, on one line.
+pub(super) fn field(name: &str, value: &Value) -> Result<(), Failure> {
+    line(&format!("{name:16} {}", cell(value)))
+}
+
+/// Something whole: for people, a field a line.
+pub(super) fn record(value: &Value, as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        return json(value);
+    }
+    for (name, value) in value.as_object().into_iter().flatten() {
+        field(name, value)?;
+    }
+    Ok(())
+}
+
+/// Something that was made: for people and scripts, its id alone.
+pub(super) fn made(value: &Value, as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        json(value)
+    } else {
+        line(&cell(&value["id"]))
+    }
+}
+
+/// That something is no more.
+pub(super) fn deleted(as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        json(&json!({ "deleted": true }))
+    } else {
+        line("deleted")
+    }
 }
 
 /// A value for programs, on one line.

@@ -10,6 +10,9 @@ use super::{Failure, out};
 pub(super) struct Args {
     #[command(subcommand)]
     action: Option<Action>,
+    /// For operators: the queues with everybody's jobs, held back for everybody.
+    #[arg(long, global = true)]
+    for_all: bool,
 }
 
 #[derive(Subcommand)]
@@ -29,7 +32,11 @@ enum Action {
 }
 
 pub(super) async fn run(args: Args, json: bool) -> Result<(), Failure> {
-    let api = Api::from_environment()?;
+    let api = if args.for_all {
+        Api::for_operator()?
+    } else {
+        Api::from_environment()?
+    };
     let (queue, verb, said) = match args.action.unwrap_or(Action::List) {
         Action::List => return list(&api, json).await,
         Action::Pause { queue } => (queue, "pause", "paused"),
@@ -73,8 +80,5 @@ async fn list(api: &Api, json: bool) -> Result<(), Failure> {
     let head = [
         "QUEUE", "PENDING", "QUEUED", "RUNNING", "SLOTS", "OLDEST S", "PAUSED",
     ];
-    for line in out::table(&head, &rows) {
-        out::line(&line)?;
-    }
-    Ok(())
+    out::lines(&out::table(&head, &rows))
 }

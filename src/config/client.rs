@@ -10,9 +10,11 @@ pub struct ClientConfig {
     pub url: url::Url,
     /// The key that opens it, when one is set.
     pub api_key: Option<Secret>,
+    /// The operator's key, when one is set.
+    pub admin_key: Option<Secret>,
 }
 
-/// Reads what `jobs`, `workers` and `queues` need.
+/// Reads what the commands that ask a running computetower need.
 ///
 /// # Errors
 /// When the address cannot be used.
@@ -24,9 +26,15 @@ pub fn read_client(mut environment: Environment<'_>) -> Result<ClientConfig, Pro
         &text,
         &["http", "https"],
     );
-    let api_key = environment
-        .get("COMPUTETOWER_API_KEY")
-        .map(|key| Secret::new(key.trim().to_owned()));
+    let key = |variable| {
+        let key: Option<String> = environment.get(variable);
+        key.map(|key| Secret::new(key.trim().to_owned()))
+    };
+    let (api_key, admin_key) = (key("COMPUTETOWER_API_KEY"), key("COMPUTETOWER_ADMIN_KEY"));
     let url = url::Url::parse(text.trim()).ok();
-    environment.done(url.map(|url| ClientConfig { url, api_key }))
+    environment.done(url.map(|url| ClientConfig {
+        url,
+        api_key,
+        admin_key,
+    }))
 }

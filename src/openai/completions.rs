@@ -33,8 +33,15 @@ const DEADLINE: Duration = Duration::from_secs(900);
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// Asks a chat page. The header `x-computetower-job-id` names the job, whose events can be followed as well.
-#[utoipa::path(post, path = "/v1/chat/completions", tag = "openai", security(("api_key" = [])), request_body = Value,
-    responses((status = 200, description = "OpenAI's chat completion, or its chunks as Server-Sent Events"), (status = "default", description = "OpenAI's error object")))]
+#[utoipa::path(post, path = "/v1/chat/completions", tag = "openai", security(("api_key" = [])),
+    request_body(content = Value, example = json!({"model": "helpdesk", "messages": [{"role": "user", "content": "How do I reset my password?"}], "stream": true})),
+    responses((status = 200, body = Value, description = "OpenAI's chat completion, or with `stream` its chunks as Server-Sent Events", example = json!({
+                  "id": "chatcmpl-01890000000070008000000000000001", "object": "chat.completion", "created": 1767225600, "model": "helpdesk",
+                  "choices": [{"index": 0, "finish_reason": "stop", "logprobs": null,
+                               "message": {"role": "assistant", "content": "Open the settings, then **Security**.", "refusal": null}}],
+                  "usage": {"prompt_tokens": 9, "completion_tokens": 10, "total_tokens": 19}})),
+              (status = "default", body = Value, description = "OpenAI's error object", example = json!({"error": {
+                  "message": "messages: must not be empty", "type": "invalid_request_error", "param": "messages", "code": null}}))))]
 pub(crate) async fn create(
     State(app): State<App>,
     headers: HeaderMap,

@@ -14,7 +14,8 @@ use crate::api::auth::caller;
 use crate::app::App;
 
 /// Lists the models: the providers that have been discovered.
-#[utoipa::path(get, path = "/v1/models", tag = "openai", security(("api_key" = [])), responses((status = 200, description = "OpenAI's list of models")))]
+#[utoipa::path(get, path = "/v1/models", tag = "openai", security(("api_key" = [])), responses((status = 200, body = Value, description = "OpenAI's list of models",
+        example = json!({"object": "list", "data": [{"id": "helpdesk", "object": "model", "created": 1767225600, "owned_by": "computetower"}]}))))]
 pub(crate) async fn list(
     State(app): State<App>,
     headers: HeaderMap,
@@ -30,7 +31,10 @@ pub(crate) async fn list(
 }
 
 /// Shows one model.
-#[utoipa::path(get, path = "/v1/models/{id}", tag = "openai", security(("api_key" = [])), params(("id" = String, Path)), responses((status = 200, description = "OpenAI's model object"), (status = 404, description = "OpenAI's error object")))]
+#[utoipa::path(get, path = "/v1/models/{id}", tag = "openai", security(("api_key" = [])), params(("id" = String, Path)),
+    responses((status = 200, body = Value, description = "OpenAI's model object", example = json!({"id": "helpdesk", "object": "model", "created": 1767225600, "owned_by": "computetower"})),
+              (status = 404, body = Value, description = "OpenAI's error object", example = json!({"error": {
+                  "message": "The model \"helpdesk\" does not exist: GET /v1/models lists those that do.", "type": "invalid_request_error", "param": "model", "code": "model_not_found"}}))))]
 pub(crate) async fn show(
     State(app): State<App>,
     headers: HeaderMap,

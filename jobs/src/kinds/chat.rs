@@ -24,6 +24,7 @@ pub const MAX_CHARACTERS: usize = 400_000;
 /// The payload of a `chat` job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"model": "helpdesk", "messages": [{"role": "user", "content": "How do I reset my password?"}]}))]
 pub struct Chat {
     /// The provider's name.
     pub model: String,

@@ -21,6 +21,7 @@ pub const POLICY: KindPolicy = KindPolicy {
 /// The payload of a `discovery` job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"provider_id": "01890000-0000-7000-8000-000000000010"}))]
 pub struct Discovery {
     /// Which provider: made by `POST /admin/providers`.
     pub provider_id: ProviderId,

@@ -21,6 +21,7 @@ pub const POLICY: KindPolicy = KindPolicy {
 /// The payload of a `login` job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"credential_id": "01890000-0000-7000-8000-000000000009"}))]
 pub struct Login {
     /// Whose account: made by `POST /api/v1/credentials`.
     pub credential_id: CredentialId,

@@ -22,6 +22,7 @@ pub const POLICY: KindPolicy = KindPolicy {
 /// The payload of a `noop` job.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"progress": 3, "sleep_ms": 100}))]
 pub struct Noop {
     /// How many progress events to send, evenly over the sleep.
     #[serde(default)]

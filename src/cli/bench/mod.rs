@@ -24,7 +24,7 @@ use serde_json::Value;
 use self::error::BenchError;
 use self::report::Report;
 use self::target::Target;
-use super::Failure;
+use super::{Failure, out};
 use crate::config;
 
 #[derive(clap::Args)]
@@ -106,8 +106,7 @@ pub(super) async fn run(args: Args, as_json: bool) -> Result<(), Failure> {
             );
         }
     }
-    report.print(as_json);
-    Ok(())
+    report.print(as_json)
 }
 
 async fn within<F: Serialize>(
@@ -125,10 +124,7 @@ fn json<F: Serialize>(figures: F) -> Result<Value, Failure> {
 }
 
 /// Tells whoever started the measure that it is their turn. Scripts wait for the first word.
-#[expect(
-    clippy::print_stderr,
-    reason = "standard output is for the figures alone"
-)]
+/// Standard output is for the figures alone.
 fn prompt(text: &str) {
-    eprintln!("{text}");
+    out::aside(text);
 }

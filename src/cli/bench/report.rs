@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
+use crate::cli::{Failure, out};
+
 /// The figures of one run.
 pub(super) struct Report {
     measures: Map<String, Value>,
@@ -25,14 +27,9 @@ impl Report {
         self.measures.insert(measure.to_owned(), figures);
     }
 
-    #[expect(
-        clippy::print_stdout,
-        reason = "the figures are what the person asked for"
-    )]
-    pub(super) fn print(self, as_json: bool) {
+    pub(super) fn print(self, as_json: bool) -> Result<(), Failure> {
         if !as_json {
-            print!("{}", table(&self.measures));
-            return;
+            return out::line(table(&self.measures).trim_end());
         }
         let wall = self.began.elapsed().as_secs_f64();
         let mut whole = self.measures;
@@ -43,7 +40,7 @@ impl Report {
             "generator".to_owned(),
             json!({ "seconds": wall, "cpu_seconds": cpu_seconds() }),
         );
-        println!("{}", Value::Object(whole));
+        out::json(&Value::Object(whole))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `computetower jobs list` and `show`.
 
-use computetower_jobs::JobId;
+use computetower_jobs::{BatchId, JobId, ScheduleId};
 use serde_json::{Value, json};
 
 use crate::cli::client::Api;
@@ -18,6 +18,24 @@ pub(super) struct Args {
     /// Only in this state.
     #[arg(long)]
     state: Option<String>,
+    /// Only of this queue.
+    #[arg(long)]
+    queue: Option<String>,
+    /// Only those whose last failure has this code.
+    #[arg(long)]
+    code: Option<String>,
+    /// Only those that ended at or after this moment, for example 2030-01-01T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only those that ended before this moment.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Only those of this batch.
+    #[arg(long, value_name = "ID")]
+    batch: Option<BatchId>,
+    /// Only those that this schedule made.
+    #[arg(long, value_name = "ID")]
+    schedule: Option<ScheduleId>,
     /// At most so many.
     #[arg(long, default_value_t = 50, conflicts_with = "all")]
     limit: usize,
@@ -35,6 +53,12 @@ pub(super) async fn run(api: &Api, args: Args, json: bool) -> Result<(), Failure
         let query = [
             ("kind", args.kind.clone()),
             ("state", args.state.clone()),
+            ("queue", args.queue.clone()),
+            ("code", args.code.clone()),
+            ("since", args.since.clone()),
+            ("until", args.until.clone()),
+            ("batch", args.batch.map(|id| id.to_string())),
+            ("schedule", args.schedule.map(|id| id.to_string())),
             ("limit", Some(left.min(PAGE).to_string())),
             ("cursor", cursor),
         ];
@@ -86,11 +110,7 @@ pub(super) async fn show(api: &Api, id: JobId, json: bool) -> Result<(), Failure
         job["attempts"] = attempts;
         return out::json(&job);
     }
-    if let Value::Object(fields) = &job {
-        for (name, value) in fields {
-            out::line(&format!("{name:16} {}", out::cell(value)))?;
-        }
-    }
+    out::record(&job, false)?;
     let rows: Vec<Vec<String>> = attempts
         .as_array()
         .into_iter()
@@ -118,9 +138,7 @@ pub(super) async fn show(api: &Api, id: JobId, json: bool) -> Result<(), Failure
         let head = [
             "ATTEMPT", "WORKER", "STARTED", "ENDED", "OUTCOME", "FAILURE",
         ];
-        for line in out::table(&head, &rows) {
-            out::line(&line)?;
-        }
+        out::lines(&out::table(&head, &rows))?;
     }
     Ok(())
 }

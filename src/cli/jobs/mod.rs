@@ -2,8 +2,10 @@
 
 mod list;
 mod moves;
+mod options;
 mod progress;
 mod submit;
+mod trail;
 mod watch;
 
 use std::process::ExitCode;
@@ -13,6 +15,8 @@ use computetower_jobs::JobId;
 
 use super::Failure;
 use super::client::Api;
+
+pub(super) use options::JobOptions;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -28,6 +32,16 @@ enum Action {
     List(list::Args),
     /// Show a job with its attempts.
     Show {
+        /// The job.
+        id: JobId,
+    },
+    /// List what the attempts of a job did, in order.
+    Steps {
+        /// The job.
+        id: JobId,
+    },
+    /// Show what came of a job that has ended.
+    Result {
         /// The job.
         id: JobId,
     },
@@ -59,7 +73,7 @@ enum Action {
         /// The job.
         id: JobId,
     },
-    /// Queue many failed jobs again, by what they have in common.
+    /// Queue failed or cancelled jobs again: those of these ids, or all that have something in common.
     Replay(moves::Replay),
 }
 
@@ -73,6 +87,8 @@ pub(super) async fn run(args: Args, json: bool) -> Result<ExitCode, Failure> {
         }
         Action::List(args) => list::run(&api, args, json).await?,
         Action::Show { id } => list::show(&api, id, json).await?,
+        Action::Steps { id } => trail::steps(&api, id, json).await?,
+        Action::Result { id } => trail::result(&api, id, json).await?,
         Action::Cancel { id } => moves::run(&api, id, "cancel", json).await?,
         Action::Retry { id } => moves::run(&api, id, "retry", json).await?,
         Action::Pause { id } => moves::run(&api, id, "pause", json).await?,

@@ -2,7 +2,7 @@
 
 use computetower_jobs::JobId;
 use reqwest::header::HeaderMap;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::cli::client::Api;
 use crate::cli::{Failure, out};
@@ -19,20 +19,28 @@ pub(super) async fn run(api: &Api, id: JobId, verb: &str, json: bool) -> Result<
     let state = out::cell(&job["state"]);
     if job["cancel_requested"] == true {
         out::line(&format!("{state}, told to stop"))
+    } else if job["pause_requested"] == true {
+        out::line(&format!("{state}, told to pause"))
     } else {
         out::line(&state)
     }
 }
 
-/// Which jobs to replay. What is left out does not matter.
+/// Which jobs to replay. What is left out does not matter; with nothing at all, the oldest 1,000 that failed.
 #[derive(clap::Args)]
 pub(super) struct Replay {
+    /// Only these.
+    #[arg(value_name = "ID")]
+    ids: Vec<JobId>,
     /// Only this kind.
     #[arg(long)]
     kind: Option<String>,
     /// Only in this state: failed (when left out) or cancelled.
     #[arg(long)]
     state: Option<String>,
+    /// Only those of this queue.
+    #[arg(long)]
+    queue: Option<String>,
     /// Only those that failed with this code.
     #[arg(long)]
     code: Option<String>,
@@ -48,11 +56,12 @@ pub(super) struct Replay {
 }
 
 /// Queues many jobs again.
-pub(super) async fn replay(api: &Api, which: &Replay, json: bool) -> Result<(), Failure> {
+pub(super) async fn replay(api: &Api, which: &Replay, as_json: bool) -> Result<(), Failure> {
     let mut filter = Map::new();
     for (field, value) in [
         ("kind", &which.kind),
         ("state", &which.state),
+        ("queue", &which.queue),
         ("code", &which.code),
         ("since", &which.since),
         ("until", &which.until),
@@ -64,19 +73,26 @@ pub(super) async fn replay(api: &Api, which: &Replay, json: bool) -> Result<(), 
     if let Some(limit) = which.limit {
         filter.insert("limit".to_owned(), Value::from(limit));
     }
+    if !which.ids.is_empty() {
+        filter.insert("ids".to_owned(), json!(which.ids));
+    }
     let filter = Value::Object(filter);
     let answer = api
         .post(&["jobs", "replay"], Some(&filter), HeaderMap::new())
         .await?;
-    if json {
-        return out::json(&answer);
+    if as_json {
+        out::json(&answer)?;
+    } else {
+        out::line(&format!("replayed {}", out::cell(&answer["replayed"])))?;
+        if answer["more"] == true {
+            out::line("more of them match: ask again")?;
+        }
+        for id in answer["ids"].as_array().into_iter().flatten() {
+            out::line(&out::cell(id))?;
+        }
     }
-    out::line(&format!("replayed {}", out::cell(&answer["replayed"])))?;
-    if answer["more"] == true {
-        out::line("more of them match: ask again")?;
-    }
-    for id in answer["ids"].as_array().into_iter().flatten() {
-        out::line(&out::cell(id))?;
+    if !which.ids.is_empty() && answer["replayed"] == 0 {
+        return Err("none of these jobs is there and failed, or as the filter says: look with `computetower jobs show ID`; --state cancelled replays cancelled ones".into());
     }
     Ok(())
 }

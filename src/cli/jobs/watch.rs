@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::progress::{Drawn, WatchedEvent};
 use crate::cli::Failure;
-use crate::cli::client::{Api, CallError};
+use crate::cli::call_error::CallError;
+use crate::cli::client::Api;
 use crate::cli::sse::Messages;
 
 /// The first wait before a new connection; doubles up to the longest.

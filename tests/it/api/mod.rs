@@ -4,6 +4,7 @@ mod batches;
 mod chains;
 mod credentials;
 mod events;
+mod examples;
 mod isolation;
 mod jobs;
 mod metrics;

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
-use super::TestApp;
+use super::{ADMIN_KEY, TestApp};
 
 /// What a run of the program left behind.
 #[derive(Debug)]
@@ -56,10 +56,63 @@ impl CliRun {
         Self::with(&environment, args, "").await
     }
 
+    /// The same, with something on standard input.
+    pub(crate) async fn fed(app: &TestApp, args: &[&str], input: &str) -> Self {
+        let environment = [
+            ("COMPUTETOWER_URL", app.address.as_str()),
+            ("COMPUTETOWER_API_KEY", app.key()),
+        ];
+        Self::with(&environment, args, input).await
+    }
+
+    /// Runs it for the operator.
+    pub(crate) async fn as_operator(app: &TestApp, args: &[&str]) -> Self {
+        let environment = [
+            ("COMPUTETOWER_URL", app.address.as_str()),
+            ("COMPUTETOWER_ADMIN_KEY", ADMIN_KEY),
+        ];
+        Self::with(&environment, args, "").await
+    }
+
+    /// Runs it with a standard output that nobody reads any more.
+    pub(crate) async fn unheard(app: &TestApp, args: &[&str]) -> Self {
+        let environment = [
+            ("COMPUTETOWER_URL", app.address.as_str()),
+            ("COMPUTETOWER_API_KEY", app.key()),
+            ("COMPUTETOWER_ADMIN_KEY", ADMIN_KEY),
+        ];
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let child = Command::new(env!("CARGO_BIN_EXE_computetower"))
+            .args(args)
+            .env_clear()
+            .envs(environment)
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let done = child.wait_with_output().await.unwrap();
+        Self {
+            status: done.status.code().unwrap(),
+            out: String::new(),
+            err: String::from_utf8(done.stderr).unwrap(),
+        }
+    }
+
     /// What it printed, without the last end of line.
     pub(crate) fn said(&self) -> &str {
         assert_eq!(self.status, 0, "{self:?}");
         self.out.trim_end()
+    }
+
+    /// It was refused: status 2, nothing on standard output, and these words on standard error.
+    pub(crate) fn refused(&self, words: &str) {
+        assert!(
+            self.status == 2 && self.out.is_empty() && self.err.contains(words),
+            "{words:?} is not what was said: {self:?}"
+        );
     }
 
     /// What it printed, as JSON.
@@ -69,13 +122,30 @@ impl CliRun {
     }
 }
 
-/// A way to the app that is cut once, as soon as the app has said a word.
+/// A way to the app that is cut once, as soon as a word has gone over it.
 pub(crate) struct CutOnce {
     pub(crate) address: String,
 }
 
+/// Who says the word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Speaker {
+    App,
+    Caller,
+}
+
 impl CutOnce {
+    /// Cut when the app has said the word.
     pub(crate) async fn before(app: &TestApp, word: &'static str) -> Self {
+        Self::when(app, Speaker::App, word).await
+    }
+
+    /// Cut when the app has been asked with the word, before it can answer.
+    pub(crate) async fn asked(app: &TestApp, word: &'static str) -> Self {
+        Self::when(app, Speaker::Caller, word).await
+    }
+
+    async fn when(app: &TestApp, speaker: Speaker, word: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let target = app.address.trim_start_matches("http://").to_owned();
@@ -90,7 +160,10 @@ impl CutOnce {
                         let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
                     });
                 } else {
-                    cut = carry_until(word, near, far).await;
+                    cut = match speaker {
+                        Speaker::App => carry_until(word, far, near).await,
+                        Speaker::Caller => carry_until(word, near, far).await,
+                    };
                 }
             }
         });
@@ -98,17 +171,16 @@ impl CutOnce {
     }
 }
 
-/// Carries bytes both ways until the far side says the word. True when it did.
-async fn carry_until(word: &str, near: TcpStream, far: TcpStream) -> bool {
-    let (mut near_read, mut near_write) = near.into_split();
-    let (mut far_read, mut far_write) = far.into_split();
-    let upwards =
-        tokio::spawn(async move { tokio::io::copy(&mut near_read, &mut far_write).await });
+/// Carries bytes both ways until the speaker says the word. True when it did.
+async fn carry_until(word: &str, speaker: TcpStream, other: TcpStream) -> bool {
+    let (mut said_by, mut to_speaker) = speaker.into_split();
+    let (mut from_other, mut heard_by) = other.into_split();
+    let back = tokio::spawn(async move { tokio::io::copy(&mut from_other, &mut to_speaker).await });
     let mut said = Vec::new();
     let mut piece = [0; 1024];
     let found = loop {
-        let length = far_read.read(&mut piece).await.unwrap_or_default();
-        if length == 0 || near_write.write_all(&piece[..length]).await.is_err() {
+        let length = said_by.read(&mut piece).await.unwrap_or_default();
+        if length == 0 || heard_by.write_all(&piece[..length]).await.is_err() {
             break false;
         }
         said.extend_from_slice(&piece[..length]);
@@ -116,6 +188,6 @@ async fn carry_until(word: &str, near: TcpStream, far: TcpStream) -> bool {
             break true;
         }
     };
-    upwards.abort();
+    back.abort();
     found
 }

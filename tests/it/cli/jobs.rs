@@ -1,4 +1,4 @@
-//! `computetower jobs`, `workers` and `queues`, as a person or a script calls them.
+//! `computetower jobs`: submitting, following, listing, moving.
 
 use computetower_jobs::Queue;
 use serde_json::{Value, json};
@@ -54,12 +54,6 @@ async fn a_job_is_submitted_watched_and_shown() {
     );
     let shown = CliRun::of(&app, &["jobs", "show", id]).await;
     assert!(shown.said().contains("ATTEMPT"), "{}", shown.out);
-    let workers = CliRun::of(&app, &["workers"]).await;
-    assert!(workers.said().contains("noop"), "{}", workers.out);
-    assert_eq!(
-        CliRun::of(&app, &["workers", "--json"]).await.json()[0]["queues"],
-        json!(["noop"])
-    );
     app.stop().await;
 }
 
@@ -132,12 +126,8 @@ async fn a_payload_comes_from_a_file_or_standard_input_and_has_to_be_json() {
     let named = format!("@{}", file.display());
     let id = CliRun::of(&app, &[&NOOP[..], &["--payload", &named]].concat()).await;
     assert_eq!(app.client().job(id.said()).await["payload"]["progress"], 7);
-    let environment = [
-        ("COMPUTETOWER_URL", app.address.as_str()),
-        ("COMPUTETOWER_API_KEY", app.key()),
-    ];
     let piped = [&NOOP[..], &["--payload", "-"]].concat();
-    let id = CliRun::with(&environment, &piped, r#"{"progress": 8}"#).await;
+    let id = CliRun::fed(&app, &piped, r#"{"progress": 8}"#).await;
     assert_eq!(app.client().job(id.said()).await["payload"]["progress"], 8);
     for (payload, why) in [
         ("{progress}", "--payload: it is not JSON"),
@@ -180,71 +170,67 @@ async fn lists_go_over_pages_and_filters_are_the_servers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_is_said_with_what_to_do() {
+async fn a_job_is_paused_and_resumed() {
     let app = TestApp::without_workers().await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
-    let run = CliRun::at(&nobody, &app, &["jobs", "list"]).await;
-    assert!(
-        run.status == 2 && run.err.contains(&nobody) && run.err.contains("COMPUTETOWER_URL"),
-        "{run:?}"
+    let id = CliRun::of(&app, &NOOP).await.said().to_owned();
+    assert_eq!(
+        CliRun::of(&app, &["jobs", "pause", &id]).await.said(),
+        "paused"
     );
-    let run = CliRun::with(&[("COMPUTETOWER_URL", &app.address)], &["workers"], "").await;
-    assert!(
-        run.status == 2 && run.err.contains("COMPUTETOWER_API_KEY is not set"),
-        "{run:?}"
+    assert_eq!(app.client().job(&id).await["state"], "paused");
+    let again = CliRun::of(&app, &["jobs", "pause", &id, "--json"]).await;
+    let again = again.json();
+    assert_eq!(
+        (&again["id"], &again["state"]),
+        (&json!(id), &json!("paused"))
     );
-    let stranger = [
-        ("COMPUTETOWER_URL", app.address.as_str()),
-        ("COMPUTETOWER_API_KEY", "ct_wrong"),
-    ];
-    let run = CliRun::with(&stranger, &["jobs", "list"], "").await;
-    assert!(run.err.contains("401 unauthenticated"), "{run:?}");
-    let run = CliRun::of(&app, &["jobs", "submit", "sing"]).await;
+    let resumed = CliRun::of(&app, &["jobs", "resume", &id]).await;
     assert!(
-        run.status == 2
-            && run.err.contains("422 invalid_input")
-            && run.err.contains("field \"kind\""),
-        "{run:?}"
+        ["pending", "queued"].contains(&resumed.said()),
+        "{resumed:?}"
     );
-    let unknown = computetower_jobs::JobId::generate().to_string();
-    for args in [["jobs", "show", &unknown], ["jobs", "watch", &unknown]] {
-        let run = CliRun::of(&app, &args).await;
-        assert!(
-            run.status == 2 && run.err.contains("There is no such job. (404 not_found)"),
-            "{run:?}"
-        );
-    }
-    let run = CliRun::of(&app, &["jobs", "show", "not-an-id"]).await;
-    assert_eq!(run.status, 2, "{run:?}");
-    // Something that is no computetower.
-    let objects = app.config.store.objects.endpoint.clone().unwrap();
-    let run = CliRun::at(&objects, &app, &["jobs", "list"]).await;
-    assert!(run.err.contains("not JSON"), "{run:?}");
+    CliRun::of(&app, &["jobs", "pause", &id]).await.said();
+    let resumed = CliRun::of(&app, &["jobs", "resume", &id, "--json"]).await;
+    assert_ne!(resumed.json()["state"], "paused");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failed_jobs_are_replayed_by_what_they_have_in_common() {
+async fn a_running_job_is_told_to_pause() {
     let app = TestApp::start(&[Queue::Noop]).await;
     let client = app.client();
-    for code in ["invalid_input", "invalid_input", "invalid_credentials"] {
-        client.submit("noop", json!({"fail": code})).await;
-    }
-    app.drained().await;
-    let replay = ["jobs", "replay", "--code", "invalid_input", "--json"];
-    let replayed = CliRun::of(&app, &replay).await.json();
-    assert_eq!(replayed["replayed"], 2, "{replayed}");
-    app.drained().await;
-    let run = CliRun::of(&app, &["jobs", "replay", "--kind", "noop", "--limit", "1"]).await;
+    let id = client.submit("noop", json!({"sleep_ms": 600_000})).await;
+    until("it runs", || async {
+        client.job(&id).await["state"] == "running"
+    })
+    .await;
+    let told = CliRun::of(&app, &["jobs", "pause", &id]).await;
+    // Its worker may have heard before the answer was made.
     assert!(
-        run.said().starts_with("replayed 1\nmore of them match"),
-        "{run:?}"
+        ["running, told to pause", "paused"].contains(&told.said()),
+        "{told:?}"
     );
-    let wrong = CliRun::of(&app, &["jobs", "replay", "--state", "running"]).await;
-    assert!(
-        wrong.status == 2 && wrong.err.contains("field \"state\""),
-        "{wrong:?}"
-    );
+    until("it is paused", || async {
+        client.job(&id).await["state"] == "paused"
+    })
+    .await;
+    CliRun::of(&app, &["jobs", "cancel", &id]).await.said();
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_that_is_not_possible_is_refused_in_plain_words() {
+    let app = TestApp::without_workers().await;
+    let unknown = computetower_jobs::JobId::generate().to_string();
+    let ended = CliRun::of(&app, &NOOP).await.said().to_owned();
+    CliRun::of(&app, &["jobs", "cancel", &ended]).await.said();
+    for verb in ["pause", "resume"] {
+        for format in [&[][..], &["--json"]] {
+            let run = CliRun::of(&app, &[&["jobs", verb, &unknown], format].concat()).await;
+            run.refused("There is no such job. (404 not_found)");
+            let run = CliRun::of(&app, &[&["jobs", verb, &ended], format].concat()).await;
+            run.refused("the job has cancelled already (409 conflict)");
+        }
+        let run = CliRun::of(&app, &["jobs", verb, "not-an-id"]).await;
+        run.refused("invalid value 'not-an-id'");
+    }
 }
