@@ -84,6 +84,9 @@ const PLAN_BY_ID: &str = "set plan_cache_mode = force_generic_plan; set enable_s
 /// What a tenant asks is simple enough to be planned once, as long as no plan reads a whole table because it was small then.
 const PLAN_ONCE: &str = "set enable_seqscan = off";
 
+/// The oldest major version of Postgres whose SQL the migrations speak (`nulls not distinct`).
+const OLDEST_POSTGRES: i32 = 15;
+
 /// Connections for claims and endings: one statement of each sort is on its way, and savings of events between them.
 const WORK_POOL: u32 = 4;
 
@@ -168,6 +171,15 @@ impl Store {
             .acquire_timeout(Duration::from_secs(30))
             .connect(&config.database_url)
             .await?;
+        let version: i32 = sqlx::query_scalar("select current_setting('server_version_num')::int")
+            .fetch_one(&pool)
+            .await?;
+        if version < OLDEST_POSTGRES * 10_000 {
+            return Err(StoreError::Setting(format!(
+                "DATABASE_URL names a PostgreSQL {}; computetower needs {OLDEST_POSTGRES} or newer",
+                version / 10_000
+            )));
+        }
         crate::MIGRATOR.run(&pool).await?;
         pool.close().await;
         Ok(())

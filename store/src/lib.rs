@@ -19,7 +19,6 @@ pub mod providers;
 pub mod queues;
 pub mod redis_keys;
 pub mod schedules;
-mod turn;
 pub mod turn_signals;
 pub mod validations;
 pub mod vault;

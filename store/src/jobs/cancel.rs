@@ -1,6 +1,6 @@
 //! Cancelling: a waiting job ends at once, a running one is told to stop.
 
-use computetower_jobs::{Event, EventBody, JobId, JobState, TenantId};
+use computetower_jobs::{EventBody, JobId, JobState, TenantId};
 
 use crate::connect::Store;
 use crate::error::StoreError;
@@ -54,13 +54,7 @@ impl Store {
                 Ok(CancelReply::Asked)
             }
             (_, Some(seq)) => {
-                let event = Event {
-                    seq,
-                    body: EventBody::Cancelled {},
-                    at: chrono::Utc::now(),
-                };
-                self.publisher
-                    .publish_between(id, row.attempt.unwrap_or_default(), event);
+                self.tell_between(id, row.attempt, seq, EventBody::Cancelled {});
                 Ok(CancelReply::Cancelled)
             }
             (JobState::Cancelled, None) => Ok(CancelReply::Already),

@@ -99,7 +99,7 @@ impl Store {
         }
     }
 
-    fn tell_between(&self, job: JobId, attempt: Option<i32>, seq: i64, body: EventBody) {
+    pub(super) fn tell_between(&self, job: JobId, attempt: Option<i32>, seq: i64, body: EventBody) {
         let event = Event {
             seq,
             body,

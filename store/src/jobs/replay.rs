@@ -1,7 +1,7 @@
 //! Replaying: many failed or cancelled jobs get a new series of attempts, in one statement.
 
 use chrono::{DateTime, Utc};
-use computetower_jobs::{Event, EventBody, FailureCode, JobId, JobKind, JobState, Queue, TenantId};
+use computetower_jobs::{FailureCode, JobId, JobKind, JobState, Queue, TenantId};
 
 use crate::connect::Store;
 use crate::error::StoreError;
@@ -65,16 +65,12 @@ impl Store {
                    select id from found order by id limit $9::bigint
                ), changed as (
                    update jobs j set state = 'pending', counted = 0, interruptions = 0, snoozes = 0, failure = null, result = null,
-                          cancel_requested = false, finished_at = null, run_at = now(), waits_for = 0,
-                          deadline = case when deadline < now() then null else deadline end,
-                          event_seq = event_seq + 1
+                          cancel_requested = false, pause_requested = false, finished_at = null, run_at = now(), waits_for = 0,
+                          deadline = case when deadline < now() then null else deadline end
                    from target where j.id = target.id
-                   returning j.id, j.tenant_id, j.queue, j.dispatch, j.event_seq, j.attempt
-               ), told as (
-                   insert into job_events (job_id, seq, tenant_id, name, data)
-                   select id, event_seq, tenant_id, 'queued', jsonb_build_object('dispatch', dispatch) from changed
+                   returning j.id, j.queue
                )
-               select id, queue, dispatch, event_seq, attempt, now() as "at!", (select count(*) from found) > $9::bigint as "more!" from changed order by id"#,
+               select id, queue, (select count(*) from found) > $9::bigint as "more!" from changed order by id"#,
             tenant.0,
             filter.state.name(),
             ids.as_deref(),
@@ -92,18 +88,9 @@ impl Store {
         let mut queues = Vec::new();
         let mut ids = Vec::with_capacity(rows.len());
         for row in rows {
-            let id = JobId(row.id);
-            let event = Event {
-                seq: row.event_seq,
-                body: EventBody::Queued {
-                    dispatch: row.dispatch,
-                },
-                at: row.at,
-            };
-            self.publisher.publish_between(id, row.attempt, event);
             // It is done: a queue that this program does not know is no reason to say otherwise.
             queues.extend(row.queue.parse::<Queue>());
-            ids.push(id);
+            ids.push(JobId(row.id));
         }
         self.ring_turn(queues).await;
         Ok(Replayed { ids, more })

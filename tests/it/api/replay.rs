@@ -93,6 +93,8 @@ async fn failed_jobs_are_found_by_what_went_wrong_and_run_again() {
         assert_eq!(names[..3], ["queued", "started", "failed"]);
         assert_eq!(names[3], "queued", "the replay left no trace: {names:?}");
         assert_eq!(names[names.len() - 1], "completed", "{names:?}");
+        let queued = names.iter().filter(|name| **name == "queued").count();
+        assert_eq!(queued, 2, "{names:?}");
         let numbers: Vec<i64> = events.iter().map(|event| event.id).collect();
         let expected: Vec<i64> = (1..=i64::try_from(events.len()).unwrap()).collect();
         assert_eq!(numbers, expected);
