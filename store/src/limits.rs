@@ -146,7 +146,7 @@ impl Store {
         .fetch_one(&self.system)
         .await?;
         sqlx::query!(
-            "update jobs set state = 'pending' where id in (
+            "update jobs set state = 'pending' where state = 'queued' and id in (
                  select id from jobs where state = 'queued' and ($1::uuid is null or tenant_id = $1) and ($2::text is null or queue = $2)
                                        and ($3::text is null or $3 = '*' or limit_key = $3)
                  order by id for update skip locked)",

@@ -53,7 +53,7 @@ impl Store {
         .execute(&mut *connection)
         .await?;
         sqlx::query!(
-            "update jobs set state = 'pending' where id in (
+            "update jobs set state = 'pending' where state = 'queued' and id in (
                  select id from jobs where state = 'queued' and ($1::uuid is null or tenant_id = $1) and ($2::text is null or queue = $2)
                  order by id for update skip locked)",
             what.tenant(),
@@ -88,7 +88,7 @@ impl Store {
     /// When Postgres does not answer.
     pub async fn hold_back_paused(&self) -> Result<u64, StoreError> {
         let done = sqlx::query!(
-            "update jobs set state = 'pending' where id in (
+            "update jobs set state = 'pending' where state = 'queued' and id in (
                  select j.id from jobs j
                  where j.state = 'queued'
                    and exists (select 1 from pauses p where (p.tenant_id is null or p.tenant_id = j.tenant_id) and (p.queue is null or p.queue = j.queue))

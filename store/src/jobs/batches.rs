@@ -141,14 +141,14 @@ impl Store {
                    select id from jobs
                    where batch_id = $1 and tenant_id = $2 and state not in ('completed', 'failed', 'cancelled') and not cancel_requested
                ), target as (
-                   select id, state from jobs where id in (select id from open) and state not in ('completed', 'failed', 'cancelled')
+                   select id from jobs where id in (select id from open) and state not in ('completed', 'failed', 'cancelled')
                    for update skip locked
                ), changed as (
                    update jobs j set cancel_requested = true,
-                          state = case when target.state = 'running' then 'running' else 'cancelled' end,
-                          finished_at = case when target.state = 'running' then null else now() end,
-                          event_seq = j.event_seq + case when target.state = 'running' then 0 else 1 end
-                   from target where j.id = target.id
+                          state = case when j.state = 'running' then 'running' else 'cancelled' end,
+                          finished_at = case when j.state = 'running' then null else now() end,
+                          event_seq = j.event_seq + case when j.state = 'running' then 0 else 1 end
+                   from target where j.id = target.id and j.state not in ('completed', 'failed', 'cancelled')
                    returning j.id, j.tenant_id, j.state, j.event_seq, j.attempt
                ), told as (
                    insert into job_events (job_id, seq, tenant_id, name, data)

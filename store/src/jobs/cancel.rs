@@ -1,6 +1,7 @@
 //! Cancelling: a waiting job ends at once, a running one is told to stop.
 
 use computetower_jobs::{EventBody, JobId, JobState, TenantId};
+use sqlx::Connection;
 
 use crate::connect::Store;
 use crate::error::StoreError;
@@ -23,42 +24,37 @@ impl Store {
     /// [`StoreError::NotFound`] also when it is another tenant's; [`StoreError::Conflict`] when it has completed or failed.
     pub async fn cancel(&self, tenant: TenantId, id: JobId) -> Result<CancelReply, StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
+        let mut transaction = connection.begin().await?;
+        match super::locked(&mut transaction, tenant, id).await? {
+            JobState::Cancelled => return Ok(CancelReply::Already),
+            ended if ended.is_final() => {
+                return Err(StoreError::Conflict(format!("the job has {ended} already")));
+            }
+            _ => {}
+        }
         let row = sqlx::query!(
-            r#"with target as (
-                   select id, state from jobs where id = $1 and tenant_id = $2 for update
-               ), changed as (
-                   update jobs j set cancel_requested = true,
-                          state = case when target.state = 'running' then 'running' else 'cancelled' end,
-                          finished_at = case when target.state = 'running' then null else now() end,
-                          event_seq = j.event_seq + case when target.state = 'running' then 0 else 1 end
-                   from target
-                   where j.id = target.id and target.state in ('pending', 'queued', 'paused', 'intervention_needed', 'running')
-                   returning j.id, j.tenant_id, j.state, j.event_seq, j.attempt
+            r#"with changed as (
+                   update jobs set cancel_requested = true,
+                          state = case when state = 'running' then 'running' else 'cancelled' end,
+                          finished_at = case when state = 'running' then null else now() end,
+                          event_seq = event_seq + case when state = 'running' then 0 else 1 end
+                   where id = $1 returning id, tenant_id, state, event_seq, attempt
                ), told as (
                    insert into job_events (job_id, seq, tenant_id, name, data)
                    select id, event_seq, tenant_id, 'cancelled', '{}' from changed where state = 'cancelled'
                )
-               select target.state as "was!", changed.event_seq as "seq?", changed.attempt as "attempt?"
-               from target left join changed on changed.id = target.id"#,
-            id.0,
-            tenant.0
+               select state = 'running' as "runs!", event_seq, attempt from changed"#,
+            id.0
         )
-        .fetch_optional(&mut *connection)
-        .await?
-        .ok_or(StoreError::NotFound("job"))?;
+        .fetch_one(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
         drop(connection);
-        let was: JobState = super::parse("state", &row.was)?;
-        match (was, row.seq) {
-            (JobState::Running, _) => {
-                self.lane.tell_to_stop(id).await;
-                Ok(CancelReply::Asked)
-            }
-            (_, Some(seq)) => {
-                self.tell_between(id, row.attempt, seq, EventBody::Cancelled {});
-                Ok(CancelReply::Cancelled)
-            }
-            (JobState::Cancelled, None) => Ok(CancelReply::Already),
-            (other, None) => Err(StoreError::Conflict(format!("the job has {other} already"))),
+        if row.runs {
+            self.lane.tell_to_stop(id).await;
+            return Ok(CancelReply::Asked);
         }
+        self.tell_between(id, row.attempt, row.event_seq, EventBody::Cancelled {});
+        Ok(CancelReply::Cancelled)
     }
 }

@@ -83,7 +83,8 @@ impl Store {
                    limit 500 for update skip locked
                ), ended as (
                    update jobs j set state = 'failed', failure = $1, finished_at = now(), event_seq = event_seq + 1
-                   from late where j.id = late.id returning j.id, j.tenant_id, j.attempt, j.event_seq
+                   from late where j.id = late.id and j.state in ('pending', 'queued', 'paused', 'intervention_needed')
+                   returning j.id, j.tenant_id, j.attempt, j.event_seq
                ), told as (
                    insert into job_events (job_id, seq, tenant_id, name, data)
                    select id, event_seq, tenant_id, 'failed', jsonb_build_object('failure', $1::jsonb) from ended

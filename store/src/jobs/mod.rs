@@ -36,14 +36,33 @@ pub use together::{Member, Together};
 pub use trail::{AttemptRow, SavedEvents};
 pub use turns::{Dispatched, QueueLook, TurnMemory, TurnsTaken};
 
-use computetower_jobs::Event;
+use computetower_jobs::{Event, JobId, JobState, TenantId};
 use serde_json::Value;
+use sqlx::PgConnection;
 
 use crate::error::StoreError;
 
 /// Several events as the data of one row, see `job_events.last_seq`.
 pub(crate) fn pack(events: &[Event]) -> Value {
     without_nul(serde_json::to_value(events).unwrap_or_default())
+}
+
+/// Locks a job of the tenant and tells where it stands; it stands so for the rest of the transaction. What is to follow needs a statement of its own: one
+/// that locks and changes at once may have to wait in between, and then mixes what the row was before with what it is after.
+pub(super) async fn locked(
+    transaction: &mut PgConnection,
+    tenant: TenantId,
+    id: JobId,
+) -> Result<JobState, StoreError> {
+    let state = sqlx::query_scalar!(
+        "select state from jobs where id = $1 and tenant_id = $2 for update",
+        id.0,
+        tenant.0
+    )
+    .fetch_optional(transaction)
+    .await?
+    .ok_or(StoreError::NotFound("job"))?;
+    parse("state", &state)
 }
 
 pub(crate) fn parse<T>(what: &'static str, text: &str) -> Result<T, StoreError>

@@ -67,7 +67,8 @@ impl Store {
                    update jobs j set state = 'pending', counted = 0, interruptions = 0, snoozes = 0, failure = null, result = null,
                           cancel_requested = false, pause_requested = false, finished_at = null, run_at = now(), waits_for = 0,
                           deadline = case when deadline < now() then null else deadline end
-                   from target where j.id = target.id
+                   -- Asked once more: the row may have changed between what was seen and what was locked.
+                   from target where j.id = target.id and j.state in ('failed', 'cancelled')
                    returning j.id, j.queue
                )
                select id, queue, (select count(*) from found) > $9::bigint as "more!" from changed order by id"#,

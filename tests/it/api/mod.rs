@@ -11,6 +11,7 @@ mod metrics;
 mod openai;
 mod openapi;
 mod providers;
+mod races;
 mod refusals;
 mod replay;
 mod scale;
