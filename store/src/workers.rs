@@ -73,7 +73,7 @@ impl Store {
             .map(|(queue, slots)| (queue.name().to_owned(), serde_json::Value::from(*slots)))
             .collect();
         sqlx::query!(
-            "insert into workers (id, name, queues, host, pid, lock_key, slots) values ($1, $2, $3, $4, $5, $6, $7)",
+            "insert into workers (id, name, queues, host, pid, lock_key, slots) values ($1, $2, $3, $4, $5, $6, $7) on conflict (id) do nothing",
             id.0,
             name,
             &names,

@@ -20,8 +20,13 @@ pub(crate) fn signal(pid: u32, name: &str) {
 }
 
 pub(crate) fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    loop {
+        // Below what systems give to outgoing connections: nobody takes it by chance before its server has started.
+        let port = 20_000 + uuid::Uuid::new_v4().as_fields().1 % 12_000;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A folder of this run that goes with it, and a shell that ends what was started in it should this program be killed.

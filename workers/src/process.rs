@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backon::{ConstantBuilder, Retryable};
 use computetower_jobs::{Queue, WorkerId};
 use computetower_store::jobs::RENEW;
 use computetower_store::lane::Control;
@@ -64,11 +65,15 @@ fn concurrency(given: &HashMap<Queue, usize>, queue: Queue) -> usize {
         .max(1)
 }
 
+/// How often a worker that starts while Postgres restarts tries to make itself known: for half a minute.
+const REGISTER_AGAIN: Duration = Duration::from_millis(500);
+const REGISTER_TIMES: usize = 60;
+
 /// Takes jobs until `shutdown` is cancelled, then lets running ones end within the grace period and hands the rest back. A process that an operator
 /// drains takes no more jobs either, but gives those that it runs all the time they need.
 ///
 /// # Errors
-/// When Postgres does not answer at the start.
+/// When Postgres does not answer for half a minute at the start.
 pub async fn run_worker(
     store: Store,
     options: WorkerOptions,
@@ -89,9 +94,19 @@ pub async fn run_worker(
         .iter()
         .map(|queue| (*queue, concurrency(&options.concurrency, *queue)))
         .collect();
-    let presence = store
-        .register_worker(worker, &name, &slots, &options.host)
-        .await?;
+    let register = || store.register_worker(worker, &name, &slots, &options.host);
+    let registered = register
+        .retry(
+            ConstantBuilder::default()
+                .with_delay(REGISTER_AGAIN)
+                .with_max_times(REGISTER_TIMES),
+        )
+        .when(StoreError::is_outage)
+        .notify(|error, _| tracing::warn!(error = %chain(error), "Postgres does not answer the new worker; trying again"));
+    let presence = tokio::select! {
+        presence = registered => presence?,
+        () = shutdown.cancelled() => return Ok(()),
+    };
     let browsers = Arc::new(Browsers::new(options.browser.clone()));
     let shared = Arc::new(Shared {
         store: store.clone(),
