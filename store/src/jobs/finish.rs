@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::coalesce::Answers;
 use crate::connect::Store;
 use crate::error::StoreError;
-use crate::jobs::{pack, without_nul};
+use crate::jobs::json_text;
 use crate::metrics::FencedWrite;
 
 /// Attempts ended in one statement.
@@ -76,16 +76,16 @@ struct Columns {
     jobs: Vec<Uuid>,
     leases: Vec<Uuid>,
     states: Vec<&'static str>,
-    results: Vec<Option<Value>>,
-    public: Vec<Option<Value>>,
-    internal: Vec<Option<Value>>,
+    results: Vec<Option<String>>,
+    public: Vec<Option<String>>,
+    internal: Vec<Option<String>>,
     run_at: Vec<Option<DateTime<Utc>>>,
     uncounted: Vec<i32>,
     snoozed: Vec<i32>,
     interrupted: Vec<i32>,
     first_seqs: Vec<Option<i64>>,
     last_seqs: Vec<Option<i64>>,
-    packs: Vec<Option<Value>>,
+    packs: Vec<Option<String>>,
 }
 
 /// An ending on its way.
@@ -108,14 +108,16 @@ impl Columns {
         self.leases.push(lease.0);
         self.states.push(ending.state().name());
         self.results.push(match ending {
-            Ending::Completed(result) => Some(without_nul(result.clone())),
+            Ending::Completed(result) => Some(json_text(result)),
             _ => None,
         });
-        self.public.push(ending.failure().map(|failure| {
-            without_nul(serde_json::to_value(failure.to_public()).unwrap_or(Value::Null))
-        }));
+        self.public.push(
+            ending
+                .failure()
+                .map(|failure| json_text(&failure.to_public())),
+        );
         self.internal.push(ending.failure().map(|failure| {
-            without_nul(json!({ "code": failure.code, "message": failure.public, "internal": failure.internal.for_operators(), "evidence": failure.evidence }))
+            json_text(&json!({ "code": failure.code, "message": failure.public, "internal": failure.internal.for_operators(), "evidence": failure.evidence }))
         }));
         self.run_at.push(match ending {
             Ending::Retry(at, _) | Ending::Snoozed(at, _) => Some(*at),
@@ -131,7 +133,8 @@ impl Columns {
             .push(i32::from(matches!(ending, Ending::Requeued(_))));
         self.first_seqs.push(events.first().map(|event| event.seq));
         self.last_seqs.push(events.last().map(|event| event.seq));
-        self.packs.push((!events.is_empty()).then(|| pack(events)));
+        self.packs
+            .push((!events.is_empty()).then(|| json_text(events)));
     }
 }
 
@@ -167,7 +170,7 @@ impl Store {
         }
         let rows = sqlx::query!(
             r#"with ended as (
-                   update jobs j set result = i.result, failure = i.public,
+                   update jobs j set result = i.result::jsonb, failure = i.public::jsonb,
                           -- A cancel that nobody has heard yet is not left to a person: the next claim hears it. A job that was resumed while its
                           -- worker was stopping it goes on.
                           state = case when i.state in ('paused', 'intervention_needed') and cancel_requested then 'pending'
@@ -182,20 +185,20 @@ impl Store {
                           finished_at = case when i.state in ('completed', 'failed', 'cancelled') then now() end,
                           event_seq = greatest(event_seq, i.last_seq),
                           lease_token = null, lease_until = null
-                   from unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::jsonb[], $6::jsonb[], $7::timestamptz[], $8::int[], $9::int[],
-                               $10::int[], $11::bigint[], $12::bigint[], $13::jsonb[]) with ordinality
+                   from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::int[], $9::int[],
+                               $10::int[], $11::bigint[], $12::bigint[], $13::text[]) with ordinality
                         as i (job, lease, state, result, public, internal, run_at, uncounted, snoozed, interrupted, first_seq, last_seq, pack, place)
                    where j.id = any(array[i.job]) and j.lease_token = i.lease and j.state || '' = 'running'
                    returning j.id, i.place, j.tenant_id, j.attempt, j.dispatch, j.worker_id, j.attempt_at, j.state, i.internal, i.first_seq, i.last_seq,
                              i.pack
                ), noted as (
                    insert into job_attempts (job_id, attempt, tenant_id, worker, started_at, ended_at, outcome, failure)
-                   select e.id, e.attempt, e.tenant_id, coalesce(w.name, 'unknown'), coalesce(e.attempt_at, now()), now(), e.state, e.internal
+                   select e.id, e.attempt, e.tenant_id, coalesce(w.name, 'unknown'), coalesce(e.attempt_at, now()), now(), e.state, e.internal::jsonb
                    from ended e left join workers w on w.id = e.worker_id
                    on conflict (job_id, attempt) do update set ended_at = excluded.ended_at, outcome = excluded.outcome, failure = excluded.failure
                ), told as (
                    insert into job_events (job_id, seq, last_seq, tenant_id, name, data)
-                   select id, first_seq, last_seq, tenant_id, 'pack', pack from ended where pack is not null
+                   select id, first_seq, last_seq, tenant_id, 'pack', pack::jsonb from ended where pack is not null
                    -- A save that was cut off may stand all the same: what begins with the same event and goes further takes its place.
                    on conflict (job_id, seq) do update set last_seq = excluded.last_seq, name = excluded.name, data = excluded.data
                        where coalesce(job_events.last_seq, job_events.seq) < excluded.last_seq
@@ -250,7 +253,7 @@ impl Store {
                    returning id, tenant_id
                ), told as (
                    insert into job_events (job_id, seq, last_seq, tenant_id, name, data)
-                   select held.id, $3, $4, held.tenant_id, 'pack', $5 from held
+                   select held.id, $3, $4, held.tenant_id, 'pack', $5::text::jsonb from held
                    on conflict (job_id, seq) do update set last_seq = excluded.last_seq, name = excluded.name, data = excluded.data
                        where coalesce(job_events.last_seq, job_events.seq) < excluded.last_seq
                )
@@ -259,7 +262,7 @@ impl Store {
             lease.0,
             first.seq,
             last.seq,
-            pack(events),
+            json_text(&events),
         )
         .fetch_optional(&self.work)
         .await?;

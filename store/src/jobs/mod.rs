@@ -36,15 +36,23 @@ pub use together::{Member, Together};
 pub use trail::{AttemptRow, SavedEvents};
 pub use turns::{Dispatched, QueueLook, TurnMemory, TurnsTaken};
 
-use computetower_jobs::{Event, JobId, JobState, TenantId};
+use computetower_jobs::{JobId, JobState, TenantId};
+use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgConnection;
 
 use crate::error::StoreError;
 
-/// Several events as the data of one row, see `job_events.last_seq`.
-pub(crate) fn pack(events: &[Event]) -> Value {
-    without_nul(serde_json::to_value(events).unwrap_or_default())
+/// Something as the text of a `jsonb` that Postgres can keep: a page may show the character NUL, `jsonb` cannot hold it.
+pub(crate) fn json_text(value: &impl Serialize) -> String {
+    // What is kept is made of strings, numbers and JSON: nothing in it can fail to be written.
+    let text = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
+    // Few texts hold it, and it is looked for where it would stand: so the rest is written once, without a tree of values in between.
+    if text.contains("\\u0000") {
+        let value = serde_json::from_str(&text).unwrap_or_default();
+        return without_nul(value).to_string();
+    }
+    text
 }
 
 /// Locks a job of the tenant and tells where it stands; it stands so for the rest of the transaction. What is to follow needs a statement of its own: one
@@ -74,8 +82,7 @@ where
         .map_err(|error| StoreError::decode(what, error))
 }
 
-/// A value as Postgres can keep it: a page may show the character NUL, `jsonb` cannot hold it.
-pub(crate) fn without_nul(value: Value) -> Value {
+fn without_nul(value: Value) -> Value {
     match value {
         Value::String(text) if text.contains('\0') => Value::String(text.replace('\0', "")),
         Value::Array(items) => items.into_iter().map(without_nul).collect(),
@@ -107,7 +114,9 @@ mod tests {
         #[test]
         fn nothing_that_is_kept_holds_nul(text: String, name: String) {
             let value = serde_json::json!({ "list": [text], name: {"a\0b": "c\0"} });
-            prop_assert!(holds_nul(&value) && !holds_nul(&without_nul(value)));
+            prop_assert!(holds_nul(&value) && !holds_nul(&without_nul(value.clone())));
+            let kept: Value = serde_json::from_str(&json_text(&value)).unwrap();
+            prop_assert_eq!(kept, without_nul(value));
         }
     }
 }
