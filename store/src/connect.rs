@@ -311,7 +311,7 @@ fn pool(
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 let settings = sqlx::AssertSqlSafe(format!(
-                    "set role {role}; set lock_timeout = '2s'; {setting}"
+                    "set role {role}; set lock_timeout = '2s'; set jit = off; {setting}"
                 ));
                 sqlx::raw_sql(settings).execute(connection).await?;
                 Ok(())

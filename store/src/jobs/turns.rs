@@ -33,6 +33,8 @@ pub struct TurnMemory {
 pub struct Dispatched {
     /// The job.
     pub id: JobId,
+    /// Whose.
+    pub tenant: TenantId,
     /// The number of its dispatch.
     pub dispatch: i32,
     /// The attempts so far.
@@ -72,6 +74,7 @@ impl Store {
     /// When Postgres does not answer.
     pub async fn look_at_queues(&self) -> Result<(Vec<QueueLook>, bool), StoreError> {
         let names: Vec<String> = Queue::ALL.iter().map(|q| q.name().to_owned()).collect();
+        // On connections that scan no tables: of a queue in which nobody waits, the whole table would be read to find that out.
         let rows = sqlx::query!(
             r#"with finished as (
                    select queue, count(*) as jobs from jobs
@@ -85,7 +88,7 @@ impl Store {
                from unnest($1::text[]) q (name) left join finished f on f.queue = q.name"#,
             &names
         )
-        .fetch_all(&self.system)
+        .fetch_all(&self.work)
         .await?;
         let paused = rows.first().is_some_and(|row| row.paused);
         let looks = rows
@@ -389,7 +392,7 @@ async fn hand_over(
                insert into job_events (job_id, seq, tenant_id, name, data)
                select id, event_seq, tenant_id, 'queued', jsonb_build_object('dispatch', dispatch) from moved where event_seq > 1
            )
-           select id, dispatch, attempt, event_seq from moved order by place"#,
+           select id, tenant_id, dispatch, attempt, event_seq from moved order by place"#,
         &ids,
         &places
     )
@@ -399,6 +402,7 @@ async fn hand_over(
         .into_iter()
         .map(|row| Dispatched {
             id: JobId(row.id),
+            tenant: TenantId(row.tenant_id),
             dispatch: row.dispatch,
             attempt: row.attempt,
             event: Event {

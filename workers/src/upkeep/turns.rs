@@ -1,8 +1,9 @@
 //! Feeds the lanes: each gets as many messages as its workers will take in a moment, and the rest waits in Postgres, where order, fairness and limits are kept.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use computetower_jobs::{JobId, Queue};
+use computetower_jobs::{JobId, Queue, TenantId};
 use computetower_store::jobs::{Dispatched, QueueLook, TurnMemory};
 use computetower_store::lane::End;
 use computetower_store::turn_signals::TurnBell;
@@ -34,11 +35,11 @@ const LEAST: usize = 16;
 /// Beyond so many at once, jobs that are handed over for the first time are not told one by one: their attempts soon are.
 const TOLD: usize = 64;
 
-/// How many messages may wait on a lane: a quarter of a second's work, and a second job for each slot where jobs are long.
+/// How many messages may wait on a lane: a sixteenth of a second's work, and a second job for each slot where jobs are long.
 fn cap(look: &QueueLook) -> usize {
     let count = |value: i64| usize::try_from(value).unwrap_or_default();
     (2 * count(look.slots))
-        .max(count(look.finished) / 4)
+        .max(count(look.finished) / 16)
         .max(LEAST)
 }
 
@@ -59,6 +60,8 @@ struct Line {
     /// When the next step is due.
     due: Option<Instant>,
     last_step: Option<Instant>,
+    /// Whose jobs were handed over last.
+    served: HashSet<TenantId>,
 }
 
 impl Line {
@@ -74,6 +77,7 @@ impl Line {
             anew: false,
             due: None,
             last_step: None,
+            served: HashSet::new(),
         }
     }
 
@@ -124,7 +128,7 @@ impl Line {
     }
 
     /// Puts the messages on the lane. When that fails, the jobs are pending again.
-    async fn push(&self, store: &Store, jobs: &[Dispatched]) -> Result<(), StoreError> {
+    async fn push(&mut self, store: &Store, jobs: &[Dispatched]) -> Result<(), StoreError> {
         if jobs.is_empty() {
             return Ok(());
         }
@@ -136,12 +140,26 @@ impl Line {
                     .publish_between(job.id, job.attempt, job.event.clone());
             }
         }
-        // Always behind what waits: the order of the turns is the order on the lane.
-        let pushed = store.lane.push(self.queue, End::Back, &messages).await;
+        let pushed = self.put(store, jobs).await;
         if pushed.is_err() {
             store.take_back(&messages).await?;
         }
         pushed
+    }
+
+    /// The order of the turns is the order on the lane. Only somebody who had no turn the last time goes before what waits: that is what others were given
+    /// in advance, to keep the workers busy.
+    async fn put(&mut self, store: &Store, jobs: &[Dispatched]) -> Result<(), StoreError> {
+        let message = |job: &Dispatched| (job.id, job.dispatch);
+        let (known, new): (Vec<&Dispatched>, Vec<&Dispatched>) = jobs
+            .iter()
+            .partition(|job| self.served.is_empty() || self.served.contains(&job.tenant));
+        self.served = jobs.iter().map(|job| job.tenant).collect();
+        // Each is put before the one that was put before it.
+        let first: Vec<_> = new.into_iter().rev().map(message).collect();
+        store.lane.push(self.queue, End::Front, &first).await?;
+        let rest: Vec<_> = known.into_iter().map(message).collect();
+        store.lane.push(self.queue, End::Back, &rest).await
     }
 
     /// Says to those who accept jobs whether others wait before them.
@@ -267,10 +285,10 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_of_short_jobs_holds_a_quarter_of_a_second_and_one_of_long_jobs_little() {
+    fn a_lane_of_short_jobs_holds_a_moments_work_and_one_of_long_jobs_little() {
         assert_eq!(cap(&look(0, 0)), 16);
         assert_eq!(cap(&look(8, 3)), 16);
         assert_eq!(cap(&look(100, 50)), 200);
-        assert_eq!(cap(&look(32, 8_000)), 2_000);
+        assert_eq!(cap(&look(32, 8_000)), 500);
     }
 }
