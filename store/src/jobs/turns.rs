@@ -33,8 +33,8 @@ pub struct TurnMemory {
 pub struct Dispatched {
     /// The job.
     pub id: JobId,
-    /// Whose.
-    pub tenant: TenantId,
+    /// True when nothing of its tenant waits on the lane: then it goes before what others were given in advance.
+    pub ahead: bool,
     /// The number of its dispatch.
     pub dispatch: i32,
     /// The attempts so far.
@@ -163,7 +163,7 @@ impl Store {
         let picked = memory
             .turns
             .pick(&found.candidates, &found.weights, room, free);
-        let jobs = hand_over(connection, &picked.jobs, lock.now).await?;
+        let jobs = hand_over(connection, queue, &picked.jobs, lock.now).await?;
         fill(connection, &picked.spent).await?;
         transaction.commit().await?;
         Ok(TurnsTaken {
@@ -371,6 +371,7 @@ async fn candidates(
 /// The guarded move. The first time, its event is the moment itself, and is not written down again.
 async fn hand_over(
     connection: &mut PgConnection,
+    queue: Queue,
     jobs: &[JobId],
     at: DateTime<Utc>,
 ) -> Result<Vec<Dispatched>, StoreError> {
@@ -382,7 +383,9 @@ async fn hand_over(
     ordered.sort_unstable();
     let (ids, places): (Vec<Uuid>, Vec<i64>) = ordered.into_iter().unzip();
     let rows = sqlx::query!(
-        r#"with moved as (
+        r#"with waiting as (
+               select distinct tenant_id from jobs where queue = $3 and state = 'queued'
+           ), moved as (
                update jobs j set state = 'queued', dispatch = dispatch + 1, dispatched_at = now(),
                                  queued_at = case when event_seq = 0 then now() else queued_at end, event_seq = event_seq + 1
                from unnest($1::uuid[], $2::bigint[]) as t (id, place)
@@ -392,9 +395,11 @@ async fn hand_over(
                insert into job_events (job_id, seq, tenant_id, name, data)
                select id, event_seq, tenant_id, 'queued', jsonb_build_object('dispatch', dispatch) from moved where event_seq > 1
            )
-           select id, tenant_id, dispatch, attempt, event_seq from moved order by place"#,
+           select id, dispatch, attempt, event_seq, not exists (select 1 from waiting w where w.tenant_id = moved.tenant_id) as "ahead!"
+           from moved order by place"#,
         &ids,
-        &places
+        &places,
+        queue.name()
     )
     .fetch_all(connection)
     .await?;
@@ -402,7 +407,7 @@ async fn hand_over(
         .into_iter()
         .map(|row| Dispatched {
             id: JobId(row.id),
-            tenant: TenantId(row.tenant_id),
+            ahead: row.ahead,
             dispatch: row.dispatch,
             attempt: row.attempt,
             event: Event {

@@ -1,9 +1,8 @@
 //! Feeds the lanes: each gets as many messages as its workers will take in a moment, and the rest waits in Postgres, where order, fairness and limits are kept.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
-use computetower_jobs::{JobId, Queue, TenantId};
+use computetower_jobs::{JobId, Queue};
 use computetower_store::jobs::{Dispatched, QueueLook, TurnMemory};
 use computetower_store::lane::End;
 use computetower_store::turn_signals::TurnBell;
@@ -60,8 +59,6 @@ struct Line {
     /// When the next step is due.
     due: Option<Instant>,
     last_step: Option<Instant>,
-    /// Whose jobs were handed over last.
-    served: HashSet<TenantId>,
 }
 
 impl Line {
@@ -77,7 +74,6 @@ impl Line {
             anew: false,
             due: None,
             last_step: None,
-            served: HashSet::new(),
         }
     }
 
@@ -128,7 +124,7 @@ impl Line {
     }
 
     /// Puts the messages on the lane. When that fails, the jobs are pending again.
-    async fn push(&mut self, store: &Store, jobs: &[Dispatched]) -> Result<(), StoreError> {
+    async fn push(&self, store: &Store, jobs: &[Dispatched]) -> Result<(), StoreError> {
         if jobs.is_empty() {
             return Ok(());
         }
@@ -147,19 +143,17 @@ impl Line {
         pushed
     }
 
-    /// The order of the turns is the order on the lane. Only somebody who had no turn the last time goes before what waits: that is what others were given
-    /// in advance, to keep the workers busy.
-    async fn put(&mut self, store: &Store, jobs: &[Dispatched]) -> Result<(), StoreError> {
+    /// The order of the turns is the order on the lane. Only the jobs of somebody who has nothing there go before what waits: that is what others were
+    /// given in advance, to keep the workers busy.
+    async fn put(&self, store: &Store, jobs: &[Dispatched]) -> Result<(), StoreError> {
         let message = |job: &Dispatched| (job.id, job.dispatch);
-        let (known, new): (Vec<&Dispatched>, Vec<&Dispatched>) = jobs
-            .iter()
-            .partition(|job| self.served.is_empty() || self.served.contains(&job.tenant));
-        self.served = jobs.iter().map(|job| job.tenant).collect();
+        let (ahead, behind): (Vec<&Dispatched>, Vec<&Dispatched>) =
+            jobs.iter().partition(|job| job.ahead);
         // Each is put before the one that was put before it.
-        let first: Vec<_> = new.into_iter().rev().map(message).collect();
-        store.lane.push(self.queue, End::Front, &first).await?;
-        let rest: Vec<_> = known.into_iter().map(message).collect();
-        store.lane.push(self.queue, End::Back, &rest).await
+        let ahead: Vec<_> = ahead.into_iter().rev().map(message).collect();
+        store.lane.push(self.queue, End::Front, &ahead).await?;
+        let behind: Vec<_> = behind.into_iter().map(message).collect();
+        store.lane.push(self.queue, End::Back, &behind).await
     }
 
     /// Says to those who accept jobs whether others wait before them.
