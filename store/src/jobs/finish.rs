@@ -86,6 +86,7 @@ struct Columns {
     first_seqs: Vec<Option<i64>>,
     last_seqs: Vec<Option<i64>>,
     packs: Vec<Option<String>>,
+    seen: Vec<Option<i64>>,
 }
 
 /// An ending on its way.
@@ -94,6 +95,8 @@ pub(crate) struct Finish {
     lease: LeaseToken,
     ending: Ending,
     events: Vec<Event>,
+    /// The number of the last event in Postgres, as far as whoever ends the attempt knows; `None` for the attempt itself, which knows.
+    seen: Option<i64>,
 }
 
 impl Columns {
@@ -103,7 +106,9 @@ impl Columns {
             lease,
             ending,
             events,
+            seen,
         } = finish;
+        self.seen.push(*seen);
         self.jobs.push(job.0);
         self.leases.push(lease.0);
         self.states.push(ending.state().name());
@@ -151,11 +156,39 @@ impl Store {
         ending: &Ending,
         events: &[Event],
     ) -> Result<i32, StoreError> {
+        self.end(job, lease, ending, events, None).await
+    }
+
+    /// Ends an attempt whose worker is gone, as [`Store::finish`] does; `seen` is the number of its last event in Postgres when its events were put
+    /// together. When the attempt has saved more meanwhile, nothing is changed: what it said would be told again with something else.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] also when there are more events in Postgres than were seen.
+    pub async fn finish_for(
+        &self,
+        job: JobId,
+        lease: LeaseToken,
+        ending: &Ending,
+        events: &[Event],
+        seen: i64,
+    ) -> Result<i32, StoreError> {
+        self.end(job, lease, ending, events, Some(seen)).await
+    }
+
+    async fn end(
+        &self,
+        job: JobId,
+        lease: LeaseToken,
+        ending: &Ending,
+        events: &[Event],
+        seen: Option<i64>,
+    ) -> Result<i32, StoreError> {
         let finish = Finish {
             job,
             lease,
             ending: ending.clone(),
             events: events.to_vec(),
+            seen,
         };
         self.coalesced().finish.call(finish).await
     }
@@ -186,9 +219,10 @@ impl Store {
                           event_seq = greatest(event_seq, i.last_seq),
                           lease_token = null, lease_until = null
                    from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::int[], $9::int[],
-                               $10::int[], $11::bigint[], $12::bigint[], $13::text[]) with ordinality
-                        as i (job, lease, state, result, public, internal, run_at, uncounted, snoozed, interrupted, first_seq, last_seq, pack, place)
-                   where j.id = any(array[i.job]) and j.lease_token = i.lease and j.state || '' = 'running'
+                               $10::int[], $11::bigint[], $12::bigint[], $13::text[], $14::bigint[]) with ordinality
+                        as i (job, lease, state, result, public, internal, run_at, uncounted, snoozed, interrupted, first_seq, last_seq, pack, seen,
+                              place)
+                   where j.id = any(array[i.job]) and j.lease_token = i.lease and j.state || '' = 'running' and (i.seen is null or j.event_seq = i.seen)
                    returning j.id, i.place, j.tenant_id, j.attempt, j.dispatch, j.worker_id, j.attempt_at, j.state, i.internal, i.first_seq, i.last_seq,
                              i.pack
                ), noted as (
@@ -217,6 +251,7 @@ impl Store {
             &columns.first_seqs as _,
             &columns.last_seqs as _,
             &columns.packs as _,
+            &columns.seen as _,
         )
         .fetch_all(&self.work)
         .await?;

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use computetower_jobs::{Event, EventBody, JobKind, WorkerId};
+use computetower_store::StoreError;
 use computetower_store::jobs::{Ending, NewJob};
 use serde_json::json;
 
@@ -99,5 +100,42 @@ async fn an_end_that_meets_an_earlier_save_of_the_same_events_is_kept_whole() {
         told,
         [(1, "queued"), (2, "step"), (3, "step"), (4, "completed")]
     );
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_attempt_saves_while_it_is_given_up_is_not_told_with_something_else() {
+    let app = TestApp::without_workers().await;
+    let new = NewJob::now(JobKind::Noop, json!({}));
+    let id = app.store.submit(app.tenant, &new).await.unwrap().id;
+    let claim = app.store.claim(id, 1, WorkerId::generate()).await;
+    let job = claim.unwrap().unwrap();
+    let event = |seq, body| Event {
+        seq,
+        body,
+        at: chrono::Utc::now(),
+    };
+    // The rescue has seen up to 1. Before it is written down, the attempt saves 2 and 3.
+    let said = [
+        event(2, EventBody::Paused {}),
+        event(3, EventBody::Resumed {}),
+    ];
+    app.store.save_events(id, job.lease, &said).await.unwrap();
+    let end = [event(2, EventBody::Cancelled {})];
+    let rescue = |end, seen| {
+        let store = app.store.clone();
+        async move {
+            store
+                .finish_for(id, job.lease, &Ending::Cancelled, end, seen)
+                .await
+        }
+    };
+    assert!(matches!(rescue(&end, 1).await, Err(StoreError::LeaseLost)));
+    let saved = app.store.saved_events(app.tenant, id, 0).await.unwrap();
+    assert!(!saved.ended && saved.events.len() == 3, "{saved:?}");
+    let end = [event(4, EventBody::Cancelled {})];
+    rescue(&end, 3).await.unwrap();
+    let saved = app.store.saved_events(app.tenant, id, 0).await.unwrap();
+    assert!(saved.ended && saved.events.len() == 4, "{saved:?}");
     app.stop().await;
 }

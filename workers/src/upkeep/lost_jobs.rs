@@ -15,7 +15,7 @@ pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
     for job in &lost {
         match rescue(store, job).await {
             Ok(()) => rescued += 1,
-            // Its worker came back, or finished it, at this very moment.
+            // Its worker came back, finished it, or saved more of what it said, at this very moment: the next look sees.
             Err(StoreError::LeaseLost) => {}
             Err(error) if error.is_outage() => return Err(error),
             Err(error) => {
@@ -72,7 +72,9 @@ async fn rescue(store: &Store, job: &LostJob) -> Result<(), StoreError> {
     };
     let mut events = last_words.unwrap_or_default();
     events.push(event.clone());
-    let dispatch = store.finish(job.id, job.lease, &ending, &events).await?;
+    let dispatch = store
+        .finish_for(job.id, job.lease, &ending, &events, job.event_seq)
+        .await?;
     store.publisher.publish_between(job.id, job.attempt, event);
     store.metrics.rescued(job.queue, &ending);
     tracing::warn!(job.id = %job.id, job.attempt = job.attempt, state = %ending.state(), "rescued a job whose worker is gone");
