@@ -171,7 +171,7 @@ class System:
 
 
 class ComputeTower(System):
-    name, database, slots = "computetower", 1, 32
+    name, database, slots = "computetower", 1, 256
 
     def prepare(self, round_name):
         self.database_url = new_database(f"computetower_{round_name}")

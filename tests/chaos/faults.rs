@@ -94,7 +94,8 @@ async fn kill_worker(
 ) -> Checked<()> {
     let pid = platform.members[struck.victim].pid();
     let sql = format!(
-        "select job_id, attempt from job_attempts where ended_at is null and worker like 'chaos-{pid}-%'"
+        "select j.id as job_id, j.attempt from jobs j join workers w on w.id = j.worker_id
+         where j.state = 'running' and w.name like 'chaos-{pid}-%'"
     );
     struck.running = platform.rows(&sql).await?;
     struck.killed_at = platform
