@@ -71,6 +71,7 @@ pub struct Store {
 pub(crate) struct Coalesced {
     pub(crate) submit: Coalescer<Submission, Option<JobState>>,
     pub(crate) claim: Coalescer<Claim, Option<ClaimedJob>>,
+    pub(crate) claim_front: Coalescer<Claim, Option<ClaimedJob>>,
     pub(crate) finish: Coalescer<Finish, i32>,
     pub(crate) settle: Coalescer<(), ()>,
 }
@@ -87,8 +88,9 @@ const PLAN_ONCE: &str = "set enable_seqscan = off";
 /// The oldest major version of Postgres whose SQL the migrations speak (`nulls not distinct`).
 const OLDEST_POSTGRES: i32 = 15;
 
-/// Connections for claims and endings: one statement of each sort is on its way, and savings of events between them.
-const WORK_POOL: u32 = 4;
+/// Connections for claims and endings: one statement of each sort is on its way (of claims, one from the front besides), and savings of events between
+/// them.
+const WORK_POOL: u32 = 5;
 
 /// Two statements that accept jobs may be on their way: a commit waits for the disk, and the next can be prepared meanwhile.
 const SUBMITS: Shape = Shape {
@@ -229,17 +231,21 @@ impl Store {
                 coalesced: Arc::default(),
                 ..self.clone()
             };
-            let (submitter, claimer, settler, finisher) =
-                (store.clone(), store.clone(), store.clone(), store);
+            let (submitter, settler, finisher) = (store.clone(), store.clone(), store.clone());
+            let claims = || {
+                let store = store.clone();
+                Coalescer::start(CLAIMS, move |claims| {
+                    let store = store.clone();
+                    async move { store.claim_all(claims).await }
+                })
+            };
             Coalesced {
                 submit: Coalescer::start(SUBMITS, move |jobs| {
                     let store = submitter.clone();
                     async move { store.submit_all(jobs).await }
                 }),
-                claim: Coalescer::start(CLAIMS, move |claims| {
-                    let store = claimer.clone();
-                    async move { store.claim_all(claims).await }
-                }),
+                claim: claims(),
+                claim_front: claims(),
                 settle: Coalescer::start(SETTLEMENTS, move |calls: Vec<Arc<()>>| {
                     let store = settler.clone();
                     async move { store.settle_all(calls.len()).await }

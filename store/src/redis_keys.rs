@@ -2,7 +2,7 @@
 //!
 //! | key | type | holds |
 //! | --- | --- | --- |
-//! | `P:lane:<queue>:*` | apalis-redis's own keys | messages `{job id, dispatch number}`; all of it may be lost |
+//! | `P:lane:<queue>:*` | apalis-redis's own keys, and `front`, what goes before its active list | messages `{job id, dispatch number}`; all of it may be lost |
 //! | `P:lane-cap:<queue>` | string, expires | how many messages may wait on the lane; written by the dispatcher |
 //! | `P:backlog:<queue>` | string, expires | there while due jobs wait in Postgres for that lane |
 //! | `P:epoch` | string | made by the dispatcher; when it is gone, Redis was wiped |

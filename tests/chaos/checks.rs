@@ -270,15 +270,18 @@ async fn leftovers(platform: &Platform, jobs: usize) -> redis::RedisResult<Vec<S
             -2 => {}
             // A worker lives that was given a message and knows nothing of it, or one is gone.
             _ if key.contains(":inflight") => left.push(format!("{key} holds a message")),
-            -1 if key.ends_with(":data") || key.ends_with(":active") => {
+            -1 if [":data", ":active", ":front"]
+                .iter()
+                .any(|end| key.ends_with(end)) =>
+            {
                 left.push(format!("{key} is there after all is done"));
             }
             -1 => {}
             _ => left.push(format!("{key} would stay for {expires} s")),
         }
     }
-    // A stream and a fence for each job, until they expire; a cap and the mark of a backlog for each queue; and what little there is besides.
-    if passing > 2 * jobs + 2 * Queue::ALL.len() + 2 {
+    // A stream and a fence for each job, until they expire; a cap, the mark of a backlog and a count for each queue; and what little there is besides.
+    if passing > 2 * jobs + 3 * Queue::ALL.len() + 2 {
         left.push(format!("{passing} keys that expire for {jobs} jobs"));
     }
     let living = platform

@@ -246,13 +246,11 @@ async fn end_is_in_redis(platform: &Platform, job: &str) -> bool {
     let Ok(mut redis) = platform.redis.connect().await else {
         return false;
     };
-    let last: redis::RedisResult<Vec<(String, Vec<String>)>> = redis::cmd("XREVRANGE")
-        .arg(format!("{PREFIX}:events:{job}"))
-        .arg(&["+", "-", "COUNT", "1"])
+    // With the end the job's stream goes, and its fence is kept for a minute instead of an hour.
+    let kept: redis::RedisResult<(bool, i64)> = redis::pipe()
+        .exists(format!("{PREFIX}:events:{job}"))
+        .ttl(format!("{PREFIX}:fence:{job}"))
         .query_async(&mut redis)
         .await;
-    last.is_ok_and(|entries| {
-        let mut fields = entries.iter().flat_map(|(_, fields)| fields);
-        fields.any(|field| field.contains("completed"))
-    })
+    kept.is_ok_and(|(stream, seconds)| !stream && (0..=60).contains(&seconds))
 }

@@ -19,6 +19,8 @@ use crate::trace;
 
 /// How long a message is kept back when Postgres does not answer the claim.
 const CLAIM_AGAIN: Duration = Duration::from_millis(500);
+/// One slot of so many is kept free for messages from the front of the lane: those of tenants for whom nothing else waits, retries and rescues.
+const KEPT: usize = 16;
 
 /// The slots of one queue in this process.
 #[derive(Clone)]
@@ -56,6 +58,7 @@ async fn supervise(lane: Lane, doorbell: Arc<Doorbell>) {
             lane.queue,
             lane.shared.worker,
             lane.slots.clone(),
+            lane.shared.concurrency(lane.queue) / KEPT,
             doorbell.wake(lane.queue),
         );
         let context = WorkerContext::new(&name);
@@ -95,7 +98,7 @@ async fn take(place: Place, lane: Data<Lane>) -> Result<(), std::convert::Infall
             return;
         }
         let asked = Instant::now();
-        let Ok(claimed) = claim(&shared, message.job, message.dispatch).await else {
+        let Ok(claimed) = claim(&shared, &message, place.taken.front).await else {
             // The job stays queued, and its message is there when Postgres is back.
             tokio::time::sleep(CLAIM_AGAIN).await;
             put_back(&shared, queue, message).await;

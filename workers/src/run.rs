@@ -11,7 +11,7 @@ use computetower_jobs::{
     Event, EventBody, Failure, FailureClass, FailureCode, History, JobId, Outcome, Verdict, decide,
 };
 use computetower_store::jobs::{ClaimedJob, Ending};
-use computetower_store::lane::End;
+use computetower_store::lane::{End, Message};
 use computetower_store::{Store, StoreError};
 use futures::FutureExt;
 
@@ -32,10 +32,16 @@ const HOLD_RESULT: Duration = Duration::from_secs(600);
 /// Takes a job, if it is still to be had. From then on this process holds its lease. `Err` when Postgres could not be asked; the log says why.
 pub(crate) async fn claim(
     shared: &Shared,
-    job: JobId,
-    dispatch: i32,
+    taken: &Message,
+    front: bool,
 ) -> Result<Option<ClaimedJob>, ()> {
-    let claimed = shared.store.claim(job, dispatch, shared.worker).await;
+    let Message { job, dispatch } = *taken;
+    let store = &shared.store;
+    let claimed = if front {
+        store.claim_front(job, dispatch, shared.worker).await
+    } else {
+        store.claim(job, dispatch, shared.worker).await
+    };
     if let Ok(claimed) = &claimed {
         shared.store.metrics.claimed(claimed.as_ref());
     }

@@ -15,8 +15,8 @@ use crate::redis_keys::RedisKeys;
 const KEPT: usize = 10_000;
 /// Seconds for which a live job's stream is kept after its last event.
 const LIVE_SECONDS: u64 = 3_600;
-/// The same once the job has ended: from then on Postgres has all of it.
-const ENDED_SECONDS: u64 = 120;
+/// Seconds for which an ended job's fence is kept. Its stream goes at once: Postgres has all of it.
+const ENDED_SECONDS: u64 = 60;
 /// Messages that may wait for Redis. Beyond it, events are dropped here; subscribers find them in Postgres.
 const WAITING: usize = 65_536;
 /// Events of one round trip.
@@ -111,7 +111,8 @@ async fn run(
                 .arg(KEPT)
                 .arg(if ended { ENDED_SECONDS } else { LIVE_SECONDS });
             call.arg(events.last().map_or(0, |event| event.seq))
-                .arg(entry::write(&events));
+                .arg(entry::write(&events))
+                .arg(if ended { "ended" } else { "" });
             pipeline.invoke_script(&call).ignore();
         }
         if jobs > 0 {

@@ -18,9 +18,11 @@ pub struct EventsSoFar {
 }
 
 /// Puts together what Postgres has and what only Redis has yet. A hole between rows of Postgres is final (a dead worker's words that nobody knows
-/// any more); a hole before an event of Redis is not: Redis was wiped, and what is missing is on its way to Postgres.
+/// any more); a hole before an event of Redis is not: Redis was wiped, and what is missing is on its way to Postgres. Once the job has ended, Postgres
+/// has all of it, and what stands in Redis besides was said too late.
 fn merge(after: i64, saved: SavedEvents, live: Vec<Event>) -> EventsSoFar {
     let SavedEvents { mut events, ended } = saved;
+    let live = if ended { Vec::new() } else { live };
     let mut last = events.last().map_or(after, |event| event.seq);
     for event in live {
         if event.seq <= last {
@@ -128,6 +130,17 @@ mod tests {
             so_far.events.iter().map(|event| event.seq).collect(),
             so_far.more,
         )
+    }
+
+    #[test]
+    fn what_is_said_after_the_end_is_nobodys() {
+        let saved = SavedEvents {
+            events: events(&[2, 3]),
+            ended: true,
+        };
+        let so_far = merge(1, saved, events(&[4, 9]));
+        assert!(so_far.ended && !so_far.more);
+        assert_eq!(so_far.events.last().map(|event| event.seq), Some(3));
     }
 
     #[test]

@@ -67,6 +67,17 @@ pub(crate) struct Claim {
     lease: LeaseToken,
 }
 
+impl Claim {
+    fn of(id: JobId, dispatch: i32, worker: WorkerId) -> Self {
+        Self {
+            id,
+            dispatch,
+            worker,
+            lease: LeaseToken::generate(),
+        }
+    }
+}
+
 impl Store {
     /// Claims a job, or tells that there is nothing to claim: it was cancelled, claimed by another worker, or dispatched again.
     ///
@@ -78,13 +89,22 @@ impl Store {
         dispatch: i32,
         worker: WorkerId,
     ) -> Result<Option<ClaimedJob>, StoreError> {
-        let claim = Claim {
-            id,
-            dispatch,
-            worker,
-            lease: LeaseToken::generate(),
-        };
+        let claim = Claim::of(id, dispatch, worker);
         self.coalesced().claim.call(claim).await
+    }
+
+    /// The same for a message from the front of the lane: it does not wait until a statement with the claims of many is back.
+    ///
+    /// # Errors
+    /// As [`Store::claim`].
+    pub async fn claim_front(
+        &self,
+        id: JobId,
+        dispatch: i32,
+        worker: WorkerId,
+    ) -> Result<Option<ClaimedJob>, StoreError> {
+        let claim = Claim::of(id, dispatch, worker);
+        self.coalesced().claim_front.call(claim).await
     }
 
     /// Returns once every claim that was made before is on the disk.

@@ -1,7 +1,8 @@
 //! Accepting a job: row, first event and dispatch number in one statement. Once this returns, the job is safe.
 //!
 //! Jobs that come at the same time are accepted together. One whose turn it is already goes straight to its lane; any other waits in Postgres for
-//! the dispatcher: because its time has not come, because the lane has no room, because others wait, or because a pause or a limit holds it.
+//! the dispatcher: because its time has not come, because the lane has no room, because others wait, or because a pause or a limit holds it. The few
+//! jobs of a tenant for whom nothing else waits go to the lane's front, whoever else fills it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use crate::lane::End;
 
 /// Jobs accepted in one statement. Each may be as large as a request.
 pub(crate) const MOST: usize = 64;
+/// Jobs of one tenant in one statement that may go to the front of their lane.
+const NEWCOMERS: usize = 16;
 /// Tenants whose parts of a statement are written at the same time.
 const TENANTS_AT_ONCE: usize = 8;
 
@@ -91,6 +94,17 @@ pub struct Submitted {
     pub repeated: bool,
 }
 
+/// How a job gets to its lane, if nothing in Postgres holds it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// By its turn: the dispatcher hands it over.
+    Turn,
+    /// Straight to the front, if nothing else of its tenant waits; otherwise by its turn.
+    Front,
+    /// Straight behind what waits.
+    Back,
+}
+
 /// A job on its way in.
 pub(crate) struct Submission {
     id: JobId,
@@ -132,19 +146,19 @@ impl Store {
         &self,
         submissions: Vec<Arc<Submission>>,
     ) -> Answers<Option<JobState>> {
-        let direct = self.direct(&submissions).await;
+        let ways = self.ways(&submissions).await;
         let mut by_tenant: HashMap<TenantId, Vec<usize>> = HashMap::new();
         for (place, submission) in submissions.iter().enumerate() {
             by_tenant.entry(submission.tenant).or_default().push(place);
         }
-        let (submissions, direct) = (&submissions, &direct);
+        let (submissions, ways) = (&submissions, &ways);
         let mut parts: Vec<_> = futures::stream::iter(by_tenant)
             .map(|(tenant, mut places)| async move {
                 // Keys are locked in one order, so that two statements cannot wait for each other.
                 places.sort_by_key(|place| submissions[*place].job.idempotency.as_ref());
                 let rows: Vec<_> = places
                     .iter()
-                    .map(|place| (&*submissions[*place], direct[*place]))
+                    .map(|place| (&*submissions[*place], ways[*place]))
                     .collect();
                 let inserted = self.insert_as(tenant, &rows).await;
                 (places, inserted)
@@ -177,7 +191,7 @@ impl Store {
                 Err(_) => {
                     for place in places {
                         let submission = &submissions[place];
-                        let alone = [(&**submission, direct[place])];
+                        let alone = [(&**submission, ways[place])];
                         match self.insert_as(submission.tenant, &alone).await {
                             Ok(inserted) => states.extend(inserted),
                             Err(error) => {
@@ -188,7 +202,7 @@ impl Store {
                 }
             }
         }
-        self.ring_for(submissions, &states);
+        self.ring_for(submissions, ways, &states);
         Ok(submissions
             .iter()
             .enumerate()
@@ -202,7 +216,7 @@ impl Store {
     async fn insert_as(
         &self,
         tenant: TenantId,
-        rows: &[(&Submission, bool)],
+        rows: &[(&Submission, Way)],
     ) -> Result<Vec<(JobId, JobState)>, StoreError> {
         // Nothing in it depends on how many rows a table has, and a plan costs as much as twenty jobs.
         let mut connection = self
@@ -211,9 +225,9 @@ impl Store {
         insert(&mut connection, tenant, rows).await
     }
 
-    /// Which of them may go straight to their lane, as far as the lane is concerned.
-    async fn direct(&self, submissions: &[Arc<Submission>]) -> Vec<bool> {
-        let mut direct = vec![false; submissions.len()];
+    /// How they get to their lanes, as far as the lanes are concerned.
+    async fn ways(&self, submissions: &[Arc<Submission>]) -> Vec<Way> {
+        let mut ways = vec![Way::Turn; submissions.len()];
         for queue in Queue::ALL {
             let due: Vec<usize> = (0..submissions.len())
                 .filter(|place| {
@@ -221,23 +235,48 @@ impl Store {
                     job.kind.queue() == queue && job.is_due()
                 })
                 .collect();
-            let room = self.gate.take(queue, due.len()).await;
-            for place in due.into_iter().take(room) {
-                direct[place] = true;
+            let admitted = self.gate.take(queue, due.len()).await;
+            let (back, others) = due.split_at(admitted.back);
+            for place in back {
+                ways[*place] = Way::Back;
+            }
+            if admitted.front {
+                let mut of_tenant: HashMap<TenantId, usize> = HashMap::new();
+                for place in others {
+                    *of_tenant.entry(submissions[*place].tenant).or_default() += 1;
+                }
+                for place in others {
+                    if of_tenant[&submissions[*place].tenant] <= NEWCOMERS {
+                        ways[*place] = Way::Front;
+                    }
+                }
             }
         }
-        direct
+        ways
     }
 
     /// Puts what is queued onto its lane, and tells the dispatcher of what waits for its turn. Nobody waits for it: the jobs are safe.
-    fn ring_for(&self, submissions: &[Arc<Submission>], states: &HashMap<JobId, JobState>) {
-        let mut queued: HashMap<Queue, Vec<(JobId, i32)>> = HashMap::new();
+    fn ring_for(
+        &self,
+        submissions: &[Arc<Submission>],
+        ways: &[Way],
+        states: &HashMap<JobId, JobState>,
+    ) {
+        let mut queued: HashMap<(Queue, End), Vec<(JobId, i32)>> = HashMap::new();
         let mut waiting: Vec<Queue> = Vec::new();
-        for submission in submissions {
+        for (submission, way) in submissions.iter().zip(ways) {
             let queue = submission.job.kind.queue();
             match states.get(&submission.id) {
                 Some(JobState::Queued) => {
-                    queued.entry(queue).or_default().push((submission.id, 1));
+                    // Behind what waits, whatever the priority: a lane that has room is short, and its order is that of the turns.
+                    let end = match way {
+                        Way::Front => End::Front,
+                        Way::Back | Way::Turn => End::Back,
+                    };
+                    queued
+                        .entry((queue, end))
+                        .or_default()
+                        .push((submission.id, 1));
                 }
                 Some(JobState::Pending) if submission.job.is_due() && !waiting.contains(&queue) => {
                     waiting.push(queue);
@@ -250,9 +289,8 @@ impl Store {
         }
         let store = self.clone();
         self.rings.spawn(async move {
-            for (queue, jobs) in &queued {
-                // Behind what waits, whatever the priority: a lane that has room is short, and its order is that of the turns.
-                store.lane.ring(*queue, End::Back, jobs).await;
+            for ((queue, end), jobs) in &queued {
+                store.lane.ring(*queue, *end, jobs).await;
             }
             store.ring_turn(waiting).await;
         });
@@ -304,13 +342,14 @@ struct Columns {
     batches: Vec<Option<Uuid>>,
     schedules: Vec<Option<Uuid>>,
     direct: Vec<bool>,
+    newcomers: Vec<bool>,
     traces: Vec<Option<String>>,
 }
 
 impl Columns {
-    fn of(rows: &[(&Submission, bool)]) -> Result<Self, StoreError> {
+    fn of(rows: &[(&Submission, Way)]) -> Result<Self, StoreError> {
         let mut columns = Self::default();
-        for (Submission { id, job, .. }, direct) in rows {
+        for (Submission { id, job, .. }, way) in rows {
             let policy = job.kind.policy();
             let timeout = i64::try_from(policy.timeout.as_millis()).unwrap_or(i64::MAX);
             let retry = serde_json::to_value(job.retry.unwrap_or(policy.retry))
@@ -332,19 +371,19 @@ impl Columns {
             columns
                 .schedules
                 .push(job.schedule.map(|schedule| schedule.0));
-            columns.direct.push(*direct);
+            columns.direct.push(*way == Way::Back);
+            columns.newcomers.push(*way == Way::Front);
             columns.traces.push(job.trace_context.clone());
         }
         Ok(columns)
     }
 }
 
-/// Writes jobs of one tenant and tells where those stand that are new. The flag says that a job may go straight to its lane, if nothing in Postgres
-/// holds it back.
+/// Writes jobs of one tenant and tells where those stand that are new.
 async fn insert(
     connection: &mut PgConnection,
     tenant: TenantId,
-    rows: &[(&Submission, bool)],
+    rows: &[(&Submission, Way)],
 ) -> Result<Vec<(JobId, JobState)>, StoreError> {
     let columns = Columns::of(rows)?;
     let inserted = sqlx::query!(
@@ -353,14 +392,17 @@ async fn insert(
            select id, $1, kind, queue, payload, priority, coalesce(run_at, now()), deadline, timeout_ms, retry, key, hash, limit_key, batch_id, schedule_id,
                   case when go then 'queued' else 'pending' end, case when go then 1 else 0 end, case when go then now() end,
                   case when go then now() end, case when go then 1 else 0 end, trace_context
-           from (select i.*, i.direct and coalesce(i.run_at, now()) <= now()
+           from (select i.*, (i.direct or i.newcomer) and coalesce(i.run_at, now()) <= now()
                         and not exists (select 1 from pauses p where (p.tenant_id is null or p.tenant_id = $1) and (p.queue is null or p.queue = i.queue))
                         and not exists (select 1 from limits l where (l.tenant_id is null or l.tenant_id = $1) and (l.queue is null or l.queue = i.queue)
-                                                                 and (l.key is null or l.key in ('*', i.limit_key))) as go
+                                                                 and (l.key is null or l.key in ('*', i.limit_key)))
+                        and (i.direct
+                             or not exists (select 1 from jobs j where j.queue = i.queue and j.state = 'pending' and j.waits_for = 0 and j.tenant_id = $1)
+                                and not exists (select 1 from jobs j where j.queue = i.queue and j.state = 'queued' and j.tenant_id = $1)) as go
                  from unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::smallint[], $7::timestamptz[], $8::timestamptz[], $9::bigint[],
-                             $10::jsonb[], $11::text[], $12::bytea[], $13::text[], $14::uuid[], $15::uuid[], $16::bool[], $17::text[])
+                             $10::jsonb[], $11::text[], $12::bytea[], $13::text[], $14::uuid[], $15::uuid[], $16::bool[], $17::bool[], $18::text[])
                       as i (id, kind, queue, payload, priority, run_at, deadline, timeout_ms, retry, key, hash, limit_key, batch_id, schedule_id, direct,
-                            trace_context)) i
+                            newcomer, trace_context)) i
            on conflict (tenant_id, idempotency_key) where idempotency_key is not null do nothing
            returning id, state"#,
         tenant.0,
@@ -379,6 +421,7 @@ async fn insert(
         &columns.batches as _,
         &columns.schedules as _,
         &columns.direct,
+        &columns.newcomers,
         &columns.traces as _,
     )
     .fetch_all(connection)

@@ -23,7 +23,7 @@ use tower_layer::Identity;
 
 use crate::connect::Store;
 use crate::lane::doorbell::Wake;
-use crate::lane::holder::Taken;
+use crate::lane::holder::{Places, Taken};
 use crate::lane::{Lane, SAFETY_NET};
 
 /// Messages taken in one round trip at most.
@@ -62,13 +62,14 @@ impl Drop for LaneBackend {
 }
 
 impl Store {
-    /// The backend for the apalis worker of a queue in this process.
+    /// The backend for the apalis worker of a queue in this process. `kept` of the slots are for messages from the front of the lane alone.
     #[must_use]
     pub fn lane_backend(
         &self,
         queue: Queue,
         holder: WorkerId,
         slots: Arc<Semaphore>,
+        kept: usize,
         wake: Wake,
     ) -> LaneBackend {
         let (sender, places) = mpsc::channel(MOST);
@@ -77,6 +78,7 @@ impl Store {
             queue,
             holder,
             slots,
+            kept,
             places: sender,
         };
         LaneBackend {
@@ -91,6 +93,7 @@ struct Taker {
     queue: Queue,
     holder: WorkerId,
     slots: Arc<Semaphore>,
+    kept: usize,
     places: mpsc::Sender<Place>,
 }
 
@@ -108,9 +111,13 @@ impl Taker {
             while let Ok(id) = forgotten.try_recv() {
                 done.push(id);
             }
+            let offered = Places {
+                free: slots.len(),
+                kept: self.kept,
+            };
             let takings = self
                 .lane
-                .take(self.queue, self.holder, slots.len(), &done)
+                .take(self.queue, self.holder, offered, &done)
                 .await;
             let takings = match takings {
                 Ok(takings) => takings,
@@ -148,6 +155,7 @@ impl Taker {
                 // A ring that came since the last look is still there.
                 tokio::select! {
                     ring = wake.next() => if ring.is_none() { return },
+                    () = self.more_than_kept(), if offered.free <= self.kept => {}
                     () = tokio::time::sleep(SAFETY_NET) => {}
                 }
             }
@@ -164,6 +172,13 @@ impl Taker {
             slots.push(slot);
         }
         Some(slots)
+    }
+
+    /// Waits until there is a free slot for any message. With fewer, the lane may be full of messages that found no place.
+    async fn more_than_kept(&self) {
+        let more = u32::try_from(self.kept + 1).unwrap_or(u32::MAX);
+        // They are taken in a moment, and not here.
+        let _ = self.slots.acquire_many(more).await;
     }
 
     /// A connection that broke in the middle may have taken messages of which we never heard.

@@ -21,7 +21,17 @@ const AWAY: Duration = Duration::from_millis(500);
 #[derive(Clone, Copy)]
 struct Look {
     room: usize,
+    answers: bool,
     until: Instant,
+}
+
+/// Who may go onto a lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Admitted {
+    /// So many, behind what waits.
+    pub(crate) back: usize,
+    /// Those for whose tenants nothing else waits, to the front. Only where the lane can be reached.
+    pub(crate) front: bool,
 }
 
 /// What this process knows of the room on each lane. Cheap to clone.
@@ -43,29 +53,33 @@ impl Gate {
     }
 
     /// Takes room for up to `wanted` messages and tells for how many there is some.
-    pub(crate) async fn take(&self, queue: Queue, wanted: usize) -> usize {
+    pub(crate) async fn take(&self, queue: Queue, wanted: usize) -> Admitted {
         if wanted == 0 {
-            return 0;
+            return Admitted::default();
         }
         if let Some(taken) = self.take_known(queue, wanted) {
             return taken;
         }
         let looked = tokio::time::timeout(ANSWER, self.look(queue)).await;
-        let (room, holds) = match looked {
-            Ok(Ok(room)) => (room, FRESH),
-            _ => (0, AWAY),
+        let (room, answers, holds) = match looked {
+            Ok(Ok(room)) => (room, true, FRESH),
+            _ => (0, false, AWAY),
         };
         let taken = room.min(wanted);
         let look = Look {
             room: room - taken,
+            answers,
             until: Instant::now() + holds,
         };
         self.looks().insert(queue, look);
-        taken
+        Admitted {
+            back: taken,
+            front: answers,
+        }
     }
 
     /// From a look that is fresh and found enough; `None` when the lane has to be looked at.
-    fn take_known(&self, queue: Queue, wanted: usize) -> Option<usize> {
+    fn take_known(&self, queue: Queue, wanted: usize) -> Option<Admitted> {
         let mut looks = self.looks();
         let look = looks.get_mut(&queue)?;
         if look.until < Instant::now() {
@@ -74,11 +88,15 @@ impl Gate {
         // A lane that was full a moment ago is not asked again for each job.
         let taken = look.room.min(wanted);
         look.room -= taken;
-        Some(taken)
+        Some(Admitted {
+            back: taken,
+            front: look.answers,
+        })
     }
 
     async fn look(&self, queue: Queue) -> redis::RedisResult<usize> {
-        let (waiting, cap, backlog): (i64, Option<i64>, bool) = redis::pipe()
+        let (front, waiting, cap, backlog): (i64, i64, Option<i64>, bool) = redis::pipe()
+            .llen(super::front_list(&self.keys, queue))
             .llen(super::apalis_names(&self.keys, queue).active_jobs_list())
             .get(self.keys.lane_cap(queue))
             .exists(self.keys.backlog(queue))
@@ -87,7 +105,8 @@ impl Gate {
         if backlog {
             return Ok(0);
         }
-        Ok(usize::try_from(cap.unwrap_or(UNTOLD_CAP) - waiting).unwrap_or_default())
+        let room = cap.unwrap_or(UNTOLD_CAP) - waiting - front;
+        Ok(usize::try_from(room).unwrap_or_default())
     }
 
     fn looks(&self) -> MutexGuard<'_, HashMap<Queue, Look>> {

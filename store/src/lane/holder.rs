@@ -8,7 +8,7 @@ use computetower_jobs::{Queue, WorkerId};
 use crate::connect::Store;
 use crate::error::StoreError;
 use crate::lane::message::Message;
-use crate::lane::{Lane, apalis_names};
+use crate::lane::{Lane, apalis_names, front_list};
 use crate::redis_keys::RedisKeys;
 
 /// A message that was taken from a lane.
@@ -18,6 +18,17 @@ pub struct Taken {
     pub id: String,
     /// What it says; `None` when it cannot be read.
     pub message: Option<Message>,
+    /// True when it came from the front.
+    pub front: bool,
+}
+
+/// Places for messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// How many there are.
+    pub free: usize,
+    /// How many of them only a message from the front may take.
+    pub kept: usize,
 }
 
 /// What a look at the lane brought.
@@ -30,7 +41,7 @@ pub struct Takings {
 }
 
 impl Lane {
-    /// Forgets messages that were taken before, and takes up to `most` new ones, in one round trip.
+    /// Forgets messages that were taken before, and takes new ones for free places, in one round trip.
     ///
     /// # Errors
     /// When Redis does not answer. What it took without our hearing of it is in the holder's set.
@@ -38,25 +49,30 @@ impl Lane {
         &self,
         queue: Queue,
         holder: WorkerId,
-        most: usize,
+        places: Places,
         forget: &[String],
     ) -> Result<Takings, StoreError> {
         let names = apalis_names(&self.keys, queue);
         let mut call = self.scripts.take.prepare_invoke();
         call.key(names.active_jobs_list())
+            .key(front_list(&self.keys, queue))
+            .key(format!("{}:went-before", self.keys.lane(queue)))
             .key(names.job_data_hash())
             .key(in_flight(&names, holder))
             .key(holders_set(&self.keys, queue))
-            .arg(most)
+            .arg(places.free)
+            .arg(places.kept)
             .arg(holder.to_string())
             .arg(forget);
-        let (in_flight, pairs): (usize, Vec<(String, Vec<u8>)>) =
+        let (in_flight, front, pairs): (usize, usize, Vec<(String, Vec<u8>)>) =
             call.invoke_async(&mut self.redis.clone()).await?;
         let taken = pairs
             .into_iter()
-            .map(|(id, bytes)| Taken {
+            .enumerate()
+            .map(|(place, (id, bytes))| Taken {
                 id,
                 message: Message::decode(&bytes),
+                front: place < front,
             })
             .collect();
         Ok(Takings { taken, in_flight })
@@ -85,7 +101,7 @@ impl Lane {
         let mut change = redis::pipe();
         change
             .atomic()
-            .lpush(names.active_jobs_list(), &unheard)
+            .rpush(front_list(&self.keys, queue), &unheard)
             .ignore()
             .srem(in_flight(&names, holder), &unheard)
             .ignore();
@@ -100,7 +116,7 @@ impl Lane {
     pub async fn give_back(&self, queue: Queue, holder: WorkerId) -> Result<usize, StoreError> {
         let names = apalis_names(&self.keys, queue);
         let mut call = self.scripts.give_back.prepare_invoke();
-        call.key(names.active_jobs_list())
+        call.key(front_list(&self.keys, queue))
             .key(in_flight(&names, holder))
             .key(holders_set(&self.keys, queue))
             .key(self.keys.wake(queue))

@@ -23,7 +23,7 @@ use connection::PatientConnection;
 
 pub use backend::{LaneBackend, Place};
 pub use doorbell::{Control, Doorbell, Wake};
-pub use holder::{Taken, Takings};
+pub use holder::{Places, Taken, Takings};
 pub use message::Message;
 
 /// Puts messages on lanes. Cheap to clone.
@@ -45,7 +45,7 @@ struct Scripts {
 pub enum End {
     /// Behind all that waits.
     Back,
-    /// Before all that waits.
+    /// Before all that waits, and into the slots that workers keep free for it.
     Front,
 }
 
@@ -86,9 +86,11 @@ impl Lane {
         for slice in jobs.chunks(500) {
             let mut call = self.scripts.push.prepare_invoke();
             call.key(names.job_data_hash())
-                .key(names.active_jobs_list())
+                .key(match end {
+                    End::Back => names.active_jobs_list(),
+                    End::Front => front_list(&self.keys, queue),
+                })
                 .key(self.keys.wake(queue));
-            call.arg(if end == End::Front { "front" } else { "back" });
             for (job, dispatch) in slice {
                 let message = Message {
                     job: *job,
@@ -127,11 +129,12 @@ impl Lane {
     /// # Errors
     /// When Redis does not answer.
     pub async fn waiting(&self, queue: Queue) -> Result<i64, StoreError> {
-        let list = apalis_names(&self.keys, queue).active_jobs_list();
-        Ok(redis::cmd("LLEN")
-            .arg(list)
+        let (front, others): (i64, i64) = redis::pipe()
+            .llen(front_list(&self.keys, queue))
+            .llen(apalis_names(&self.keys, queue).active_jobs_list())
             .query_async(&mut self.redis.clone())
-            .await?)
+            .await?;
+        Ok(front + others)
     }
 
     /// Marks Redis as known. False when the mark was missing: Redis was wiped, or is new.
@@ -152,6 +155,11 @@ impl Lane {
 /// The names of a lane's keys, as apalis-redis gives them.
 fn apalis_names(keys: &RedisKeys, queue: Queue) -> apalis_redis::Config {
     apalis_redis::Config::default().queue(keys.lane(queue))
+}
+
+/// What goes before the active list.
+fn front_list(keys: &RedisKeys, queue: Queue) -> String {
+    format!("{}:front", keys.lane(queue))
 }
 
 /// How long the safety net of a lane waits: a wake-up that was lost costs no more than this.

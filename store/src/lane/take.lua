@@ -1,22 +1,52 @@
 -- Forgets messages whose jobs are claimed, and takes new ones. What was taken stays in the holder's set until it is forgotten. Answers with the size
--- of that set, and with lane id and message of each that was taken.
--- KEYS[1] active list   KEYS[2] data hash   KEYS[3] the holder's in-flight set   KEYS[4] registry of holders
--- ARGV[1] how many at most   ARGV[2] the holder   ARGV[3..] lane ids to forget
-for i = 3, #ARGV do
-    if redis.call('srem', KEYS[3], ARGV[i]) == 1 then
-        redis.call('hdel', KEYS[2], ARGV[i])
+-- of that set, with how many come from the front, and with lane id and message of each that was taken, those from the front first.
+-- KEYS[1] active list   KEYS[2] front list   KEYS[3] how many from the front went before others   KEYS[4] data hash   KEYS[5] the holder's in-flight set
+-- KEYS[6] registry of holders
+-- ARGV[1] how many at most   ARGV[2] how many of those only from the front   ARGV[3] the holder   ARGV[4..] lane ids to forget
+for i = 4, #ARGV do
+    if redis.call('srem', KEYS[5], ARGV[i]) == 1 then
+        redis.call('hdel', KEYS[4], ARGV[i])
     end
 end
-local most = tonumber(ARGV[1])
-local ids = {}
-if most > 0 and redis.call('llen', KEYS[1]) > 0 then
-    redis.call('sadd', KEYS[4], ARGV[2])
-    ids = redis.call('lpop', KEYS[1], most)
+local free, kept = tonumber(ARGV[1]), tonumber(ARGV[2])
+local front, others = {}, {}
+if free > 0 and redis.call('llen', KEYS[2]) > 0 then
+    -- While others wait they get a place after three from the front: nobody can keep them waiting for good.
+    local before = tonumber(redis.call('get', KEYS[3]) or 0)
+    while free > 0 do
+        local may = free > kept
+        local id = (before < 3 or not may) and redis.call('lpop', KEYS[2])
+        if id then
+            front[#front + 1] = id
+            before = before + 1
+        else
+            id = may and redis.call('lpop', KEYS[1])
+            if id then
+                others[#others + 1] = id
+                before = 0
+            else
+                id = redis.call('lpop', KEYS[2])
+                if not id then
+                    break
+                end
+                front[#front + 1] = id
+            end
+        end
+        free = free - 1
+    end
+    redis.call('set', KEYS[3], before, 'ex', 60)
+elseif free > kept and redis.call('llen', KEYS[1]) > 0 then
+    others = redis.call('lpop', KEYS[1], free - kept)
 end
 local taken = {}
-for i, id in ipairs(ids) do
-    redis.call('sadd', KEYS[3], id)
-    taken[2 * i - 1] = id
-    taken[2 * i] = redis.call('hget', KEYS[2], id) or ''
+for _, ids in ipairs({ front, others }) do
+    for _, id in ipairs(ids) do
+        redis.call('sadd', KEYS[5], id)
+        taken[#taken + 1] = id
+        taken[#taken + 1] = redis.call('hget', KEYS[4], id) or ''
+    end
 end
-return { redis.call('scard', KEYS[3]), taken }
+if #taken > 0 then
+    redis.call('sadd', KEYS[6], ARGV[3])
+end
+return { redis.call('scard', KEYS[5]), #front, taken }

@@ -1,6 +1,6 @@
 //! Event streams: each event once, in order, whatever happens to the connection or to Redis.
 
-use computetower_jobs::Queue;
+use computetower_jobs::{Event, EventBody, JobId, Queue};
 use serde_json::json;
 
 use crate::support::{Client, SseEvent, TestApp};
@@ -61,6 +61,46 @@ async fn clients_that_reconnect_at_random_see_every_event_once_in_order() {
     assert_eq!(late.first().unwrap().id, 151);
     assert_eq!(late.last().unwrap().name, "completed");
     assert!(client.events(&id, late.last().unwrap().id).await.is_empty());
+}
+
+#[tokio::test]
+async fn redis_forgets_a_job_when_it_ends_and_hears_nobody_who_comes_late() {
+    let app = TestApp::start(&[Queue::Noop]).await;
+    let client = app.client();
+    let id = client.submit("noop", json!({"progress": 3})).await;
+    let events = client.events(&id, 0).await;
+    assert_eq!(events.last().unwrap().name, "completed");
+    let job: JobId = id.parse().unwrap();
+    let mut redis = redis::Client::open(app.config.store.redis_url.as_str())
+        .unwrap()
+        .get_multiplexed_async_connection()
+        .await
+        .unwrap();
+    let mut left = async || -> (bool, i64) {
+        redis::pipe()
+            .exists(app.store.keys().events(job))
+            .ttl(app.store.keys().fence(job))
+            .query_async(&mut redis)
+            .await
+            .unwrap()
+    };
+    let (stream, seconds) = left().await;
+    assert!(!stream && (1..=60).contains(&seconds), "{seconds}");
+    // A dispatcher that was held up tells now what it did before the attempt.
+    let late = Event {
+        seq: 99,
+        body: EventBody::Queued { dispatch: 1 },
+        at: chrono::Utc::now(),
+    };
+    app.store.publisher.publish_between(job, 0, late.clone());
+    app.store.publisher.flush().await;
+    assert!(!left().await.0);
+    // And somebody whom no fence stops any more.
+    app.store.publisher.publish_between(job, 9, late);
+    app.store.publisher.flush().await;
+    assert!(left().await.0);
+    assert_eq!(client.events(&id, 0).await.len(), events.len());
+    app.stop().await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use computetower_jobs::{Queue, WorkerId};
+use computetower_store::lane::Places;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
@@ -113,17 +114,28 @@ async fn messages_of_a_process_that_died_before_it_claimed_go_back_in_front() {
     })
     .await;
     let (dead, other) = (WorkerId::generate(), WorkerId::generate());
-    let taken = lane.take(Queue::Noop, dead, 2, &[]).await.unwrap().taken;
+    let places = |free| Places { free, kept: 0 };
+    let taken = lane
+        .take(Queue::Noop, dead, places(2), &[])
+        .await
+        .unwrap()
+        .taken;
     assert_eq!(taken.len(), 2);
     assert_eq!(lane.waiting(Queue::Noop).await.unwrap(), 1);
     // One of them was claimed before the end.
     let claimed = std::slice::from_ref(&taken[0].id);
-    lane.take(Queue::Noop, dead, 0, claimed).await.unwrap();
+    lane.take(Queue::Noop, dead, places(0), claimed)
+        .await
+        .unwrap();
     assert_eq!(
         app.store.give_back_of_the_dead(Queue::Noop).await.unwrap(),
         1
     );
-    let again = lane.take(Queue::Noop, other, 5, &[]).await.unwrap().taken;
+    let again = lane
+        .take(Queue::Noop, other, places(5), &[])
+        .await
+        .unwrap()
+        .taken;
     assert_eq!(again.len(), 2);
     assert_eq!(again[0].message, taken[1].message);
     let presence = app

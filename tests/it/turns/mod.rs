@@ -3,6 +3,7 @@
 mod dispatchers;
 mod drain;
 mod fairness;
+mod front;
 mod limits;
 mod pauses;
 

@@ -143,14 +143,13 @@ impl Line {
         pushed
     }
 
-    /// The order of the turns is the order on the lane. Only the jobs of somebody who has nothing there go before what waits: that is what others were
+    /// The order of the turns is the order on the lane. Only the jobs of somebody who has nothing there go to its front: what waits is what others were
     /// given in advance, to keep the workers busy.
     async fn put(&self, store: &Store, jobs: &[Dispatched]) -> Result<(), StoreError> {
         let message = |job: &Dispatched| (job.id, job.dispatch);
         let (ahead, behind): (Vec<&Dispatched>, Vec<&Dispatched>) =
             jobs.iter().partition(|job| job.ahead);
-        // Each is put before the one that was put before it.
-        let ahead: Vec<_> = ahead.into_iter().rev().map(message).collect();
+        let ahead: Vec<_> = ahead.into_iter().map(message).collect();
         store.lane.push(self.queue, End::Front, &ahead).await?;
         let behind: Vec<_> = behind.into_iter().map(message).collect();
         store.lane.push(self.queue, End::Back, &behind).await
