@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use backon::{ExponentialBuilder, Retryable};
 use chrono::Utc;
 use computetower_jobs::{
-    Event, EventBody, Failure, FailureClass, FailureCode, History, JobId, Outcome, Verdict, decide,
+    Event, EventBody, Failure, FailureClass, FailureCode, History, Outcome, Verdict, decide,
 };
 use computetower_store::jobs::{ClaimedJob, Ending};
 use computetower_store::lane::{End, Message};

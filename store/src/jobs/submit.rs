@@ -397,8 +397,9 @@ async fn insert(
                         and not exists (select 1 from limits l where (l.tenant_id is null or l.tenant_id = $1) and (l.queue is null or l.queue = i.queue)
                                                                  and (l.key is null or l.key in ('*', i.limit_key)))
                         and (i.direct
-                             or not exists (select 1 from jobs j where j.queue = i.queue and j.state = 'pending' and j.waits_for = 0 and j.tenant_id = $1)
-                                and not exists (select 1 from jobs j where j.queue = i.queue and j.state = 'queued' and j.tenant_id = $1)) as go
+                             or (select true from jobs j
+                                 where j.queue = i.queue and j.state = 'pending' and j.waits_for = 0 and j.tenant_id = $1 limit 1) is null
+                                and (select true from jobs j where j.queue = i.queue and j.state = 'queued' and j.tenant_id = $1 limit 1) is null) as go
                  from unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::smallint[], $7::timestamptz[], $8::timestamptz[], $9::bigint[],
                              $10::jsonb[], $11::text[], $12::bytea[], $13::text[], $14::uuid[], $15::uuid[], $16::bool[], $17::bool[], $18::text[])
                       as i (id, kind, queue, payload, priority, run_at, deadline, timeout_ms, retry, key, hash, limit_key, batch_id, schedule_id, direct,

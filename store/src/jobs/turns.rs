@@ -74,7 +74,8 @@ impl Store {
     /// When Postgres does not answer.
     pub async fn look_at_queues(&self) -> Result<(Vec<QueueLook>, bool), StoreError> {
         let names: Vec<String> = Queue::ALL.iter().map(|q| q.name().to_owned()).collect();
-        // On connections that scan no tables: of a queue in which nobody waits, the whole table would be read to find that out.
+        // On connections that scan no tables: of a queue in which nobody waits, the whole table would be read to find that out. And not by `exists`, for
+        // which all that waits would be put into a hash table first.
         let rows = sqlx::query!(
             r#"with finished as (
                    select queue, count(*) as jobs from jobs
@@ -83,7 +84,7 @@ impl Store {
                select q.name as "name!", coalesce(f.jobs, 0) as "finished!",
                       coalesce((select sum((w.slots ->> q.name)::int) from workers w
                                 where w.stopped_at is null and not w.drain_requested and w.heartbeat_at > now() - interval '15 seconds'), 0) as "slots!",
-                      exists (select 1 from jobs j where j.queue = q.name and j.state = 'pending' and j.waits_for = 0) as "pending!",
+                      (select true from jobs j where j.queue = q.name and j.state = 'pending' and j.waits_for = 0 limit 1) is not null as "pending!",
                       exists (select 1 from pauses) as "paused!"
                from unnest($1::text[]) q (name) left join finished f on f.queue = q.name"#,
             &names
@@ -383,7 +384,7 @@ async fn hand_over(
     ordered.sort_unstable();
     let (ids, places): (Vec<Uuid>, Vec<i64>) = ordered.into_iter().unzip();
     let rows = sqlx::query!(
-        r#"with waiting as (
+        r#"with waiting as materialized (
                select distinct tenant_id from jobs where queue = $3 and state = 'queued'
            ), moved as (
                update jobs j set state = 'queued', dispatch = dispatch + 1, dispatched_at = now(),
