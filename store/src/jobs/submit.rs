@@ -330,12 +330,13 @@ struct Columns {
     ids: Vec<Uuid>,
     kinds: Vec<&'static str>,
     queues: Vec<&'static str>,
-    payloads: Vec<Value>,
+    /// As text: Postgres reads it anyway, and no tree of values has to be copied.
+    payloads: Vec<String>,
     priorities: Vec<i16>,
     run_at: Vec<Option<DateTime<Utc>>>,
     deadlines: Vec<Option<DateTime<Utc>>>,
     timeouts: Vec<i64>,
-    retries: Vec<Value>,
+    retries: Vec<String>,
     keys: Vec<Option<String>>,
     hashes: Vec<Option<Vec<u8>>>,
     limit_keys: Vec<Option<String>>,
@@ -352,12 +353,14 @@ impl Columns {
         for (Submission { id, job, .. }, way) in rows {
             let policy = job.kind.policy();
             let timeout = i64::try_from(policy.timeout.as_millis()).unwrap_or(i64::MAX);
-            let retry = serde_json::to_value(job.retry.unwrap_or(policy.retry))
+            let retry = serde_json::to_string(&job.retry.unwrap_or(policy.retry))
                 .map_err(|error| StoreError::decode("retry policy", error))?;
+            let payload = serde_json::to_string(&job.payload)
+                .map_err(|error| StoreError::decode("payload", error))?;
             columns.ids.push(id.0);
             columns.kinds.push(job.kind.name());
             columns.queues.push(job.kind.queue().name());
-            columns.payloads.push(job.payload.clone());
+            columns.payloads.push(payload);
             columns.priorities.push(job.priority);
             columns.run_at.push(job.run_at);
             columns.deadlines.push(job.deadline);
@@ -389,7 +392,7 @@ async fn insert(
     let inserted = sqlx::query!(
         r#"insert into jobs (id, tenant_id, kind, queue, payload, priority, run_at, deadline, timeout_ms, retry, idempotency_key, request_hash,
                              limit_key, batch_id, schedule_id, state, dispatch, dispatched_at, queued_at, event_seq, trace_context)
-           select id, $1, kind, queue, payload, priority, coalesce(run_at, now()), deadline, timeout_ms, retry, key, hash, limit_key, batch_id, schedule_id,
+           select id, $1, kind, queue, payload::jsonb, priority, coalesce(run_at, now()), deadline, timeout_ms, retry::jsonb, key, hash, limit_key, batch_id, schedule_id,
                   case when go then 'queued' else 'pending' end, case when go then 1 else 0 end, case when go then now() end,
                   case when go then now() end, case when go then 1 else 0 end, trace_context
            from (select i.*, (i.direct or i.newcomer) and coalesce(i.run_at, now()) <= now()
@@ -400,8 +403,8 @@ async fn insert(
                              or (select true from jobs j
                                  where j.queue = i.queue and j.state = 'pending' and j.waits_for = 0 and j.tenant_id = $1 limit 1) is null
                                 and (select true from jobs j where j.queue = i.queue and j.state = 'queued' and j.tenant_id = $1 limit 1) is null) as go
-                 from unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::smallint[], $7::timestamptz[], $8::timestamptz[], $9::bigint[],
-                             $10::jsonb[], $11::text[], $12::bytea[], $13::text[], $14::uuid[], $15::uuid[], $16::bool[], $17::bool[], $18::text[])
+                 from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::timestamptz[], $8::timestamptz[], $9::bigint[],
+                             $10::text[], $11::text[], $12::bytea[], $13::text[], $14::uuid[], $15::uuid[], $16::bool[], $17::bool[], $18::text[])
                       as i (id, kind, queue, payload, priority, run_at, deadline, timeout_ms, retry, key, hash, limit_key, batch_id, schedule_id, direct,
                             newcomer, trace_context)) i
            on conflict (tenant_id, idempotency_key) where idempotency_key is not null do nothing
