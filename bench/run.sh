@@ -2,9 +2,15 @@
 # computetower beside BullMQ (plain, and with a record in Postgres), RQ and arq, in turn, on the same Redis; see README.md.
 #
 #   bench/run.sh [computetower|bullmq|bullmq+postgres|rq|arq]...     all without a name
+#   bench/run.sh scale                                               computetower alone: floods, fairness, memory, dead workers
 set -euo pipefail
 PROFILE="${PROFILE:-release}"
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/env.sh"
+script=compare.py
+if [ "$*" = scale ]; then
+  script=scale.py
+  set -- computetower
+fi
 for name in "$@"; do
   case "$name" in computetower | bullmq | bullmq+postgres | rq | arq) ;; *) fail "run.sh knows computetower, bullmq, bullmq+postgres, rq and arq, not $name" ;; esac
 done
@@ -72,7 +78,7 @@ export BENCH_SERVICES="$REDIS_PID $POSTGRES_PID"
 export BENCH_NODE="$node" BENCH_PYTHON="$python" BENCH_MISSING="$missing"
 BENCH_COMMIT="$(git describe --always --dirty 2>/dev/null || echo '?')"
 export BENCH_COMMIT BENCH_OUT="$ROOT/bench/results/last.json"
-PYTHONDONTWRITEBYTECODE=1 python3 bench/compare.py "$@" &
+PYTHONDONTWRITEBYTECODE=1 python3 "bench/$script" "$@" &
 measuring=$!
 status=0
 wait "$measuring" || status=$?

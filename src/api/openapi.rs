@@ -1,7 +1,9 @@
 //! The OpenAPI document, made from the code, and a page to read it with.
 
 use axum::Router;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -31,7 +33,7 @@ use crate::openai;
         computetower_jobs::kinds::login::Login, computetower_jobs::kinds::discovery::Discovery, computetower_jobs::kinds::chat::Chat,
         computetower_jobs::kinds::noop::Noop, computetower_jobs::Event, computetower_jobs::FailureCode,
     )),
-    modifiers(&Keys),
+    modifiers(&Keys, &Refusals),
 )]
 pub struct Document;
 
@@ -52,6 +54,62 @@ impl Modify for Keys {
             components.add_security_scheme(name, SecurityScheme::Http(scheme));
         }
     }
+}
+
+/// What every route that asks for a key may answer, whatever it does.
+struct Refusals;
+
+impl Modify for Refusals {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for item in document.paths.paths.values_mut() {
+            let operations = [
+                &mut item.get,
+                &mut item.post,
+                &mut item.put,
+                &mut item.patch,
+                &mut item.delete,
+            ];
+            for operation in operations.into_iter().flatten() {
+                refuse(operation);
+            }
+        }
+    }
+}
+
+fn refuse(operation: &mut Operation) {
+    // OpenAI's routes answer with OpenAI's error object, and say so themselves.
+    let openai = operation
+        .tags
+        .as_ref()
+        .is_some_and(|tags| tags.iter().any(|tag| tag == "openai"));
+    let no_key_is_fine = operation
+        .security
+        .as_ref()
+        .is_none_or(|ways| ways.contains(&SecurityRequirement::default()));
+    if no_key_is_fine || openai {
+        return;
+    }
+    for (status, about) in [
+        ("401", "No key, or one that is not known"),
+        ("403", "The key may not do this"),
+        ("503", "Storage does not answer; nothing was changed"),
+    ] {
+        operation
+            .responses
+            .responses
+            .entry(status.to_owned())
+            .or_insert_with(|| problem(about).into());
+    }
+}
+
+fn problem(about: &str) -> Response {
+    let body = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("ProblemBody")))
+        .build();
+    ResponseBuilder::new()
+        .description(about)
+        .content("application/problem+json", body)
+        .build()
 }
 
 pub(super) fn router() -> Router<App> {

@@ -1,9 +1,12 @@
 //! Event streams: each event once, in order, whatever happens to the connection or to Redis.
 
 use computetower_jobs::{Event, EventBody, JobId, Queue};
+use computetower_store::events::Notice;
 use serde_json::json;
 
-use crate::support::{Client, SseEvent, TestApp};
+use sqlx::Connection;
+
+use crate::support::{Client, SseEvent, TestApp, until};
 
 /// Reads a job's events over connections that are cut after a few each.
 async fn read_with_cuts(client: &Client, id: &str, mut seed: u64) -> Vec<SseEvent> {
@@ -61,6 +64,66 @@ async fn clients_that_reconnect_at_random_see_every_event_once_in_order() {
     assert_eq!(late.first().unwrap().id, 151);
     assert_eq!(late.last().unwrap().name, "completed");
     assert!(client.events(&id, late.last().unwrap().id).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_end_is_told_after_it_is_recorded() {
+    let app = TestApp::start(&[Queue::Noop]).await;
+    let client = app.client();
+    let id = client
+        .submit("noop", json!({"progress": 1, "sleep_ms": 400}))
+        .await;
+    client
+        .events_until(&id, 0, |event| event.name == "started")
+        .await;
+    let job: JobId = id.parse().unwrap();
+    let mut heard = app.store.hub().await.subscribe(job).await;
+    // Whoever wants to record the end has to wait for this.
+    let mut database = app.database().await;
+    let mut held = database.begin().await.unwrap();
+    sqlx::query("select 1 from jobs where id = $1::text::uuid for update")
+        .bind(&id)
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    until("somebody waits to record the end", || async {
+        let waiting: i64 = sqlx::query_scalar(
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%with ended%'",
+        )
+        .fetch_one(&mut app.database().await)
+        .await
+        .unwrap();
+        waiting > 0
+    })
+    .await;
+    // What is said after all that was said before.
+    let mark = Event {
+        seq: 999,
+        body: EventBody::Paused {},
+        at: chrono::Utc::now(),
+    };
+    let mut redis = redis::Client::open(app.config.store.redis_url.as_str())
+        .unwrap()
+        .get_multiplexed_async_connection()
+        .await
+        .unwrap();
+    redis::cmd("PUBLISH")
+        .arg(app.store.keys().events(job))
+        .arg(serde_json::to_string(&mark).unwrap())
+        .query_async::<i64>(&mut redis)
+        .await
+        .unwrap();
+    loop {
+        match heard.next().await {
+            Notice::Event(event) if event.seq == mark.seq => break,
+            Notice::Event(event) => assert!(!event.body.is_final(), "{event:?}"),
+            Notice::Resync => panic!("something was missed"),
+        }
+    }
+    held.rollback().await.unwrap();
+    let events = client.events(&id, 0).await;
+    assert_eq!(events.last().unwrap().name, "completed");
+    app.stop().await;
 }
 
 #[tokio::test]
