@@ -131,7 +131,8 @@ async fn claimed(platform: &mut Platform, load: &mut Load) -> Checked<Held> {
     if let Some(mut lock) = held.lock.take() {
         let _ = sqlx::query("rollback").execute(&mut lock).await;
     }
-    in_state(platform, &probe, "state = 'running'").await?;
+    // Not "running": a machine that stands still for a second would let the job end unseen.
+    in_state(platform, &probe, "attempt > 0").await?;
     Ok(held)
 }
 
