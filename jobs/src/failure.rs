@@ -93,6 +93,8 @@ codes! {
     NotReady = "not_ready", FailureClass::Throttled, 503;
     /// A job that this one waited for did not complete.
     DependencyFailed = "dependency_failed", FailureClass::Permanent, 424;
+    /// The page's answer broke off. Whether a later look at the page shows all of it, nobody could tell.
+    AnswerCut = "answer_cut", FailureClass::Permanent, 502;
 }
 
 impl fmt::Display for FailureCode {

@@ -16,6 +16,7 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::cut::{Cutter, cut};
 use super::error::OpenAiError;
 use super::request::{Completion, read};
 use super::stream::{Answer, Shape};
@@ -134,16 +135,21 @@ async fn whole(
     let mut answer = Answer::default();
     let followed = follow(app.store().clone(), tenant, job, 0).await;
     let mut events = Box::pin(followed.map_err(OpenAiError::after_acceptance)?);
+    let mut cutter = Cutter::new(request.bounds.clone());
     while let Some(event) = events.next().await {
-        answer.hear(&event.body);
-        if answer.is_given_up() {
+        cutter.push(&answer.hear(&event.body));
+        if answer.is_given_up() || cutter.over().is_some() {
             break;
         }
     }
-    leave.stay_if(!answer.is_given_up());
-    let text = answer.into_text()?;
     let shape = Shape::new(job, &request.chat);
-    Ok(Json(shape.completion(&text)).into_response())
+    if let Some(reason) = cutter.over() {
+        // Nobody wants the rest, and the page is told to stop.
+        return Ok(Json(shape.completion(cutter.told(), reason)).into_response());
+    }
+    leave.stay_if(!answer.is_given_up());
+    let (text, reason) = cut(&request.bounds, &answer.into_text()?);
+    Ok(Json(shape.completion(&text, reason)).into_response())
 }
 
 async fn streamed(
@@ -158,15 +164,16 @@ async fn streamed(
     let mut answer = Answer::default();
     let followed = follow(app.store().clone(), tenant, job, 0).await;
     let mut events = Box::pin(followed.map_err(OpenAiError::after_acceptance)?);
+    let mut cutter = Cutter::new(request.bounds.clone());
     let mut first = String::new();
     let mut over = false;
     let peek = tokio::time::timeout(PEEK, async {
         loop {
             match events.next().await {
-                Some(event) => first.push_str(&answer.hear(&event.body)),
+                Some(event) => first.push_str(&cutter.push(&answer.hear(&event.body))),
                 None => over = true,
             }
-            if !first.is_empty() || over || answer.is_given_up() {
+            if !first.is_empty() || over || answer.is_given_up() || cutter.over().is_some() {
                 return;
             }
         }
@@ -175,7 +182,7 @@ async fn streamed(
     let _ = peek.await;
     if first.is_empty() && (over || answer.is_given_up()) {
         leave.stay_if(!answer.is_given_up());
-        first = answer.rest()?;
+        first = cutter.push(&answer.rest()?);
         over = true;
     }
     let stream = async_stream::stream! {
@@ -184,22 +191,31 @@ async fn streamed(
         if !first.is_empty() {
             yield event(shape.chunk(json!({ "content": first }), None));
         }
-        while !over && !answer.is_given_up() {
+        while !over && !answer.is_given_up() && cutter.over().is_none() {
             let Some(heard) = events.next().await else { break };
-            let piece = answer.hear(&heard.body);
+            let piece = cutter.push(&answer.hear(&heard.body));
             if !piece.is_empty() {
                 yield event(shape.chunk(json!({ "content": piece }), None));
             }
         }
-        leave.stay_if(!answer.is_given_up());
-        match answer.rest() {
+        // With the end that the caller has named nobody wants the rest, and the page is told to stop.
+        let rest = if cutter.over().is_some() {
+            Ok(String::new())
+        } else {
+            leave.stay_if(!answer.is_given_up());
+            answer.rest()
+        };
+        match rest {
             Ok(rest) => {
+                let mut rest = cutter.push(&rest);
+                let (held_back, reason) = cutter.finish();
+                rest.push_str(&held_back);
                 if !rest.is_empty() {
                     yield event(shape.chunk(json!({ "content": rest }), None));
                 }
-                yield event(shape.chunk(json!({}), Some("stop")));
+                yield event(shape.chunk(json!({}), Some(reason.name())));
                 if include_usage {
-                    yield event(shape.usage_chunk(&answer.told));
+                    yield event(shape.usage_chunk(cutter.told()));
                 }
             }
             Err(error) => yield event(error.body()),

@@ -4,10 +4,12 @@
 //! named in the header `x-computetower-ignored`.
 
 pub mod completions;
+mod cut;
 mod error;
 pub mod models;
 mod request;
 mod stream;
+mod tokens;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};

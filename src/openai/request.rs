@@ -4,6 +4,7 @@ use computetower_jobs::kinds::chat::{Chat, Message, Role};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::cut::Bounds;
 use super::error::OpenAiError;
 use crate::api::extract::field_with_nul;
 
@@ -16,6 +17,12 @@ struct Raw {
     stream: Option<bool>,
     #[serde(default)]
     stream_options: Option<StreamOptions>,
+    #[serde(default)]
+    stop: Value,
+    #[serde(default)]
+    max_tokens: Value,
+    #[serde(default)]
+    max_completion_tokens: Value,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
@@ -32,20 +39,20 @@ pub(crate) struct Completion {
     pub(crate) chat: Chat,
     pub(crate) stream: bool,
     pub(crate) include_usage: bool,
+    /// Where the answer is to end.
+    pub(crate) bounds: Bounds,
     /// Fields that have no meaning for a web page and were left aside.
     pub(crate) ignored: Vec<String>,
 }
 
 /// Fields that change how a model answers in ways that a page does not offer. The answer is still one to the question.
-const IGNORED: [&str; 21] = [
+const IGNORED: [&str; 19] = [
     "temperature",
     "top_p",
     "presence_penalty",
     "frequency_penalty",
     "seed",
     "logit_bias",
-    "max_tokens",
-    "max_completion_tokens",
     "user",
     "safety_identifier",
     "prompt_cache_key",
@@ -84,6 +91,14 @@ pub(crate) fn read(body: &[u8]) -> Result<Completion, OpenAiError> {
     };
     let messages = messages(raw.messages)?;
     let ignored = look_at_rest(&raw.rest)?;
+    let limits = [
+        tokens("max_tokens", &raw.max_tokens)?,
+        tokens("max_completion_tokens", &raw.max_completion_tokens)?,
+    ];
+    let bounds = Bounds {
+        stop: stops(raw.stop)?,
+        tokens: limits.into_iter().flatten().min(),
+    };
     Ok(Completion {
         chat: Chat { model, messages },
         stream: raw.stream.unwrap_or_default(),
@@ -92,8 +107,47 @@ pub(crate) fn read(body: &[u8]) -> Result<Completion, OpenAiError> {
             .unwrap_or_default()
             .include_usage
             .unwrap_or_default(),
+        bounds,
         ignored,
     })
+}
+
+/// At most this many texts to stop at, as at OpenAI.
+const STOPS: usize = 4;
+
+fn stops(value: Value) -> Result<Vec<String>, OpenAiError> {
+    let wrong = || {
+        OpenAiError::invalid(
+            "stop",
+            "stop must be a text that is not empty, or a list of up to four of them.",
+        )
+    };
+    let items = match value {
+        Value::Null => Vec::new(),
+        Value::Array(items) if items.len() <= STOPS => items,
+        Value::Array(_) => return Err(wrong()),
+        one => vec![one],
+    };
+    items
+        .into_iter()
+        .map(|item| match item {
+            Value::String(text) if !text.is_empty() => Ok(text),
+            _ => Err(wrong()),
+        })
+        .collect()
+}
+
+fn tokens(field: &'static str, value: &Value) -> Result<Option<usize>, OpenAiError> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    match value.as_u64().and_then(|count| usize::try_from(count).ok()) {
+        Some(count) if count > 0 => Ok(Some(count)),
+        _ => Err(OpenAiError::invalid(
+            field,
+            format!("{field} must be a whole number of at least 1."),
+        )),
+    }
 }
 
 fn look_at_rest(rest: &Map<String, Value>) -> Result<Vec<String>, OpenAiError> {
@@ -138,7 +192,7 @@ fn look_at_rest(rest: &Map<String, Value>) -> Result<Vec<String>, OpenAiError> {
                 }
             }
             "tool_choice" if value == "none" => {}
-            "tools" | "tool_choice" | "functions" | "function_call" | "audio" | "stop" => {
+            "tools" | "tool_choice" | "functions" | "function_call" | "audio" => {
                 return Err(OpenAiError::unsupported(
                     field,
                     format!("{field} is not supported: a web page does not offer it."),
@@ -271,6 +325,17 @@ mod tests {
         assert_eq!(with("logprobs", json!(true)).as_deref(), Some("logprobs"));
         assert_eq!(with("tools", json!([{}])).as_deref(), Some("tools"));
         assert_eq!(with("tools", json!([])), None);
+        for wrong in [
+            json!(""),
+            json!(7),
+            json!([""]),
+            json!(["1", "2", "3", "4", "5"]),
+        ] {
+            assert_eq!(with("stop", wrong).as_deref(), Some("stop"));
+        }
+        for wrong in [json!(0), json!(-1), json!(1.5), json!("many")] {
+            assert_eq!(with("max_tokens", wrong).as_deref(), Some("max_tokens"));
+        }
         assert_eq!(with("messages", json!([])).as_deref(), Some("messages"));
         assert_eq!(
             with(

@@ -5,7 +5,9 @@ use computetower_jobs::kinds::chat::Chat;
 use computetower_jobs::{EventBody, FailureCode, JobId};
 use serde_json::{Value, json};
 
+use super::cut::Reason;
 use super::error::OpenAiError;
+use super::tokens::estimate;
 
 /// What has been heard of an answer. A later attempt that says the same again adds nothing; one that says something else is an error, because
 /// what a client has been told cannot be taken back.
@@ -146,11 +148,11 @@ impl Shape {
     }
 
     /// The whole completion.
-    pub(super) fn completion(&self, text: &str) -> Value {
+    pub(super) fn completion(&self, text: &str, reason: Reason) -> Value {
         json!({
             "id": self.id, "object": "chat.completion", "created": self.created, "model": self.model,
             "choices": [{
-                "index": 0, "finish_reason": "stop", "logprobs": null,
+                "index": 0, "finish_reason": reason.name(), "logprobs": null,
                 "message": { "role": "assistant", "content": text, "refusal": null },
             }],
             "usage": self.usage(text),
@@ -163,11 +165,6 @@ impl Shape {
             "prompt_tokens": self.prompt_tokens, "completion_tokens": completion_tokens, "total_tokens": self.prompt_tokens + completion_tokens,
         })
     }
-}
-
-/// Tokens, estimated: four characters each. A page does not tell.
-fn estimate(text: &str) -> usize {
-    text.chars().count().div_ceil(4)
 }
 
 #[cfg(test)]

@@ -126,6 +126,32 @@ def streamed_and_whole_are_the_same_answer():
     expect("".join(parts) == whole, whole, parts)
 
 
+def both_ways(client, question, **bounds):
+    """Text and reason, asked for whole and as a stream."""
+    [choice] = client.chat.completions.create(**question, **bounds).choices
+    chunks = list(client.chat.completions.create(**question, **bounds, stream=True))
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    expect((text, chunks[-1].choices[0].finish_reason) == (choice.message.content, choice.finish_reason), choice, chunks)
+    return text, choice.finish_reason
+
+
+@both
+def an_answer_ends_at_a_stop(client):
+    # The page says the words in reverse.
+    text, reason = both_ways(client, ask("first second third fourth"), stop=["second", "third"])
+    expect(text.endswith("fourth ") and reason == "stop", text, reason)
+    text, reason = both_ways(client, ask("first second third fourth"), stop="nowhere in it")
+    expect("first" in text and reason == "stop", text, reason)
+
+
+@both
+def an_answer_has_no_more_tokens_than_are_wanted(client):
+    text, reason = both_ways(client, ask("first second third fourth"), max_completion_tokens=2)
+    expect(len(text) == 8 and reason == "length", text, reason)
+    text, reason = both_ways(client, ask("first second third fourth"), max_tokens=1000)
+    expect("first" in text and reason == "stop", text, reason)
+
+
 @check
 def the_job_behind_an_answer_is_named():
     raw = LENIENT.chat.completions.with_raw_response.create(**ask("which job was it"))

@@ -65,6 +65,10 @@ pub(crate) fn browser(error: &BrowserError) -> Failure {
             FailureCode::NavigationTimeout,
             format!("The answer stopped after {received} characters ({waited_for})."),
         ),
+        BrowserError::AnswerCut { observation, .. } => (
+            FailureCode::AnswerCut,
+            format!("The answer broke off ({observation}). Ask again."),
+        ),
         BrowserError::PageError { text, .. } => (
             FailureCode::ModelError,
             format!("The page shows an error: {text}"),

@@ -170,3 +170,30 @@ async fn a_question_before_the_discovery_has_ended_waits_for_it() {
     );
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_broke_off_is_no_answer_and_is_asked_for_anew_by_hand_alone() {
+    let site = Site::start().await;
+    let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
+    let client = app.client();
+    // It keeps what has come of an answer, and shows it again.
+    discovered(&app, &site, "kept-sse").await;
+    let question = "A long one, cut in the middle";
+    let payload = json!({"model": "kept-sse", "messages": [{"role": "user", "content": question}]});
+    let id = client.submit("chat", payload).await;
+    let times = || {
+        let asked = site.asked("kept-sse");
+        asked.iter().filter(|seen| *seen == question).count()
+    };
+    let job = client.ended(&id).await;
+    assert_eq!(job["failure"]["code"], "answer_cut", "{job}");
+    assert_eq!((&job["attempt"], times()), (&json!(1), 1));
+    let retried = client
+        .post(&format!("/api/v1/jobs/{id}/retry"), json!({}))
+        .await;
+    assert_eq!(retried.status, 202, "{}", retried.body);
+    let job = client.ended(&id).await;
+    assert_eq!(job["failure"]["code"], "answer_cut", "{job}");
+    assert_eq!((&job["attempt"], times()), (&json!(2), 2));
+    app.stop().await;
+}

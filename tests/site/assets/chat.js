@@ -177,6 +177,10 @@
 
   const ask = async (question) => {
     if (!question.trim() || stop) return;
+    if (looks('late-acknowledgement')) {
+      await fetch(app.base + '/api/conversations', { method: 'POST', headers: way.headers() });
+      await new Promise((taken) => { setTimeout(taken, 3500); });
+    }
     stop = () => {};
     draft = '';
     composer.clear();
@@ -297,7 +301,8 @@
   };
   for (const { id, title } of app.history) side.prepend(make('li', {}, make('a', { href: app.base + '/c/' + id }, title)));
 
-  const room = make('main', { class: 'room' });
+  const room = make(looks('aside') ? 'aside' : 'main', { class: 'room' });
+  if (looks('aside')) { thread.setAttribute('role', 'status'); thread.setAttribute('aria-live', 'assertive'); }
   let landing = null;
   const leaveLanding = () => {
     if (!landing) return;

@@ -173,6 +173,10 @@ words! {
         LateConnection = "late-connection",
         /// Error messages are plain text with no role.
         QuietErrors = "quiet-errors",
+        /// The chat is an `aside`, and its messages stand in an assertive live region.
+        Aside = "aside",
+        /// The box keeps the question until the server has taken it, seconds later; a second press meanwhile asks again.
+        LateAcknowledgement = "late-acknowledgement",
     }
 }
 
@@ -395,6 +399,16 @@ pub const SHAPES: &[Shape] = &[
         busy: Busy::StopButton,
         skin: Skin::Log,
         looks: &[Look::WelcomeDialog, Look::Thinking],
+    },
+    Shape {
+        name: "aside-late",
+        about: "a help desk beside the page: the chat is an aside and a live region, and the box is emptied late",
+        login: Login::None,
+        input: Input::TextareaEnter,
+        transport: Transport::SseDelta,
+        busy: Busy::CssCursor,
+        skin: Skin::Bubbles,
+        looks: &[Look::Aside, Look::LateAcknowledgement],
     },
     Shape {
         name: "framed-cumulative",

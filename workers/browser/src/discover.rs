@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::chat_map::{ChatMap, StreamMethod};
 use crate::conversation::assemble::{learn_from_source, learn_from_two};
 use crate::conversation::{Conversation, Reading};
-use crate::detect::chat;
+use crate::detect::{chat, words};
 use crate::error::BrowserError;
 use crate::facts::{PageFacts, settled};
 use crate::network::recipe::{Mode, Recipe};
@@ -20,6 +20,8 @@ use crate::rest::shows;
 use crate::trace::step;
 
 const INPUT_LIMIT: Duration = Duration::from_secs(15);
+/// Bytes of a text that may be nothing but a complaint.
+const LONGEST_REFUSAL: usize = 300;
 
 /// Finds out how to chat on the page as it stands. What is known already is tried first.
 ///
@@ -44,7 +46,7 @@ async fn discover(
     // A question that is lost would cost the time of an answer that does not come.
     shows(page, &map.input).await;
     let mut conversation = Conversation::new(page, &map, notes).learning();
-    let first = trial(&mut conversation, 1).await?;
+    let first = trial(page, &mut conversation, 1).await?;
     map = conversation.map().clone();
     let mut furniture_known = false;
     if let Some(recipe) = &first.recipe {
@@ -65,7 +67,7 @@ async fn discover(
     let mut readings = vec![first];
     if !furniture_known {
         let mut conversation = Conversation::new(page, &map, notes).learning();
-        let second = trial(&mut conversation, 2).await?;
+        let second = trial(page, &mut conversation, 2).await?;
         let passing = std::mem::take(&mut map.furniture.trailing);
         map.furniture = learn_from_two(&readings[0].raw, &second.raw);
         map.furniture.trailing.extend(passing);
@@ -186,7 +188,11 @@ async fn find_input(
     }
 }
 
-async fn trial(conversation: &mut Conversation<'_>, number: u32) -> Result<Reading, BrowserError> {
+async fn trial(
+    page: &Page,
+    conversation: &mut Conversation<'_>,
+    number: u32,
+) -> Result<Reading, BrowserError> {
     let word = word();
     let question = match number {
         1 => format!("Please reply with one short sentence that contains the word {word}."),
@@ -200,7 +206,16 @@ async fn trial(conversation: &mut Conversation<'_>, number: u32) -> Result<Readi
     let reading = conversation.read(&chunks).await;
     drop(chunks);
     drain.abort();
-    reading
+    let reading = reading?;
+    // A page may say in the place of an answer that it has none. One that has the word in it is an answer, whatever else it says.
+    let said = reading.answer.text.to_lowercase();
+    if said.len() < LONGEST_REFUSAL && !said.contains(&word) && words::any(&said, words::FAILED) {
+        return Err(BrowserError::PageError {
+            text: reading.answer.text,
+            evidence: page.evidence().await,
+        });
+    }
+    Ok(reading)
 }
 
 /// A word that stands nowhere else on the page.

@@ -114,6 +114,16 @@ pub enum BrowserError {
         /// The page as it looked.
         evidence: Evidence,
     },
+    /// The answer broke off, and the page or its traffic says so.
+    #[error("the answer broke off after {} characters: {observation}", text.chars().count())]
+    AnswerCut {
+        /// What came of it.
+        text: String,
+        /// What shows that there would have been more.
+        observation: String,
+        /// The page as it looked.
+        evidence: Evidence,
+    },
     /// The page itself showed an error.
     #[error("the page shows an error: {text}")]
     PageError {
@@ -162,6 +172,7 @@ impl BrowserError {
             | Self::SessionExpired { evidence }
             | Self::ProviderRateLimited { evidence, .. }
             | Self::AnswerStalled { evidence, .. }
+            | Self::AnswerCut { evidence, .. }
             | Self::NotSent { evidence, .. }
             | Self::PageError { evidence, .. } => evidence.0.as_deref(),
             Self::Network { .. }

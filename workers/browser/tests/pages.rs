@@ -46,6 +46,7 @@ conversation! {
     notice_eventsource: "notice-eventsource", [PLAIN, MARKDOWN];
     overlay_ws: "overlay-ws", [PLAIN, MARKDOWN, STALL];
     framed_cumulative: "framed-cumulative", [PLAIN, MARKDOWN];
+    aside_late: "aside-late", [PLAIN, MARKDOWN, "What has failed, and why was it interrupted?"];
     shadow_fields_poll: "shadow-fields-poll", [PLAIN, MARKDOWN];
 }
 
@@ -164,6 +165,43 @@ async fn a_code_from_elsewhere_is_asked_for_and_given() {
         .unwrap();
     assert!(signed.verdict.passed);
     session.close().await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_breaks_off_is_never_a_whole_one() {
+    let stage = Stage::set().await;
+    let notes = Notes::none();
+    for shape in [
+        "classic-sse",
+        "two-step-ws",
+        "unfold-poll",
+        "shadow-eventsource",
+        "code-ndjson",
+        "tabs-cumulative",
+        "eye-binary",
+    ] {
+        let (session, page) = stage.signed_in(shape, &notes).await;
+        let map = discover_chat(&page, None, &notes).await.unwrap();
+        let question = "A long one, cut in the middle";
+        match ask(&page, &map, &notes, question).await {
+            Err(BrowserError::AnswerCut { text, .. }) => {
+                let (came, whole) = (letters(&text), letters(&echo::answer(question)));
+                assert!(
+                    !came.is_empty() && whole.starts_with(&came) && came.len() < whole.len(),
+                    "{shape}: {text}"
+                );
+            }
+            other => panic!("{shape}: {other:?}"),
+        }
+        let (text, ..) = ask(&page, &map, &notes, PLAIN).await.unwrap();
+        assert_eq!(
+            letters(&text),
+            letters(&echo::answer(PLAIN)),
+            "{shape}: the conversation goes on"
+        );
+        session.close().await;
+    }
     stage.end().await;
 }
 

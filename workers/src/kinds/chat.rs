@@ -24,6 +24,8 @@ use crate::trace;
 
 /// The name under which the sent question is recorded.
 const PROMPT: &str = "prompt";
+/// What its record says when the answer broke off.
+const CUT: &str = "cut";
 
 /// How long a page may take to show a conversation again.
 const FIND_CONVERSATION: Duration = Duration::from_secs(5);
@@ -170,7 +172,22 @@ async fn converse(
     }
     match read(context, &signed_in.page, &mut conversation, noted).await {
         Ok(answer) => Ok(answer),
-        Err(error) => Err(failure_of(context, &error).await),
+        Err(error) => {
+            if matches!(error, BrowserError::AnswerCut { .. }) {
+                note_cut(context).await;
+            }
+            Err(failure_of(context, &error).await)
+        }
+    }
+}
+
+/// Notes that the answer broke off. A page that keeps conversations shows what came of it like any answer: should the job be retried by hand, the
+/// question is asked anew.
+async fn note_cut(context: &JobContext) {
+    let (job, lease) = (context.job.id, context.job.lease);
+    let detail = json!({ CUT: true });
+    if let Err(error) = context.store.effect_done(job, lease, PROMPT, &detail).await {
+        tracing::warn!(job.id = %job, error = %chain(&error), "that the answer broke off could not be noted");
     }
 }
 
@@ -190,6 +207,9 @@ async fn was_asked(
     let Some(effect) = effect else {
         return Ok(false);
     };
+    if effect.detail.get(CUT).is_some() {
+        return Ok(false);
+    }
     let left_at = effect
         .detail
         .get("url")

@@ -68,6 +68,10 @@ struct State {
     alert_since: Option<Instant>,
     login_since: Option<Instant>,
     trouble_since: Option<Instant>,
+    /// What the page complained of when the text last grew: it has nothing to do with its end.
+    old_alerts: Vec<String>,
+    /// What it has complained of since.
+    complaint: Option<String>,
     emitter: Emitter,
     watcher: Watcher,
     /// Last blocks of every look, while learning.
@@ -79,12 +83,42 @@ struct State {
     carrying: std::collections::HashMap<u64, usize>,
 }
 
+impl State {
+    /// Remembers what the page has begun to complain of since the text last grew. `before` is what stood there at the look before.
+    fn listen(&mut self, changed: bool, before: Vec<String>) {
+        if changed {
+            self.old_alerts = before;
+            self.complaint = None;
+        }
+        if self.complaint.is_none() && !self.text.is_empty() {
+            let new = |text: &&String| {
+                complains(text) && !self.old_alerts.contains(text) && !self.text.contains(*text)
+            };
+            self.complaint = self.alerts.iter().find(new).cloned();
+        }
+    }
+
+    /// What shows that the answer is not whole. Where the stream that brought it has come to its end, a page may still complain of something else.
+    fn cut_short(&self, ended: bool) -> Option<String> {
+        let complaint = self.complaint.as_ref()?;
+        let of_answer = !ended || words::any(&complaint.to_lowercase(), words::BROKEN_OFF);
+        of_answer.then(|| complaint.clone())
+    }
+}
+
+fn complains(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    [words::FAILED, words::LOCKED, words::BROKEN_OFF]
+        .into_iter()
+        .any(|list| words::any(&lower, list))
+}
+
 impl Conversation<'_> {
     /// Reads the answer to the question that was sent, or that [`Conversation::shows`] found on the page. Chunks join
     /// to exactly the answer's text. A receiver that went away does not stop the reading.
     ///
     /// # Errors
-    /// [`BrowserError::AnswerStalled`], [`BrowserError::PageError`], [`BrowserError::ProviderRateLimited`],
+    /// [`BrowserError::AnswerStalled`], [`BrowserError::AnswerCut`], [`BrowserError::PageError`], [`BrowserError::ProviderRateLimited`],
     /// [`BrowserError::SessionExpired`], [`BrowserError::Crashed`].
     pub async fn read_answer(
         &mut self,
@@ -137,6 +171,8 @@ impl Conversation<'_> {
             alert_since: None,
             login_since: None,
             trouble_since: None,
+            old_alerts: Vec::new(),
+            complaint: None,
             emitter: Emitter::default(),
             watcher: Watcher::new(limits, began, &self.map.ignored, &self.map.closing),
             tails: Vec::new(),
@@ -170,7 +206,9 @@ impl Conversation<'_> {
                 }
             };
             state.trouble_since = None;
+            let alerts = state.alerts.clone();
             let changed = self.absorb(&mut state, &poll);
+            state.listen(changed, alerts);
             let traffic = self.traffic(&mut state);
             let chunk = self.next_chunk(&mut state, changed);
             if let Some(chunk) = chunk {
@@ -191,7 +229,19 @@ impl Conversation<'_> {
             };
             match state.watcher.look(Instant::now(), &look) {
                 Progress::Wait => {}
-                Progress::Done(signal) => break signal,
+                Progress::Done(signal) => {
+                    let cut = if traffic.broken {
+                        Some("the connection that brought it broke".to_owned())
+                    } else {
+                        state.cut_short(traffic.stream_ended)
+                    };
+                    let Some(observation) = cut else { break signal };
+                    return Err(BrowserError::AnswerCut {
+                        text: state.text,
+                        observation,
+                        evidence: self.page.evidence().await,
+                    });
+                }
                 Progress::Stalled(waited_for) => {
                     let received = state.text.chars().count();
                     let evidence = self.page.evidence().await;
@@ -358,10 +408,7 @@ impl Conversation<'_> {
                 evidence: self.page.evidence().await,
             });
         }
-        let complaint = state.alerts.iter().find(|text| {
-            let lower = text.to_lowercase();
-            words::any(&lower, words::FAILED) || words::any(&lower, words::LOCKED)
-        });
+        let complaint = state.alerts.iter().find(|text| complains(text));
         let failed = traffic
             .failed
             .filter(|status| *status == 429 || *status >= 500);

@@ -19,6 +19,8 @@ use crate::page::Page;
 use crate::trace::step;
 
 const LEAVE_LIMIT: Duration = Duration::from_millis(2500);
+/// The same once something has gone out: the page may wait for its server before it empties the box, and to send again would be to ask twice.
+const ACKNOWLEDGE_LIMIT: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Default, Deserialize)]
 struct Sent {
@@ -258,8 +260,9 @@ impl Conversation<'_> {
             if sent.disabled || sent.gone {
                 return Ok(Some("the box takes no more text"));
             }
-            if began.elapsed() > LEAVE_LIMIT {
-                let left = self.page.activity() > activity;
+            let left = self.page.activity() > activity;
+            let limit = if left { ACKNOWLEDGE_LIMIT } else { LEAVE_LIMIT };
+            if began.elapsed() > limit {
                 return Ok(
                     (left && !self.holds_question(false).await?).then_some("a request was made")
                 );

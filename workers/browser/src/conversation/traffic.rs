@@ -15,6 +15,8 @@ use crate::network::tap::Heard;
 pub(super) struct Traffic {
     pub(super) stream_open: bool,
     pub(super) stream_ended: bool,
+    /// The stream that carried the answer broke off, and no other has carried more.
+    pub(super) broken: bool,
     pub(super) polling_stopped: bool,
     pub(super) page_behind: bool,
     pub(super) failed: Option<u16>,
@@ -55,6 +57,20 @@ pub(super) fn judge_traffic(
             traffic.stream_open = true;
         }
     }
+    let broken = |number: u64| {
+        let carrier = heard
+            .exchanges
+            .iter()
+            .find(|exchange| exchange.number == number);
+        carrier.is_some_and(|exchange| exchange.broken && exchange.method != StreamMethod::Response)
+    };
+    let longest = |of_broken: bool| {
+        let lengths = carrying
+            .iter()
+            .filter(|(number, _)| broken(**number) == of_broken);
+        lengths.map(|(_, length)| *length).max()
+    };
+    traffic.broken = longest(true) > longest(false);
     for (number, length) in carrying {
         let Some(first) = heard
             .exchanges

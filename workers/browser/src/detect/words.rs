@@ -130,6 +130,11 @@ pub(crate) const FAILED: &[&str] = &[
     "erro", "falha", "errore", "fout", "mislukt", "błąd", "错误", "失败", "出错", "エラー", "失敗", "오류", "ошибка", "500", "502",
     "503",
 ];
+pub(crate) const BROKEN_OFF: &[&str] = &[
+    "was lost", "connection lost", "lost connection", "interrupted", "incomplete", "disconnected", "cut off", "network error", "unterbrochen",
+    "unvollständig", "verbindung verloren", "interrompu", "incomplèt", "connexion perdue", "interrumpi", "incomplet", "conexión perdida",
+    "interrotta", "onderbroken", "przerwan", "avbröts", "中断", "不完整", "连接已断开", "切断", "途切れ", "끊어", "прерван",
+];
 pub(crate) const WAITING: &[&str] = &[
     "thinking", "typing", "loading", "generating", "processing", "please wait", "working", "searching", "analyzing",
     "reasoning", "writing", "is typing", "one moment", "denkt", "denke", "schreibt", "lädt", "bitte warten",

@@ -27,6 +27,8 @@ const leaves = skip => {
 };
 const common = (a, b) => { const seen = new Set(); for (let n = a; n; n = up(n)) seen.add(n); for (let n = b; n; n = up(n)) if (seen.has(n)) return n; return document.body; };
 const SIDE = el => /^(a|button|nav|aside|summary|option)$/.test(el.localName) || /^(button|link|navigation|complementary|option|treeitem|menuitem|tab|listbox|menu|alert|tooltip)$/.test(attr(el, 'role'));
+// Of a kind, and not the region that the whole chat is in.
+const beside = kind => { const c = composerEl(); return el => kind(el) && !(c && contains(el, c)); };
 // How a question may show: as asked; without what looked like tags; without list numbers and link targets; its beginning.
 const needlesOf = question => {
   if (watching.bare) return [question.replace(/\s+/g, '')];
@@ -54,7 +56,7 @@ const spotsFor = needle => {
     if (!el || el.nodeType !== 1 || !rendered(el)) continue;
     const r = rect(i === j ? nodes[i] : el);
     if (r.width < 2 || r.height < 2) continue;
-    out.push({ el, needle, node: nodes[i], rect: r, exact: whole && ends, side: !!closest(el, SIDE), fresh: !base || base.nodes.get(nodes[i]) !== nodes[i].data });
+    out.push({ el, needle, node: nodes[i], rect: r, exact: whole && ends, side: !!closest(el, beside(SIDE)), fresh: !base || base.nodes.get(nodes[i]) !== nodes[i].data });
   }
   return out;
 };
@@ -107,7 +109,7 @@ const newOnly = blocks => {
     if (was && was.has(b.md)) return false;
     const before = base.counts.get(b.md);
     if (before) { now ||= countBlocks().counts; if ((now.get(b.md) || 0) <= before) return false; }
-    return !closest(b.el, ALERTISH);
+    return !closest(b.el, el => ALERTISH(el) && !(qEl && contains(el, qEl)));
   });
 };
 let qEl = null, lastBlocks = [];
@@ -122,7 +124,7 @@ const answerBlocks = () => {
   }
   if (watching.resume || performance.now() - watching.sent < 1500) return [];
   const skip = composer && closest(composer, el => { const r = el.getBoundingClientRect(); return r.height > 160; }, 12);
-  return newOnly(blocksOf([document.body])).filter(b => !closest(b.el, el => SIDE(el) || /^(header|footer|form)$/.test(el.localName)) && !(composer && contains(b.el, composer)) && !(skip && skip !== document.body && !contains(skip, b.el) && false));
+  return newOnly(blocksOf([document.body])).filter(b => !closest(b.el, beside(el => SIDE(el) || /^(header|footer|form)$/.test(el.localName))) && !(composer && contains(b.el, composer)) && !(skip && skip !== document.body && !contains(skip, b.el) && false));
 };
 const STOP = /(^|[^\p{L}])(stop|abort|cancel|halt|interrupt|stopp(en)?|anhalten|abbrechen|arrêter|annuler|detener|parar|cancelar|interromper|annulla|ferma|interrompi|stoppen|annuleren|avbryt)([^\p{L}]|$)|停止|中止|中断|キャンセル|取消/iu;
 const BUSY_TOKEN = /^(is-?)?(stream(ing|ed)?(-?(message|text|content|response|answer))?|typing(-?(indicator|dots|cursor|animation))?|loading(-?(cursor|dots|indicator|message(-[a-z-]+)?|spinner|bubble))?|spinner|generating|thinking|pending|responding|writing|answering|processing|in-?progress|blink(ing)?(-?cursor)?|(typing|stream|streaming|text|blinking|loading)-?(cursor|caret)|dots?-?(flashing|typing|loader|pulse)|loader|busy|skeleton)$/i;
@@ -150,7 +152,7 @@ const marksNow = () => {
   }
   return found;
 };
-const alertsNow = () => alertEls().map(el => textOf(el, 300)).filter(Boolean);
+const alertsNow = () => alertEls().filter(el => !(qEl && contains(el, qEl))).map(el => textOf(el, 300)).filter(Boolean);
 // Taken before the question is typed, with an empty composer.
 const baseline = (input, send, question) => {
   watching = { input, send, question, sent: performance.now(), bare: !key(question), resume: false };

@@ -27,9 +27,11 @@ pub(crate) struct Exchange {
     pub(crate) open: bool,
     /// It ends by itself, as a body does and a socket does not.
     pub(crate) ends: bool,
-    /// A failed request's status, if it failed.
+    /// The status of a failed request that asked the site itself for something to be done.
     pub(crate) status: Option<u16>,
     pub(crate) ended: Option<Instant>,
+    /// It ended before its end, and not because the page wanted it so.
+    pub(crate) broken: bool,
 }
 
 /// What has been heard so far.
@@ -92,6 +94,9 @@ struct Request {
     waiting: Option<Vec<Vec<u8>>>,
     method: StreamMethod,
     finished: bool,
+    broken: bool,
+    /// It asked the page's own site for something to be done. Others fail without consequence: statistics, advertisements, what is only fetched.
+    asks: bool,
     /// The streaming request was refused: the body is fetched when it is complete.
     fetch: bool,
     by_event: bool,
@@ -144,6 +149,8 @@ impl Ear {
                 if matches!(text("/type"), "XHR" | "Fetch" | "EventSource") {
                     let address = address(text("/request/url"));
                     let number = self.number();
+                    let asks = (by_event || text("/request/method") != "GET")
+                        && same_site(text("/documentURL"), text("/request/url"));
                     let request = Request {
                         number,
                         address,
@@ -152,6 +159,8 @@ impl Ear {
                         waiting: None,
                         method: StreamMethod::Response,
                         finished: false,
+                        broken: false,
+                        asks,
                         fetch: false,
                         by_event,
                         group: number,
@@ -180,8 +189,12 @@ impl Ear {
                 }
             }
             "Network.loadingFinished" | "Network.loadingFailed" => {
+                // What a page has had enough of, it gives up itself.
+                let given_up = event.params.get("canceled") == Some(&Value::Bool(true))
+                    || text("/errorText") == "net::ERR_ABORTED";
                 if let Some(request) = self.requests.get_mut(&id) {
                     request.finished = true;
+                    request.broken = event.method == "Network.loadingFailed" && !given_up;
                     self.end(&id, late);
                 }
             }
@@ -245,7 +258,7 @@ impl Ear {
             }
             "Network.webSocketClosed" => {
                 if let Some((number, _)) = self.sockets.get(&id) {
-                    close(&self.heard, *number);
+                    close(&self.heard, *number, false);
                 }
             }
             _ => {}
@@ -275,6 +288,7 @@ impl Ear {
             ends,
             status,
             ended: None,
+            broken: false,
         });
     }
 
@@ -305,7 +319,7 @@ impl Ear {
                 .or_insert(request.number);
         }
         let (number, method, address) = (request.number, request.method, request.address.clone());
-        let failed = status.filter(|status| *status >= 400);
+        let failed = status.filter(|status| request.asks && *status >= 400);
         if request.by_event {
             // Its messages come as events of their own.
             self.open(number, method, &address, true, failed);
@@ -403,7 +417,7 @@ impl Ear {
             .unwrap_or_default();
         let source = source_of(&request);
         self.take(&source, messages);
-        close(&self.heard, request.number);
+        close(&self.heard, request.number, request.broken);
         self.news.notify_one();
     }
 
@@ -449,7 +463,7 @@ impl Ear {
     }
 }
 
-fn close(heard: &Mutex<Heard>, number: u64) {
+fn close(heard: &Mutex<Heard>, number: u64, broken: bool) {
     let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(exchange) = heard
         .exchanges
@@ -458,6 +472,7 @@ fn close(heard: &Mutex<Heard>, number: u64) {
     {
         exchange.open = false;
         exchange.ended = Some(Instant::now());
+        exchange.broken = broken;
     }
 }
 
@@ -466,6 +481,25 @@ fn source_of(request: &Request) -> Source {
         method: request.method.as_str(),
         address: request.address.clone(),
         exchange: request.group,
+    }
+}
+
+/// Whether two addresses are of one site: of one host, or of hosts with the same last two labels.
+fn same_site(a: &str, b: &str) -> bool {
+    let host = |url: &str| {
+        url::Url::parse(url)
+            .ok()?
+            .host()
+            .map(|host| host.to_owned())
+    };
+    match (host(a), host(b)) {
+        (Some(url::Host::Domain(a)), Some(url::Host::Domain(b))) => {
+            let site = |host: &str| -> Vec<String> {
+                host.rsplit('.').take(2).map(str::to_owned).collect()
+            };
+            site(&a) == site(&b)
+        }
+        (a, b) => a.is_some() && a == b,
     }
 }
 
@@ -486,6 +520,16 @@ fn address(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_site_is_its_hosts_with_the_same_last_two_labels() {
+        use super::same_site;
+        assert!(same_site("https://chat.x.org/c/1", "https://api.x.org/ask"));
+        assert!(same_site("http://127.0.0.1:81/", "http://127.0.0.1:82/a"));
+        assert!(!same_site("https://x.org/", "https://stats.y.org/"));
+        assert!(!same_site("http://10.0.0.1/", "http://10.0.0.2/"));
+        assert!(!same_site("about:blank", "about:blank"));
+    }
+
     #[test]
     fn ids_in_addresses_do_not_count() {
         assert_eq!(
