@@ -144,7 +144,7 @@ async fn whole(
     }
     let shape = Shape::new(job, &request.chat);
     if let Some(reason) = cutter.over() {
-        // Nobody wants the rest, and the page is told to stop.
+        // Nobody wants the rest: the job is cancelled, and its page closed.
         return Ok(Json(shape.completion(cutter.told(), reason)).into_response());
     }
     leave.stay_if(!answer.is_given_up());
@@ -198,7 +198,7 @@ async fn streamed(
                 yield event(shape.chunk(json!({ "content": piece }), None));
             }
         }
-        // With the end that the caller has named nobody wants the rest, and the page is told to stop.
+        // With the end that the caller has named nobody wants the rest: the job is cancelled, and its page closed.
         let rest = if cutter.over().is_some() {
             Ok(String::new())
         } else {

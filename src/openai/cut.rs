@@ -105,8 +105,13 @@ pub(super) fn cut(bounds: &Bounds, text: &str) -> (String, Reason) {
 impl Bounds {
     /// The byte at which a text ends, if it does not end by itself. No text to stop at begins before `from`.
     fn end_in(&self, text: &str, from: usize) -> Option<(usize, Reason)> {
-        let places = self.stop.iter().filter_map(|stop| text[from..].find(stop));
-        let stop = places.min().map(|at| (from + at, Reason::Stop));
+        // The one that is complete first, as if the text were still being written.
+        let first = |stop: &String| {
+            let at = from + text[from..].find(stop.as_str())?;
+            Some((at + stop.len(), at))
+        };
+        let stop = self.stop.iter().filter_map(first).min();
+        let stop = stop.map(|(_, at)| (at, Reason::Stop));
         let length = self.tokens.and_then(|tokens| {
             let (at, _) = text.char_indices().nth(tokens.saturating_mul(CHARACTERS))?;
             Some((at, Reason::Length))
@@ -154,6 +159,8 @@ mod tests {
             ("one ".to_owned(), Reason::Length)
         );
         assert_eq!(end(&["ne"], Some(1)), ("o".to_owned(), Reason::Stop));
+        // The one that is complete first counts, also where another begins before it.
+        assert_eq!(end(&["two three", "wo"], None).0, "one t");
         // As many as there are is not too many.
         assert_eq!(
             cut(&bounds(&[], Some(1)), "four"),

@@ -35,7 +35,9 @@ pub(crate) async fn list(
 /// Shows one model.
 #[utoipa::path(get, path = "/v1/models/{id}", tag = "openai", security(("api_key" = [])), params(("id" = String, Path)),
     responses((status = 200, body = Value, description = "OpenAI's model object", example = json!({"id": "helpdesk", "object": "model", "created": 1767225600, "owned_by": "computetower"})),
-              (status = "default", body = Value, description = "OpenAI's error object", example = json!({"error": {
+              (status = 401, body = Value, description = "OpenAI's error object", example = json!({"error": {
+                  "message": "This API key is not known, has been revoked, or has expired.", "type": "invalid_request_error", "param": null, "code": "invalid_api_key"}})),
+              (status = 404, body = Value, description = "OpenAI's error object", example = json!({"error": {
                   "message": "The model \"helpdesk\" does not exist: GET /v1/models lists those that do.", "type": "invalid_request_error", "param": "model", "code": "model_not_found"}}))))]
 pub(crate) async fn show(
     State(app): State<App>,

@@ -92,7 +92,7 @@ impl State {
         }
         if self.complaint.is_none() && !self.text.is_empty() {
             let new = |text: &&String| {
-                complains(text) && !self.old_alerts.contains(text) && !self.text.contains(*text)
+                regrets(text) && !self.old_alerts.contains(text) && !self.text.contains(*text)
             };
             self.complaint = self.alerts.iter().find(new).cloned();
         }
@@ -106,11 +106,22 @@ impl State {
     }
 }
 
+/// What a page may say in the place of an answer.
 fn complains(text: &str) -> bool {
     let lower = text.to_lowercase();
-    [words::FAILED, words::LOCKED, words::BROKEN_OFF]
-        .into_iter()
-        .any(|list| words::any(&lower, list))
+    words::any(&lower, words::FAILED) || words::any(&lower, words::LOCKED)
+}
+
+/// What it may say of an answer that it has begun to show. Numbers and limits beside an answer are mostly about the next one.
+fn regrets(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let numbers = |word: &&&str| word.starts_with(|c: char| c.is_ascii_digit());
+    let failed: Vec<&str> = words::FAILED
+        .iter()
+        .filter(|word| !numbers(word))
+        .copied()
+        .collect();
+    words::any(&lower, &failed) || words::any(&lower, words::BROKEN_OFF)
 }
 
 impl Conversation<'_> {
@@ -538,5 +549,29 @@ impl Conversation<'_> {
             lasting,
             passing,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_beside_an_answer_is_not_about_it() {
+        for text in [
+            "Something went wrong",
+            "The connection was lost. The answer is incomplete.",
+            "Antwort unterbrochen",
+        ] {
+            assert!(regrets(text), "{text}");
+        }
+        for text in [
+            "500 credits left",
+            "You have reached your message limit",
+            "Copied to clipboard",
+        ] {
+            assert!(!regrets(text), "{text}");
+        }
+        assert!(complains("You have reached your message limit"));
     }
 }
