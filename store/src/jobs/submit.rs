@@ -24,7 +24,7 @@ use crate::lane::End;
 /// Jobs accepted in one statement. Each may be as large as a request.
 pub(crate) const MOST: usize = 64;
 /// Jobs of one tenant in one statement that may go to the front of their lane.
-const NEWCOMERS: usize = 16;
+pub(super) const NEWCOMERS: usize = 16;
 /// Tenants whose parts of a statement are written at the same time.
 const TENANTS_AT_ONCE: usize = 8;
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::connect::Store;
 use crate::error::StoreError;
+use crate::jobs::submit::NEWCOMERS;
 
 /// Tenants and priorities that are looked at in one go. When there are more, the next look begins where this one ended.
 const LINES: i64 = 500;
@@ -33,7 +34,8 @@ pub struct TurnMemory {
 pub struct Dispatched {
     /// The job.
     pub id: JobId,
-    /// True when nothing of its tenant waits on the lane: then it goes before what others were given in advance.
+    /// True when nothing of its tenant waits on the lane, and few come at once: then it goes before what others were given in advance. A flood that finds
+    /// the lane empty is no newcomer.
     pub ahead: bool,
     /// The number of its dispatch.
     pub dispatch: i32,
@@ -396,11 +398,13 @@ async fn hand_over(
                insert into job_events (job_id, seq, tenant_id, name, data)
                select id, event_seq, tenant_id, 'queued', jsonb_build_object('dispatch', dispatch) from moved where event_seq > 1
            )
-           select id, dispatch, attempt, event_seq, not exists (select 1 from waiting w where w.tenant_id = moved.tenant_id) as "ahead!"
+           select id, dispatch, attempt, event_seq, count(*) over (partition by moved.tenant_id) <= $4
+                  and not exists (select 1 from waiting w where w.tenant_id = moved.tenant_id) as "ahead!"
            from moved order by place"#,
         &ids,
         &places,
-        queue.name()
+        queue.name(),
+        i64::try_from(NEWCOMERS).unwrap_or(i64::MAX)
     )
     .fetch_all(connection)
     .await?;

@@ -1,6 +1,7 @@
 //! The front of a lane: whoever has nothing else waiting goes there, and finds a place; and nobody is kept waiting for good by it.
 
 use computetower_jobs::{JobId, JobState, Queue, WorkerId};
+use computetower_store::jobs::TurnMemory;
 use computetower_store::lane::{End, Places};
 use serde_json::json;
 
@@ -78,5 +79,23 @@ async fn a_few_jobs_of_a_newcomer_need_no_dispatcher_while_others_wait() {
     // It waits still, as far as anybody knows: the next takes its turn.
     let second = app.store.submit(newcomer, &noop(json!({}))).await.unwrap();
     assert_eq!(second.state, JobState::Pending);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_that_finds_the_lane_empty_is_no_newcomer() {
+    let app = TestApp::without_workers().await;
+    super::everybody_takes_turns(&app).await;
+    let few = app.store.add_tenant("few").await.unwrap();
+    flood(&app, app.tenant, 100, |_| noop(json!({}))).await;
+    flood(&app, few, 3, |_| noop(json!({}))).await;
+    let mut memory = TurnMemory::default();
+    let taken = app
+        .store
+        .take_turns(Queue::Noop, 80, &mut memory, true)
+        .await
+        .unwrap();
+    let ahead = taken.jobs.iter().filter(|job| job.ahead).count();
+    assert_eq!((taken.jobs.len(), ahead), (80, 3));
     app.stop().await;
 }
