@@ -114,12 +114,14 @@ pub(crate) fn read(body: &[u8]) -> Result<Completion, OpenAiError> {
 
 /// At most this many texts to stop at, as at OpenAI.
 const STOPS: usize = 4;
+/// Bytes of each: it is looked for in every piece of the answer.
+const LONGEST_STOP: usize = 1_000;
 
 fn stops(value: Value) -> Result<Vec<String>, OpenAiError> {
     let wrong = || {
         OpenAiError::invalid(
             "stop",
-            "stop must be a text that is not empty, or a list of up to four of them.",
+            "stop must be a text of 1 to 1,000 bytes, or a list of up to four of them.",
         )
     };
     let items = match value {
@@ -131,7 +133,7 @@ fn stops(value: Value) -> Result<Vec<String>, OpenAiError> {
     items
         .into_iter()
         .map(|item| match item {
-            Value::String(text) if !text.is_empty() => Ok(text),
+            Value::String(text) if (1..=LONGEST_STOP).contains(&text.len()) => Ok(text),
             _ => Err(wrong()),
         })
         .collect()
@@ -329,6 +331,7 @@ mod tests {
             json!(""),
             json!(7),
             json!([""]),
+            json!("x".repeat(LONGEST_STOP + 1)),
             json!(["1", "2", "3", "4", "5"]),
         ] {
             assert_eq!(with("stop", wrong).as_deref(), Some("stop"));

@@ -8,7 +8,7 @@
 mod stage;
 
 use computetower_browser::{
-    Account, BrowserError, Conversation, Notes, Profile, discover_chat, sign_in, submit_code,
+    Account, BrowserError, ChatMap, Conversation, Notes, Page, Profile, discover_chat, sign_in, submit_code,
 };
 use computetower_test_site::{Site, echo};
 use stage::{Stage, account, ask, letters};
@@ -168,6 +168,16 @@ async fn a_code_from_elsewhere_is_asked_for_and_given() {
     stage.end().await;
 }
 
+/// What went wrong with one question is no matter for the next.
+async fn goes_on(page: &Page, map: &ChatMap, shape: &str) {
+    let (text, ..) = ask(page, map, &Notes::none(), PLAIN).await.unwrap();
+    assert_eq!(
+        letters(&text),
+        letters(&echo::answer(PLAIN)),
+        "{shape}: the conversation goes on"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_breaks_off_is_never_a_whole_one() {
     let stage = Stage::set().await;
@@ -194,12 +204,7 @@ async fn an_answer_that_breaks_off_is_never_a_whole_one() {
             }
             other => panic!("{shape}: {other:?}"),
         }
-        let (text, ..) = ask(&page, &map, &notes, PLAIN).await.unwrap();
-        assert_eq!(
-            letters(&text),
-            letters(&echo::answer(PLAIN)),
-            "{shape}: the conversation goes on"
-        );
+        goes_on(&page, &map, shape).await;
         session.close().await;
     }
     stage.end().await;
@@ -228,12 +233,7 @@ async fn errors_on_the_page_are_errors_and_not_answers() {
             ),
             "{shape}: {limit:?}"
         );
-        let (text, ..) = ask(&page, &map, &notes, PLAIN).await.unwrap();
-        assert_eq!(
-            letters(&text),
-            letters(&echo::answer(PLAIN)),
-            "{shape}: the conversation goes on"
-        );
+        goes_on(&page, &map, shape).await;
         session.close().await;
     }
     stage.end().await;

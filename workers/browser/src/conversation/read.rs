@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::assemble::{Block, content, is_placeholder, join, passing};
+use super::complaints::{Regrets, complains};
 use super::completion::{Limits, Look, Progress, Watcher};
 use super::emit::{Emitter, Fit, compatible};
 use super::traffic::{Traffic, judge_traffic, polled};
@@ -68,10 +69,7 @@ struct State {
     alert_since: Option<Instant>,
     login_since: Option<Instant>,
     trouble_since: Option<Instant>,
-    /// What the page complained of when the text last grew: it has nothing to do with its end.
-    old_alerts: Vec<String>,
-    /// What it has complained of since.
-    complaint: Option<String>,
+    regrets: Regrets,
     emitter: Emitter,
     watcher: Watcher,
     /// Last blocks of every look, while learning.
@@ -81,47 +79,6 @@ struct State {
     disagreed: u32,
     traffic_key: (u64, usize),
     carrying: std::collections::HashMap<u64, usize>,
-}
-
-impl State {
-    /// Remembers what the page has begun to complain of since the text last grew. `before` is what stood there at the look before.
-    fn listen(&mut self, changed: bool, before: Vec<String>) {
-        if changed {
-            self.old_alerts = before;
-            self.complaint = None;
-        }
-        if self.complaint.is_none() && !self.text.is_empty() {
-            let new = |text: &&String| {
-                regrets(text) && !self.old_alerts.contains(text) && !self.text.contains(*text)
-            };
-            self.complaint = self.alerts.iter().find(new).cloned();
-        }
-    }
-
-    /// What shows that the answer is not whole. Where the stream that brought it has come to its end, a page may still complain of something else.
-    fn cut_short(&self, ended: bool) -> Option<String> {
-        let complaint = self.complaint.as_ref()?;
-        let of_answer = !ended || words::any(&complaint.to_lowercase(), words::BROKEN_OFF);
-        of_answer.then(|| complaint.clone())
-    }
-}
-
-/// What a page may say in the place of an answer.
-fn complains(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    words::any(&lower, words::FAILED) || words::any(&lower, words::LOCKED)
-}
-
-/// What it may say of an answer that it has begun to show. Numbers and limits beside an answer are mostly about the next one.
-fn regrets(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    let numbers = |word: &&&str| word.starts_with(|c: char| c.is_ascii_digit());
-    let failed: Vec<&str> = words::FAILED
-        .iter()
-        .filter(|word| !numbers(word))
-        .copied()
-        .collect();
-    words::any(&lower, &failed) || words::any(&lower, words::BROKEN_OFF)
 }
 
 impl Conversation<'_> {
@@ -182,8 +139,7 @@ impl Conversation<'_> {
             alert_since: None,
             login_since: None,
             trouble_since: None,
-            old_alerts: Vec::new(),
-            complaint: None,
+            regrets: Regrets::default(),
             emitter: Emitter::default(),
             watcher: Watcher::new(limits, began, &self.map.ignored, &self.map.closing),
             tails: Vec::new(),
@@ -217,9 +173,8 @@ impl Conversation<'_> {
                 }
             };
             state.trouble_since = None;
-            let alerts = state.alerts.clone();
             let changed = self.absorb(&mut state, &poll);
-            state.listen(changed, alerts);
+            state.regrets.listen(changed, &state.alerts, &state.text);
             let traffic = self.traffic(&mut state);
             let chunk = self.next_chunk(&mut state, changed);
             if let Some(chunk) = chunk {
@@ -244,7 +199,7 @@ impl Conversation<'_> {
                     let cut = if traffic.broken {
                         Some("the connection that brought it broke".to_owned())
                     } else {
-                        state.cut_short(traffic.stream_ended)
+                        state.regrets.cut_short(traffic.stream_ended)
                     };
                     let Some(observation) = cut else { break signal };
                     return Err(BrowserError::AnswerCut {
@@ -549,29 +504,5 @@ impl Conversation<'_> {
             lasting,
             passing,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_limit_beside_an_answer_is_not_about_it() {
-        for text in [
-            "Something went wrong",
-            "The connection was lost. The answer is incomplete.",
-            "Antwort unterbrochen",
-        ] {
-            assert!(regrets(text), "{text}");
-        }
-        for text in [
-            "500 credits left",
-            "You have reached your message limit",
-            "Copied to clipboard",
-        ] {
-            assert!(!regrets(text), "{text}");
-        }
-        assert!(complains("You have reached your message limit"));
     }
 }
