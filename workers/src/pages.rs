@@ -1,7 +1,7 @@
 //! Pages of a session that stay open between questions: those that show a conversation which may be continued, one that is opened ahead for the next
 //! conversation, and one that a later attempt may read on. A page is here, or in the hands of one job; never both.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use computetower_browser::LastTurn;
@@ -37,11 +37,19 @@ pub(crate) struct KeptPage {
 /// A page being opened, or open, for a conversation that nobody has asked for yet.
 pub(crate) type Spare = JoinHandle<Option<OpenPage>>;
 
+/// The pages of one provider that were opened ahead, the oldest first.
+#[derive(Default)]
+struct Spares {
+    pages: VecDeque<(Instant, Spare)>,
+    /// A question came before the page was ready: with two, one is while the other is being opened.
+    hurried: bool,
+}
+
 /// The pages of one session that no job works with.
 #[derive(Default)]
 pub(crate) struct Pages {
     kept: Vec<(Instant, KeptPage)>,
-    spares: HashMap<ProviderId, (Instant, Spare)>,
+    spares: HashMap<ProviderId, Spares>,
     parked: HashMap<JobId, (Instant, OpenPage)>,
 }
 
@@ -92,22 +100,31 @@ impl Pages {
     }
 
     fn open(&self) -> usize {
-        self.kept.len() + self.spares.len() + self.parked.len()
+        let ahead: usize = self.spares.values().map(|spares| spares.pages.len()).sum();
+        self.kept.len() + ahead + self.parked.len()
     }
 
     /// The page that was opened ahead, or is just being opened.
     pub(crate) fn take_spare(&mut self, provider: ProviderId) -> Option<Spare> {
-        self.spares.remove(&provider).map(|(_, spare)| spare)
+        let spares = self.spares.get_mut(&provider)?;
+        let (_, spare) = spares.pages.pop_front()?;
+        spares.hurried |= !spare.is_finished();
+        Some(spare)
     }
 
     /// Whether a page should be opened ahead.
     pub(crate) fn wants_spare(&self, provider: ProviderId) -> bool {
-        !self.spares.contains_key(&provider) && self.open() < KEPT_PER_SESSION
+        let (have, hurried) = match self.spares.get(&provider) {
+            Some(spares) => (spares.pages.len(), spares.hurried),
+            None => (0, false),
+        };
+        have < 1 + usize::from(hurried) && self.open() < KEPT_PER_SESSION
     }
 
     /// Keeps a page that is being opened ahead.
     pub(crate) fn keep_spare(&mut self, provider: ProviderId, spare: Spare) {
-        self.spares.insert(provider, (Instant::now(), spare));
+        let spares = self.spares.entry(provider).or_default();
+        spares.pages.push_back((Instant::now(), spare));
     }
 
     /// Leaves a page to the next attempt of a job.
@@ -123,7 +140,10 @@ impl Pages {
     /// Closes what nobody has used for long.
     pub(crate) fn close_idle(&mut self) {
         self.kept.retain(|(since, _)| since.elapsed() < IDLE);
-        self.spares.retain(|_, (since, _)| since.elapsed() < IDLE);
+        self.spares.retain(|_, spares| {
+            spares.pages.retain(|(since, _)| since.elapsed() < IDLE);
+            !spares.pages.is_empty()
+        });
         self.parked.retain(|_, (since, _)| since.elapsed() < PARKED);
     }
 
@@ -168,6 +188,27 @@ mod tests {
         assert_eq!(left, Some(true));
         assert!(pages.take_leavable(one).is_none());
         assert_eq!(pages.threads(other).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn whoever_had_to_wait_for_a_page_finds_two_the_next_time() {
+        let provider = ProviderId::generate();
+        let mut pages = Pages::default();
+        assert!(pages.wants_spare(provider));
+        pages.keep_spare(provider, tokio::spawn(async { None }));
+        assert!(!pages.wants_spare(provider));
+        while !pages.spares[&provider].pages[0].1.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        assert!(pages.take_spare(provider).is_some());
+        pages.keep_spare(provider, tokio::spawn(std::future::pending()));
+        assert!(!pages.wants_spare(provider), "it was ready in time");
+        assert!(pages.take_spare(provider).is_some());
+        for _ in 0..2 {
+            assert!(pages.wants_spare(provider));
+            pages.keep_spare(provider, tokio::spawn(async { None }));
+        }
+        assert!(!pages.wants_spare(provider));
     }
 
     #[test]

@@ -72,6 +72,8 @@ pub struct NewChat {
     pub button: String,
     /// The locator of the button that agrees, where the page asks whether that is meant.
     pub agree: Option<String>,
+    /// Whether the page is loaded again by it.
+    pub loads: bool,
 }
 
 /// A chat page as discovered.

@@ -81,6 +81,11 @@ async fn a_new_conversation_is_begun_by_the_pages_own_control() {
             stage::story(&mut record)
         );
         assert_eq!(
+            map.new_chat.as_ref().map(|control| control.loads),
+            Some(loads > 0),
+            "{shape}"
+        );
+        assert_eq!(
             stage.site.pages_served(shape) - served,
             loads,
             "{shape}: pages that were loaded for it"

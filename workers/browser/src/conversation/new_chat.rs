@@ -94,7 +94,7 @@ pub(crate) async fn learn(
         let button = &facts.buttons[choice];
         let control = NewChat {
             button: button.locator.clone(),
-            agree: None,
+            ..NewChat::default()
         };
         let found = press(page, map, &control, last).await?;
         let text = page.facts().await?.text.chars().count();
@@ -123,6 +123,7 @@ async fn press(
         return Ok(None);
     }
     let old = page.facts().await?;
+    let born: f64 = page.js("born", ()).await?;
     match page.click(&control.button).await {
         Ok(()) => {}
         Err(error @ BrowserError::Crashed { .. }) => return Err(error),
@@ -138,7 +139,9 @@ async fn press(
                 Err(_) => false,
             };
             if left && usable(&facts, &map.input) {
+                let born_now: f64 = page.js("born", ()).await?;
                 return Ok(Some(NewChat {
+                    loads: born_now > born,
                     button: control.button.clone(),
                     agree: agreed,
                 }));

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use self::address::Address;
-use self::place::{Ready, Standing, has_address};
+use self::place::{Ready, Standing, has_address, leaves_without_loading};
 use crate::browsers::{LiveSession, OpenPage};
 use crate::classify;
 use crate::context::JobContext;
@@ -327,7 +327,7 @@ async fn keep(
         },
         has_address,
     });
-    if map.new_chat.is_none() && pages.wants_spare(provider.id) {
+    while !leaves_without_loading(map) && pages.wants_spare(provider.id) {
         let (session, url, input) = (session.clone(), provider.url.clone(), map.input.clone());
         let spare = tokio::spawn(async move {
             let page = session.open(&url).await.ok()?;

@@ -290,7 +290,7 @@ impl<'a> Search<'a> {
         if !account.is_trusted() {
             return Ok(None);
         }
-        if self.map.new_chat.is_some() {
+        if leaves_without_loading(self.map) {
             let kept = account.session.pages().take_leavable(self.provider.id);
             if let Some(kept) = kept
                 && ready(&kept.page, &self.map.input).await
@@ -362,6 +362,11 @@ impl<'a> Search<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a conversation can be left for a new one without the page being loaded: then none need be opened ahead.
+pub(super) fn leaves_without_loading(map: &ChatMap) -> bool {
+    map.new_chat.as_ref().is_some_and(|control| !control.loads)
 }
 
 /// Whether a conversation has an address other than that of a new one.
