@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::pages::Pages;
+use crate::running::Stop;
 
 /// A session that nobody used for so long is closed.
 const IDLE: Duration = Duration::from_secs(900);
@@ -73,7 +74,7 @@ impl LiveSession {
     /// When the page cannot be opened or does not become usable.
     pub async fn open(&self, url: &str) -> Result<OpenPage, BrowserError> {
         self.touch();
-        Ok(OpenPage(Some(self.session.open(url).await?)))
+        Ok(OpenPage::new(self.session.open(url).await?))
     }
 
     /// The state to restore this session from.
@@ -135,21 +136,45 @@ fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// How long a page may take to find its stop control before it is closed.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
+
 /// A page that is closed when it goes out of scope, also when a job is cancelled in the middle.
-pub struct OpenPage(Option<Page>);
+pub struct OpenPage {
+    page: Option<Page>,
+    answering: std::sync::Mutex<Option<Stop>>,
+}
+
+impl OpenPage {
+    fn new(page: Page) -> Self {
+        Self {
+            page: Some(page),
+            answering: std::sync::Mutex::default(),
+        }
+    }
+
+    /// Whether an answer is being written on it, for an attempt that can be told to stop. Should its job be cancelled, the page's stop control is
+    /// pressed before it is closed, so that nobody goes on writing for nobody. An answer that another attempt may read on is left alone.
+    pub(crate) fn answering(&self, attempt: Option<&Stop>) {
+        *lock(&self.answering) = attempt.cloned();
+    }
+}
 
 #[cfg(test)]
 impl OpenPage {
     /// In the place of a page, where none is looked at.
     pub(crate) fn none() -> Self {
-        Self(None)
+        Self {
+            page: None,
+            answering: std::sync::Mutex::default(),
+        }
     }
 }
 
 impl std::ops::Deref for OpenPage {
     type Target = Page;
     fn deref(&self) -> &Page {
-        match &self.0 {
+        match &self.page {
             Some(page) => page,
             None => unreachable!("the page is taken out only by drop"),
         }
@@ -158,9 +183,17 @@ impl std::ops::Deref for OpenPage {
 
 impl Drop for OpenPage {
     fn drop(&mut self) {
-        if let Some(page) = self.0.take() {
-            tokio::spawn(page.close());
-        }
+        let Some(page) = self.page.take() else { return };
+        let unwanted = lock(&self.answering)
+            .as_ref()
+            .is_some_and(Stop::is_cancelled);
+        tokio::spawn(async move {
+            if unwanted {
+                // Not every page has one, and one that is gone needs none.
+                let _ = tokio::time::timeout(STOP_WITHIN, page.press_stop()).await;
+            }
+            page.close().await;
+        });
     }
 }
 

@@ -68,8 +68,9 @@ pub(crate) async fn run_attempt(shared: Arc<Shared>, claimed: ClaimedJob, asked:
         browsers: shared.browsers.clone(),
         job: claimed,
         feed,
+        stop,
     };
-    let Some(outcome) = execute(&context, &stop).await else {
+    let Some(outcome) = execute(&context).await else {
         context.feed.close();
         shared.store.metrics.lease_lost(context.job.kind);
         trace::dropped();
@@ -81,8 +82,8 @@ pub(crate) async fn run_attempt(shared: Arc<Shared>, claimed: ClaimedJob, asked:
 }
 
 /// Runs the handler until it ends, the time is over, or it has to stop. `None` when the lease is gone.
-async fn execute(context: &JobContext, stop: &Stop) -> Option<Outcome> {
-    let job = &context.job;
+async fn execute(context: &JobContext) -> Option<Outcome> {
+    let (job, stop) = (&context.job, &context.stop);
     if job.cancel_requested {
         return Some(Outcome::Cancelled);
     }

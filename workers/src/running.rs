@@ -35,6 +35,11 @@ impl Stop {
         self.token.cancel();
     }
 
+    /// Whether somebody cancelled the job.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.reason.get() == Some(&StopReason::Cancelled)
+    }
+
     /// Resolves once the attempt has to stop.
     pub(crate) async fn stopped(&self) -> StopReason {
         self.token.cancelled().await;

@@ -5,7 +5,7 @@ use computetower_test_site::{Site, echo};
 use serde_json::{Value, json};
 
 use crate::api::discovered;
-use crate::support::{Client, TestApp};
+use crate::support::{Client, TestApp, until};
 
 /// Letters and digits only: what a page shows is the answer rendered.
 fn bare(text: &str) -> String {
@@ -195,5 +195,31 @@ async fn an_answer_that_broke_off_is_no_answer_and_is_asked_for_anew_by_hand_alo
     let job = client.ended(&id).await;
     assert_eq!(job["failure"]["code"], "answer_cut", "{job}");
     assert_eq!((&job["attempt"], times()), (&json!(2), 2));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_job_stops_the_answer_on_the_page() {
+    let site = Site::start().await;
+    let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
+    let client = app.client();
+    // Its server goes on writing when nobody reads, unless it is told to stop.
+    discovered(&app, &site, "kept-sse").await;
+    let question = "A long and slow one that nobody waits for";
+    let payload = json!({"model": "kept-sse", "messages": [{"role": "user", "content": question}]});
+    let id = client.submit("chat", payload).await;
+    client
+        .events_until(&id, 0, |event| event.name == "chunk")
+        .await;
+    let stopped = site.stopped("kept-sse");
+    let reply = client
+        .post(&format!("/api/v1/jobs/{id}/cancel"), json!({}))
+        .await;
+    assert_eq!(reply.status, 202, "{}", reply.body);
+    assert_eq!(client.ended(&id).await["state"], "cancelled");
+    until("the page has been told to stop", || async {
+        site.stopped("kept-sse") > stopped
+    })
+    .await;
     app.stop().await;
 }

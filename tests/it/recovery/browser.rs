@@ -5,7 +5,7 @@ use computetower_test_site::{Site, echo};
 use serde_json::json;
 
 use crate::api::discovered;
-use crate::support::TestApp;
+use crate::support::{TestApp, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chat_whose_chromium_is_killed_is_answered_by_a_fresh_one() {
@@ -43,4 +43,53 @@ async fn a_chat_whose_chromium_is_killed_is_answered_by_a_fresh_one() {
         bare(&echo::answer(question))
     );
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_chats_whose_chromium_is_killed_are_all_answered_and_leave_no_process() {
+    let site = Site::start().await;
+    let mut app = TestApp::start(&[Queue::Login]).await;
+    app.start_worker_with(&[Queue::Chat], [(Queue::Chat, 10)].into());
+    discovered(&app, &site, "classic-sse").await;
+    let client = app.client();
+    let questions: Vec<String> = (0..10)
+        .map(|number| format!("Please stall, number {number}"))
+        .collect();
+    let mut ids = Vec::new();
+    for question in &questions {
+        let payload =
+            json!({"model": "classic-sse", "messages": [{"role": "user", "content": question}]});
+        ids.push(client.submit("chat", payload).await);
+    }
+    for id in &ids {
+        client
+            .events_until(id, 0, |event| event.name == "chunk")
+            .await;
+    }
+    let folder = app.config.browser.data_dir.display().to_string();
+    let pattern = format!("user-data-dir={folder}");
+    let killed = std::process::Command::new("pkill")
+        .args(["-KILL", "-f", &pattern])
+        .status()
+        .unwrap();
+    assert!(killed.success(), "no Chromium was found to kill");
+    for (id, question) in ids.iter().zip(&questions) {
+        let job = client.ended(id).await;
+        assert_eq!(job["state"], "completed", "{job}");
+        let letters =
+            |text: &str| -> String { text.chars().filter(|c| c.is_alphanumeric()).collect() };
+        assert_eq!(
+            letters(job["result"]["content"].as_str().unwrap()),
+            letters(&echo::answer(question))
+        );
+    }
+    app.stop().await;
+    let left = || async {
+        let found = std::process::Command::new("pgrep")
+            .args(["-f", &pattern])
+            .output()
+            .unwrap();
+        found.stdout.is_empty()
+    };
+    until("no process of the browser is left", left).await;
 }

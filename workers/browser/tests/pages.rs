@@ -401,10 +401,9 @@ async fn an_answer_can_be_stopped() {
         .await
         .unwrap();
     conversation.send().await.unwrap();
-    let mut reader = Conversation::new(&page, &map, &notes);
     let first = async {
         let first = incoming.recv().await;
-        assert!(first.is_some() && reader.stop().await.unwrap());
+        assert!(first.is_some() && page.press_stop().await.unwrap());
         while incoming.recv().await.is_some() {}
     };
     let read = async {

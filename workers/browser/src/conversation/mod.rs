@@ -73,6 +73,20 @@ struct Door {
     aria: String,
 }
 
+impl Page {
+    /// Presses the control that stops the answer being written, if there is one. Whether there was.
+    ///
+    /// # Errors
+    /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
+    pub async fn press_stop(&self) -> Result<bool, BrowserError> {
+        let Some(button) = self.js::<Option<String>>("stopButton", ()).await? else {
+            return Ok(false);
+        };
+        self.click(&button).await?;
+        Ok(true)
+    }
+}
+
 impl<'p> Conversation<'p> {
     /// A conversation on the page as it stands.
     #[must_use]
@@ -101,21 +115,6 @@ impl<'p> Conversation<'p> {
     /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
     pub async fn shows(&self, question: &str) -> Result<bool, BrowserError> {
         self.page.js("asks", (&self.map.input, question)).await
-    }
-
-    /// Presses the page's stop control, if there is one.
-    ///
-    /// # Errors
-    /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
-    pub async fn stop(&mut self) -> Result<bool, BrowserError> {
-        let began = Instant::now();
-        let Some(button) = self.page.js::<Option<String>>("stopButton", ()).await? else {
-            return Ok(false);
-        };
-        self.page.click(&button).await?;
-        self.notes
-            .step("chat.stopped", json!({"button": button}), began);
-        Ok(true)
     }
 
     /// What is known about the page by now; richer after a learning read.

@@ -142,7 +142,9 @@ async fn attempt(
         standing,
     } = place::find(context, chat, provider, map, notes).await?;
     let mut conversation = Conversation::new(&page, map, notes);
+    page.answering(Some(&context.stop));
     let answered = converse(context, &page, &mut conversation, &text, known, standing).await;
+    page.answering(None);
     drop(conversation);
     match answered {
         Ok(answer) => {
