@@ -3,13 +3,22 @@
 //! A completion is a `chat` job; its chunks are the job's events. What a web page cannot do is refused with OpenAI's error object, or
 //! named in the header `x-computetower-ignored`.
 
+mod answer;
+mod ask;
+mod blocks;
+mod calls;
 pub mod completions;
+mod contract;
 mod cut;
 mod error;
+mod history;
+mod json_mode;
 pub mod models;
 mod request;
-mod stream;
+mod schema;
+mod shape;
 mod tokens;
+mod tools;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};

@@ -20,21 +20,19 @@ pub(crate) async fn discovered(app: &TestApp, site: &Site, shape: &str) {
     assert_eq!(job["state"], "completed", "{job}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_official_client_cannot_tell_the_difference() {
+/// Has the official client check a page of this shape.
+async fn judge(checks: &str, shape: &str) {
     let site = Site::start().await;
     let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
-    discovered(&app, &site, "classic-sse").await;
+    discovered(&app, &site, shape).await;
     let python =
         std::env::var("TEST_OPENAI_PYTHON").expect("scripts/test.sh sets TEST_OPENAI_PYTHON");
-    let script = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/clients/openai_client.py"
-    );
+    let script = format!("{}/tests/clients/{checks}.py", env!("CARGO_MANIFEST_DIR"));
     let (address, key) = (format!("{}/v1", app.address), app.key().to_owned());
+    let shape = shape.to_owned();
     let output = tokio::task::spawn_blocking(move || {
         Command::new(python)
-            .args([script, &address, &key, "classic-sse"])
+            .args([&script, &address, &key, &shape])
             .output()
             .unwrap()
     })
@@ -48,6 +46,22 @@ async fn the_official_client_cannot_tell_the_difference() {
     );
     assert!(told.contains(" 0 failed"), "{told}");
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_client_cannot_tell_the_difference() {
+    judge("openai_client", "classic-sse").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_client_gets_json_and_calls() {
+    judge("openai_functions", "open-sse").await;
+}
+
+/// Here the answer is read from what the page has made of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn json_and_calls_survive_a_page_that_renders_them() {
+    judge("openai_functions", "bare-dom").await;
 }
 
 #[tokio::test]
@@ -67,11 +81,11 @@ async fn what_cannot_be_answered_is_refused_in_openais_words() {
         (400, &json!("messages"))
     );
     let many =
-        ask(json!({"model": "nobody", "n": 2, "messages": [{"role": "user", "content": "x"}]}))
+        ask(json!({"model": "nobody", "n": 9, "messages": [{"role": "user", "content": "x"}]}))
             .await;
     assert_eq!(
-        (many.status, &many.body["error"]["code"]),
-        (400, &json!("unsupported_parameter"))
+        (many.status, &many.body["error"]["param"]),
+        (400, &json!("n"))
     );
     let wrong = client
         .with_key("ct_wrong")

@@ -8,7 +8,8 @@
 mod stage;
 
 use computetower_browser::{
-    Account, BrowserError, ChatMap, Conversation, Notes, Page, Profile, discover_chat, sign_in, submit_code,
+    Account, BrowserError, ChatMap, Conversation, Notes, Page, Profile, discover_chat, sign_in,
+    submit_code,
 };
 use computetower_test_site::{Site, echo};
 use stage::{Stage, account, ask, letters};

@@ -89,7 +89,12 @@ mod tests {
 
     #[test]
     fn what_comes_after_the_last_words_is_about_them_also_when_it_goes_again() {
-        let cut = [("", "one"), ("", "one two"), (FAILED, "one two"), ("", "one two")];
+        let cut = [
+            ("", "one"),
+            ("", "one two"),
+            (FAILED, "one two"),
+            ("", "one two"),
+        ];
         assert_eq!(found(&cut, false).as_deref(), Some(FAILED));
         // It may come in the same look as the last words.
         assert!(found(&[("", "one"), (LOST, "one two")], true).is_some());
