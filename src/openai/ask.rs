@@ -40,6 +40,8 @@ pub(super) struct Ask {
     pub(super) bounds: Bounds,
     /// Whether the pieces are wanted.
     pub(super) stream: bool,
+    /// The field in which the caller sent the messages.
+    pub(super) field: &'static str,
 }
 
 /// What is heard of an answer.
@@ -135,6 +137,7 @@ pub(super) async fn ask(
         contract: ask.contract,
         bounds: ask.bounds,
         stream: ask.stream,
+        field: ask.field,
         limit_key: provider.limit_key(),
         key: key.map(|key| (key, Sha256::digest(body).to_vec())),
         // The official clients give up after ten minutes; nobody reads an answer that comes much later.
@@ -165,6 +168,7 @@ struct Asker {
     contract: Contract,
     bounds: Bounds,
     stream: bool,
+    field: &'static str,
     limit_key: String,
     /// The caller's key, and the hash of its request.
     key: Option<(String, Vec<u8>)>,
@@ -175,12 +179,11 @@ struct Asker {
 impl Asker {
     async fn submit(&self, chat: &Chat, index: usize, repair: usize) -> Result<JobId, OpenAiError> {
         let payload = serde_json::to_value(chat)
-            .map_err(|error| OpenAiError::invalid("messages", error.to_string()))?;
+            .map_err(|error| OpenAiError::invalid(self.field, error.to_string()))?;
         JobKind::Chat.parse(payload.clone()).map_err(|invalid| {
-            OpenAiError::invalid(
-                invalid.field.clone(),
-                format!("{} {}.", invalid.field, invalid.reason),
-            )
+            let field = invalid.field.replacen("messages", self.field, 1);
+            let message = format!("{field} {}.", invalid.reason);
+            OpenAiError::invalid(field, message)
         })?;
         let new = NewJob {
             idempotency: self
@@ -287,7 +290,7 @@ fn answer(
                 Err(faults) if repair >= REPAIRS => Err::<(), _>(OpenAiError::unfit(&faults))?,
                 Err(faults) => {
                     repair += 1;
-                    tracing::warn!(job.id = %job, repair, text, faults = ?faults, "an answer did not fit");
+                    tracing::info!(job.id = %job, repair, faults = ?faults, "an answer did not fit");
                     chat.messages = asker.contract.again(&chat.messages, &text, &faults);
                     job = asker.submit(&chat, index, repair).await.map_err(OpenAiError::once_accepted)?;
                     leave = asker.leave(job);

@@ -1,6 +1,6 @@
 //! The OpenAI surface: chat pages answer what the official clients ask.
 //!
-//! A completion is a `chat` job; its chunks are the job's events. What a web page cannot do is refused with OpenAI's error object, or
+//! An answer is a `chat` job; its chunks are the job's events. What a web page cannot do is refused with OpenAI's error object, or
 //! named in the header `x-computetower-ignored`.
 
 mod answer;
@@ -15,6 +15,7 @@ mod history;
 mod json_mode;
 pub mod models;
 mod request;
+pub mod responses;
 mod schema;
 mod shape;
 mod tokens;
@@ -30,6 +31,7 @@ use crate::app::App;
 pub fn router() -> Router<App> {
     Router::new()
         .route("/chat/completions", post(completions::create))
+        .route("/responses", post(responses::create))
         .route("/models", get(models::list))
         .route("/models/{*id}", get(models::show))
 }

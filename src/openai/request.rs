@@ -127,6 +127,7 @@ pub(crate) fn read(body: &[u8]) -> Result<Completion, OpenAiError> {
             contract,
             bounds,
             stream: raw.stream.unwrap_or_default(),
+            field: "messages",
         },
         n: count(&raw.n)?,
         include_usage: raw

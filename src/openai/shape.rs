@@ -142,6 +142,7 @@ mod tests {
             contract: Contract::default(),
             bounds: Bounds::default(),
             stream: false,
+            field: "messages",
         };
         Shape::new(&[JobId::generate()], &ask)
     }

@@ -36,6 +36,12 @@ def both(function):
     return function
 
 
+def strict(function):
+    """The check is run with the client that validates."""
+    checks.append((function.__name__.replace("_", " "), lambda: function(STRICT)))
+    return function
+
+
 def ask(text):
     return {"model": MODEL, "messages": [{"role": "user", "content": text}]}
 
@@ -66,6 +72,31 @@ def script(*answers, words="please"):
     """A question that the page answers with these texts, one after the other."""
     # The number keeps equal scripts apart.
     return f"{words} SCRIPT {json.dumps([*answers, str(next(numbers))])}"
+
+
+def fenced(value):
+    """JSON as a page shows it."""
+    return f"```json\n{json.dumps(value, indent=1)}\n```"
+
+
+def calling(*calls):
+    """An answer that calls functions."""
+    return fenced({"tool_calls": [{"name": name, "arguments": arguments} for name, arguments in calls]})
+
+
+def streamed(client, **request):
+    """Text, calls and reason of a stream, put together by hand."""
+    text, calls, reason = "", {}, None
+    for chunk in client.chat.completions.create(**request, stream=True):
+        [choice] = chunk.choices
+        text += choice.delta.content or ""
+        for call in choice.delta.tool_calls or []:
+            if call.id:
+                expect(call.index not in calls and call.type == "function" and call.function.name, call)
+                calls[call.index] = {"id": call.id, "name": call.function.name, "arguments": ""}
+            calls[call.index]["arguments"] += call.function.arguments or ""
+        reason = choice.finish_reason or reason
+    return text, [calls[index] for index in sorted(calls)], reason
 
 
 def main():

@@ -54,14 +54,24 @@ async fn the_official_client_cannot_tell_the_difference() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_official_client_gets_json_and_calls() {
-    judge("openai_functions", "open-sse").await;
+async fn the_official_client_gets_json_and_several_answers() {
+    judge("openai_json", "open-sse").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_client_gets_calls() {
+    judge("openai_calls", "open-sse").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_client_gets_responses() {
+    judge("openai_responses", "open-sse").await;
 }
 
 /// Here the answer is read from what the page has made of it.
 #[tokio::test(flavor = "multi_thread")]
-async fn json_and_calls_survive_a_page_that_renders_them() {
-    judge("openai_functions", "bare-dom").await;
+async fn calls_survive_a_page_that_renders_them() {
+    judge("openai_calls", "bare-dom").await;
 }
 
 #[tokio::test]
