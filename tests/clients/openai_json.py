@@ -63,10 +63,24 @@ def an_answer_that_never_fits_is_an_error():
 
 
 @check
+def a_client_that_retries_asks_no_more():
+    # Another round of questions would get the answer that fits.
+    eager = LENIENT.with_options(max_retries=2)
+    request = {**ask(script("No.", "No.", "No.", fenced({}))), "response_format": {"type": "json_object"}}
+    refused(openai.InternalServerError, 502, lambda: eager.chat.completions.create(**request), code="answer_does_not_fit")
+
+
+@check
 def a_bad_schema_is_refused():
     schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "nonsense"}}}
     caught = refused(openai.BadRequestError, 400, lambda: LENIENT.chat.completions.create(**ask("x"), response_format=schema))
     expect(caught.param == "response_format.json_schema.schema", caught.body)
+
+
+@check
+def one_answer_that_fails_fails_them_all():
+    request = {**ask(script("No.")), "response_format": {"type": "json_object"}, "n": 2}
+    refused(openai.InternalServerError, 502, lambda: LENIENT.chat.completions.create(**request), code="answer_does_not_fit")
 
 
 @strict

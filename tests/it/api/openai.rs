@@ -139,32 +139,77 @@ async fn what_cannot_be_answered_is_refused_in_openais_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_goes_away_ends_the_job() {
+async fn a_caller_that_goes_away_ends_its_jobs() {
     let site = Site::start().await;
     let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
     discovered(&app, &site, "open-sse").await;
     let client = app.client();
-    let ask = client.post(
-        "/v1/chat/completions",
-        json!({"model": "open-sse", "messages": [{"role": "user", "content": "please stall"}]}),
-    );
-    let started = async {
-        loop {
-            let jobs = client
-                .get("/api/v1/jobs?kind=chat&state=running")
-                .await
-                .body;
-            if let Some(id) = jobs["jobs"][0]["id"].as_str() {
-                return id.to_owned();
+    let messages = json!([{"role": "user", "content": "please stall"}]);
+    for (route, count, body) in [
+        (
+            "/v1/chat/completions",
+            2,
+            json!({"model": "open-sse", "messages": messages, "n": 2}),
+        ),
+        (
+            "/v1/responses",
+            1,
+            json!({"model": "open-sse", "input": messages, "stream": true}),
+        ),
+    ] {
+        let ask = client.post(route, body);
+        let started = async {
+            loop {
+                let path = "/api/v1/jobs?kind=chat&state=running";
+                let jobs = client.get(path).await.body;
+                let ids = jobs["jobs"].as_array().unwrap().iter();
+                let ids: Vec<String> = ids
+                    .map(|job| job["id"].as_str().unwrap().to_owned())
+                    .collect();
+                if ids.len() == count {
+                    return ids;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        };
+        // Whichever is first ends the other: the request is dropped as soon as its jobs run.
+        let ids = tokio::select! {
+            ids = started => ids,
+            reply = ask => panic!("answered before it ran: {}", reply.body),
+        };
+        for id in ids {
+            assert_eq!(client.ended(&id).await["state"], "cancelled", "{route}");
         }
+    }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_asks_to_wait_says_for_how_long() {
+    let site = Site::start().await;
+    let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
+    discovered(&app, &site, "open-sse").await;
+    let body =
+        json!({"model": "open-sse", "messages": [{"role": "user", "content": "ratelimit please"}]});
+    let reply = app.client().post("/v1/chat/completions", body).await;
+    assert_eq!(
+        (reply.status, &reply.body["error"]["code"]),
+        (429, &json!("provider_rate_limited"))
+    );
+    let header = |name: &str| {
+        reply
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
     };
-    // Whichever is first ends the other: the request is dropped as soon as its job runs.
-    let id = tokio::select! {
-        id = started => id,
-        reply = ask => panic!("answered before it ran: {}", reply.body),
-    };
-    assert_eq!(client.ended(&id).await["state"], "cancelled");
+    let seconds: u64 = header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=30).contains(&seconds), "{seconds}");
+    assert_eq!(
+        header("x-ratelimit-reset-requests"),
+        Some(format!("{seconds}s").as_str())
+    );
+    assert_eq!(header("x-ratelimit-remaining-requests"), Some("0"));
+    assert_eq!(header("x-should-retry"), Some("false"));
+    assert!(header("x-request-id").is_some());
     app.stop().await;
 }
