@@ -92,4 +92,33 @@ mod tests {
             assert!(Schema::read(&wrong).is_err(), "{wrong}");
         }
     }
+
+    #[test]
+    fn a_schema_that_leads_back_to_itself_ends() {
+        for schema in [
+            json!({"$ref": "#"}),
+            json!({"allOf": [{"$ref": "#"}]}),
+            json!({"anyOf": [{"$ref": "#"}, {"type": "string"}]}),
+            json!({"not": {"$ref": "#"}}),
+            json!({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}),
+            json!({"$dynamicRef": "#a", "$dynamicAnchor": "a"}),
+            json!({"if": {"$ref": "#"}, "then": {"$ref": "#"}}),
+        ] {
+            if let Ok(read) = Schema::read(&schema) {
+                read.faults(&json!({"a": 1}));
+            }
+        }
+    }
+
+    #[test]
+    fn a_schema_that_branches_at_every_level_ends() {
+        let branching = json!({"anyOf": [{"properties": {"a": {"$ref": "#"}}, "required": ["b"]}, {"properties": {"a": {"$ref": "#"}}, "required": ["c"]}]});
+        let mut deep = json!(1);
+        for _ in 0..40 {
+            deep = json!({ "a": deep });
+        }
+        if let Ok(read) = Schema::read(&branching) {
+            assert!(!read.faults(&deep).is_empty());
+        }
+    }
 }
