@@ -6,6 +6,7 @@
 mod answer;
 mod ask;
 mod blocks;
+mod bounded;
 mod calls;
 pub mod completions;
 mod contract;
