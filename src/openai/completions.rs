@@ -53,7 +53,7 @@ pub(crate) async fn create(
     )
     .await?;
     let jobs = asked.jobs.clone();
-    let shape = Shape::new(&jobs, &request.ask);
+    let shape = Shape::new(&jobs, &request.ask, request.legacy);
     let response = if request.ask.stream {
         asked.peek().await?;
         events(chunks(asked, shape, request.include_usage))

@@ -139,6 +139,16 @@ impl OpenAiError {
         }
     }
 
+    /// The same of a field that the caller knows by another name.
+    pub(crate) fn renamed(mut self, name: impl Fn(&str) -> String) -> Self {
+        if let Some(param) = &mut self.param {
+            let known = name(param);
+            self.message = self.message.replace(param.as_str(), &known);
+            *param = known;
+        }
+        self
+    }
+
     /// The same, with the moment from which on it may go well.
     pub(crate) fn again_at(mut self, at: Option<DateTime<Utc>>) -> Self {
         if let Some(at) = at {

@@ -50,9 +50,21 @@ impl History {
 
     /// Adds what a function gave. `false` when there was no such call.
     pub(super) fn result(&mut self, id: &str, content: &str) -> bool {
-        let Some((_, call)) = self.calls.iter().rev().find(|(known, _)| known == id) else {
+        let Some((_, call)) = self
+            .calls
+            .iter()
+            .rev()
+            .find(|(known, _)| !id.is_empty() && known == id)
+        else {
             return false;
         };
+        let call = call.clone();
+        self.result_of(&call, content);
+        true
+    }
+
+    /// Adds what a function gave, named by words.
+    fn result_of(&mut self, call: &str, content: &str) {
         let text = format!("Result of {call}:\n{content}");
         match self.messages.last_mut() {
             Some(last) if self.results => {
@@ -62,7 +74,6 @@ impl History {
             _ => self.say(Role::User, text),
         }
         self.results = true;
-        true
     }
 }
 
@@ -112,15 +123,18 @@ fn message(history: &mut History, at: &str, item: &Value) -> Result<(), OpenAiEr
             }
         }
         Some("function") => {
-            return Err(OpenAiError::unsupported(
-                format!("{at}.role"),
-                "The role \"function\" is not supported: use tools, and the role \"tool\".",
-            ));
+            let name = item.get("name").and_then(Value::as_str).ok_or_else(|| {
+                OpenAiError::invalid(
+                    format!("{at}.name"),
+                    "A message of the role function must name it.",
+                )
+            })?;
+            history.result_of(name, &content(at, item)?);
         }
         _ => {
             return Err(OpenAiError::invalid(
                 format!("{at}.role"),
-                "role must be one of system, developer, user, assistant, tool.",
+                "role must be one of system, developer, user, assistant, tool, function.",
             ));
         }
     }
@@ -128,14 +142,15 @@ fn message(history: &mut History, at: &str, item: &Value) -> Result<(), OpenAiEr
 }
 
 fn calls(at: &str, item: &Value) -> Result<Vec<(String, String, String)>, OpenAiError> {
-    if item
-        .get("function_call")
-        .is_some_and(|call| !call.is_null())
-    {
-        return Err(OpenAiError::unsupported(
-            format!("{at}.function_call"),
-            "function_call is not supported: use tool_calls.",
-        ));
+    if let Some(call) = item.get("function_call").filter(|call| !call.is_null()) {
+        let text = |field: &str| call.get(field).and_then(Value::as_str).map(str::to_owned);
+        return match (text("name"), text("arguments")) {
+            (Some(name), Some(arguments)) => Ok(vec![(String::new(), name, arguments)]),
+            _ => Err(OpenAiError::invalid(
+                format!("{at}.function_call"),
+                "function_call must have a name and arguments, both texts.",
+            )),
+        };
     }
     let wrong = |index: usize| {
         OpenAiError::invalid(
@@ -238,6 +253,23 @@ mod tests {
     }
 
     #[test]
+    fn functions_of_before_become_the_same_text() {
+        let messages = read(Some(json!([
+            {"role": "assistant", "content": null, "function_call": {"name": "now", "arguments": "{}"}},
+            {"role": "function", "name": "now", "content": "noon"},
+        ])));
+        let Ok(messages) = messages else {
+            panic!("{messages:?}")
+        };
+        assert!(
+            messages[0]
+                .content
+                .contains("{\"tool_calls\":[{\"arguments\":{},\"name\":\"now\"}]}")
+        );
+        assert_eq!(messages[1].content, "Result of now:\nnoon");
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let user = json!({"role": "user", "content": "x"});
         assert_eq!(param(json!([])).as_deref(), Some("messages"));
@@ -251,7 +283,7 @@ mod tests {
         );
         assert_eq!(
             param(json!([{"role": "function", "content": "1"}])).as_deref(),
-            Some("messages[0].role")
+            Some("messages[0].name")
         );
         assert_eq!(
             param(json!([{"role": "robot", "content": "x"}])).as_deref(),

@@ -35,6 +35,8 @@ struct Raw {
     tool_choice: Value,
     #[serde(default)]
     parallel_tool_calls: Option<bool>,
+    #[serde(default)]
+    function_call: Value,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
@@ -51,6 +53,8 @@ pub(super) struct Written<'a> {
     #[serde(borrow, default)]
     pub(super) tools: Option<Vec<&'a RawValue>>,
     #[serde(borrow, default)]
+    functions: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
     response_format: Option<&'a RawValue>,
 }
 
@@ -61,6 +65,8 @@ pub(crate) struct Completion {
     pub(crate) include_usage: bool,
     /// How many answers are wanted.
     pub(crate) n: usize,
+    /// Whether calls are told as they were before there were tools.
+    pub(crate) legacy: bool,
     /// Fields that have no meaning for a web page and were left aside.
     pub(crate) ignored: Vec<String>,
 }
@@ -99,18 +105,31 @@ pub(crate) fn read(body: &[u8]) -> Result<Completion, OpenAiError> {
         OpenAiError::invalid("body", format!("The body cannot be read: {error}."))
     })?;
     let written: Written<'_> = serde_json::from_slice(body).map_err(|error| {
-        OpenAiError::invalid("tools", format!("tools must be a list: {error}."))
+        OpenAiError::invalid(
+            "tools",
+            format!("tools and functions must be lists: {error}."),
+        )
     })?;
     let model = model(raw.model)?;
     let mut messages = history::read(raw.messages)?;
     let ignored = look_at_rest(&raw.rest)?;
     let tools = written.tools.unwrap_or_default();
+    let functions = written.functions.unwrap_or_default();
+    let legacy = !functions.is_empty() || !raw.function_call.is_null();
+    let tools = match legacy {
+        true if tools.is_empty() => Tools::read_functions(&functions, &raw.function_call)?,
+        true => {
+            let message = "functions cannot be sent together with tools.";
+            return Err(OpenAiError::invalid("functions", message));
+        }
+        false => Tools::read(&tools, &raw.tool_choice, raw.parallel_tool_calls)?,
+    };
     let contract = Contract {
         format: match written.response_format {
             Some(format) if format.get() != "null" => Format::read("response_format", format)?,
             _ => Format::Text,
         },
-        tools: Tools::read(&tools, &raw.tool_choice, raw.parallel_tool_calls)?,
+        tools,
     };
     contract.tell(&mut messages);
     let limits = [
@@ -130,6 +149,7 @@ pub(crate) fn read(body: &[u8]) -> Result<Completion, OpenAiError> {
             field: "messages",
         },
         n: count(&raw.n)?,
+        legacy,
         include_usage: raw
             .stream_options
             .unwrap_or_default()
@@ -220,7 +240,7 @@ fn look_at_rest(rest: &Map<String, Value>) -> Result<Vec<String>, OpenAiError> {
                 }
             }
             // Read as they are written.
-            "tools" | "response_format" => {}
+            "tools" | "functions" | "response_format" => {}
             "modalities" => {
                 if value
                     .as_array()
@@ -231,12 +251,6 @@ fn look_at_rest(rest: &Map<String, Value>) -> Result<Vec<String>, OpenAiError> {
                         "Only text can be read from a page.",
                     ));
                 }
-            }
-            "functions" | "function_call" => {
-                return Err(OpenAiError::unsupported(
-                    field,
-                    format!("{field} is not supported: use tools and tool_choice."),
-                ));
             }
             "audio" => {
                 return Err(OpenAiError::unsupported(
@@ -309,7 +323,10 @@ mod tests {
             with("tool_choice", json!("required")).as_deref(),
             Some("tool_choice")
         );
-        assert_eq!(with("functions", json!([{}])).as_deref(), Some("functions"));
+        let wrong = with("functions", json!([{}]));
+        assert_eq!(wrong.as_deref(), Some("functions[0].name"));
+        let wrong = with("function_call", json!({"name": "x"}));
+        assert_eq!(wrong.as_deref(), Some("function_call"));
         let wrong = with("response_format", json!({"type": "xml"}));
         assert_eq!(wrong.as_deref(), Some("response_format.type"));
         assert_eq!(with("response_format", json!(null)), None);

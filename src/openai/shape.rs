@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::ask::{Ask, Said};
 use super::calls::Call;
+use super::cut::Reason;
 use super::tokens::estimate;
 
 /// The fixed parts of one completion.
@@ -17,10 +18,12 @@ pub(super) struct Shape {
     jobs: Vec<JobId>,
     /// With functions to call there may be no text at all.
     first_content: Value,
+    /// Whether calls are told as they were before there were tools: one, without an id.
+    legacy: bool,
 }
 
 impl Shape {
-    pub(super) fn new(jobs: &[JobId], ask: &Ask) -> Self {
+    pub(super) fn new(jobs: &[JobId], ask: &Ask, legacy: bool) -> Self {
         let first = jobs.first().map(|job| job.0.simple().to_string());
         Self {
             id: format!("chatcmpl-{}", first.unwrap_or_default()),
@@ -33,6 +36,14 @@ impl Shape {
             } else {
                 json!("")
             },
+            legacy,
+        }
+    }
+
+    fn reason(&self, said: &Said) -> &'static str {
+        match said.reason {
+            Reason::Calls if self.legacy => "function_call",
+            reason => reason.name(),
         }
     }
 
@@ -61,6 +72,15 @@ impl Shape {
     pub(super) fn last(&self, index: usize, said: &Said) -> Vec<Value> {
         let mut chunks = Vec::new();
         for (at, call) in said.calls.iter().enumerate() {
+            if self.legacy {
+                let begun = json!({ "name": call.name, "arguments": "" });
+                let arguments = json!({ "arguments": call.arguments });
+                chunks.extend(
+                    [begun, arguments]
+                        .map(|call| self.chunk(index, json!({ "function_call": call }), None)),
+                );
+                continue;
+            }
             let begun = json!({ "index": at, "id": self.call_id(index, at), "type": "function", "function": { "name": call.name, "arguments": "" } });
             let arguments = json!({ "index": at, "function": { "arguments": call.arguments } });
             chunks.extend(
@@ -68,7 +88,7 @@ impl Shape {
                     .map(|call| self.chunk(index, json!({ "tool_calls": [call] }), None)),
             );
         }
-        chunks.push(self.chunk(index, json!({}), Some(said.reason.name())));
+        chunks.push(self.chunk(index, json!({}), Some(self.reason(said))));
         chunks
     }
 
@@ -88,12 +108,15 @@ impl Shape {
                 text => json!(text),
             };
             let mut message = json!({ "role": "assistant", "content": content, "refusal": null });
-            if !said.calls.is_empty() {
+            if let (true, Some(call)) = (self.legacy, said.calls.first()) {
+                message["function_call"] =
+                    json!({ "name": call.name, "arguments": call.arguments });
+            } else if !said.calls.is_empty() {
                 let calls = said.calls.iter().enumerate();
                 message["tool_calls"] =
                     calls.map(|(at, call)| self.call(index, at, call)).collect();
             }
-            json!({ "index": index, "finish_reason": said.reason.name(), "logprobs": null, "message": message })
+            json!({ "index": index, "finish_reason": self.reason(said), "logprobs": null, "message": message })
         };
         let choices: Vec<Value> = answers.iter().enumerate().map(choice).collect();
         json!({
@@ -128,11 +151,11 @@ pub(super) fn call_id(job: Option<&JobId>, at: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::contract::Contract;
-    use super::super::cut::{Bounds, Reason};
+    use super::super::cut::Bounds;
     use super::*;
     use computetower_jobs::kinds::chat::Chat;
 
-    fn shape() -> Shape {
+    fn shape(legacy: bool) -> Shape {
         let chat = Chat {
             model: "m".into(),
             messages: Vec::new(),
@@ -144,7 +167,7 @@ mod tests {
             stream: false,
             field: "messages",
         };
-        Shape::new(&[JobId::generate()], &ask)
+        Shape::new(&[JobId::generate()], &ask, legacy)
     }
 
     fn said(text: &str, calls: usize) -> Said {
@@ -166,7 +189,7 @@ mod tests {
 
     #[test]
     fn calls_are_the_same_whole_and_in_pieces() {
-        let shape = shape();
+        let shape = shape(false);
         let whole = shape.completion(&[said("", 2)]);
         let message = &whole["choices"][0]["message"];
         assert_eq!(
@@ -193,7 +216,7 @@ mod tests {
 
     #[test]
     fn usage_is_of_all_answers() {
-        let whole = shape().completion(&[said("four", 0), said("four", 0)]);
+        let whole = shape(false).completion(&[said("four", 0), said("four", 0)]);
         assert_eq!(
             (
                 &whole["usage"]["completion_tokens"],
@@ -201,5 +224,25 @@ mod tests {
             ),
             (&json!(2), &json!(1))
         );
+    }
+
+    #[test]
+    fn a_call_is_told_as_before_to_who_asked_so() {
+        let shape = shape(true);
+        let choice = &shape.completion(&[said("", 1)])["choices"][0];
+        assert_eq!(
+            (
+                &choice["finish_reason"],
+                &choice["message"]["function_call"]["name"]
+            ),
+            (&json!("function_call"), &json!("now"))
+        );
+        assert!(choice["message"].get("tool_calls").is_none());
+        let chunks = shape.last(0, &said("", 1));
+        assert_eq!(
+            chunks[0]["choices"][0]["delta"]["function_call"]["name"],
+            "now"
+        );
+        assert_eq!(chunks[2]["choices"][0]["finish_reason"], "function_call");
     }
 }

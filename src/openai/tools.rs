@@ -92,6 +92,32 @@ impl Tools {
         }))
     }
 
+    /// Reads the declarations as they were before there were tools: functions without a type, and one call at a time.
+    pub(super) fn read_functions(
+        written: &[&RawValue],
+        call: &Value,
+    ) -> Result<Option<Self>, OpenAiError> {
+        let wrapped = written.iter().map(|function| {
+            RawValue::from_string(format!("{{\"type\":\"function\",\"function\":{function}}}"))
+        });
+        let wrapped = wrapped
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| OpenAiError::invalid("functions", error.to_string()))?;
+        let wrapped: Vec<&RawValue> = wrapped.iter().map(|tool| &**tool).collect();
+        let choice = match call.get("name") {
+            Some(name) => serde_json::json!({ "type": "function", "function": { "name": name } }),
+            None => call.clone(),
+        };
+        Self::read(&wrapped, &choice, Some(false)).map_err(|error| {
+            error.renamed(|field| match field {
+                "tool_choice" => "function_call".to_owned(),
+                field => field
+                    .replacen("tools", "functions", 1)
+                    .replacen(".function", "", 1),
+            })
+        })
+    }
+
     /// The function of a name.
     pub(super) fn find(&self, name: &str) -> Option<&Function> {
         self.functions.iter().find(|function| function.name == name)

@@ -115,5 +115,18 @@ def functions_that_cannot_be_are_refused():
     expect(caught.param == "messages[1].tool_call_id", caught.body)
 
 
+@strict
+def functions_of_before_there_were_tools(client):
+    now = {"name": "now", "parameters": {"type": "object", "properties": {}}}
+    question = script(calling(("now", {})), "It is noon.")
+    messages = ask(question)["messages"]
+    [choice] = client.chat.completions.create(model=MODEL, messages=messages, functions=[now]).choices
+    expect(choice.finish_reason == "function_call" and choice.message.function_call.name == "now", choice)
+    expect(choice.message.function_call.arguments == "{}" and not choice.message.tool_calls, choice)
+    messages += [choice.message, {"role": "function", "name": "now", "content": "noon"}]
+    second = client.chat.completions.create(model=MODEL, messages=messages, functions=[now], function_call="auto")
+    expect(second.choices[0].message.content == "It is noon.", second)
+
+
 if __name__ == "__main__":
     sys.exit(main())
