@@ -26,7 +26,7 @@ use crate::openai;
         admin::create, admin::list, admin::show, admin::remove, admin::rediscover, scale::scale,
         queues::list, queues::pause, queues::resume, queues::list_all, queues::pause_for_all, queues::resume_for_all,
         limits::list, limits::set, limits::remove, tenants::show, tenants::change, tenants::pause, tenants::resume,
-        workers::list, workers::list_with_jobs, workers::drain, openai::completions::create, openai::models::list, openai::models::show, health::health, health::ready,
+        workers::list, workers::list_with_jobs, workers::drain, openai::completions::create, openai::responses::create, openai::models::list, openai::models::show, health::health, health::ready,
         metrics::metrics,
     ),
     components(schemas(

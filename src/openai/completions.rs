@@ -1,35 +1,27 @@
-//! `/v1/chat/completions`: a `chat` job, answered as OpenAI would.
+//! `/v1/chat/completions`: a `chat` job for each answer, answered as OpenAI would.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use computetower_jobs::{JobId, JobKind, TenantId};
-use computetower_store::StoreError;
+use computetower_jobs::JobId;
 use computetower_store::accounts::Scope;
-use computetower_store::jobs::NewJob;
-use futures::StreamExt;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use futures::Stream;
+use serde_json::Value;
 
-use super::cut::{Cutter, cut};
+use super::ask::{Asked, Heard, ask};
 use super::error::OpenAiError;
-use super::request::{Completion, read};
-use super::stream::{Answer, Shape};
+use super::request::read;
+use super::shape::Shape;
 use crate::api::auth::caller;
-use crate::api::events::follow;
 use crate::app::App;
-use crate::service::submit::idempotency_key;
-use crate::trace;
 
-/// How long a stream waits for the first piece before it answers 200: until then a failure still gets its own status.
-const PEEK: Duration = Duration::from_secs(20);
-/// How long a completion may take in all.
-const DEADLINE: Duration = Duration::from_secs(900);
 /// How often a quiet stream shows that it lives. Comments only: the official clients fail on anything else.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -46,39 +38,96 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 pub(crate) async fn create(
     State(app): State<App>,
     headers: HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, OpenAiError> {
     let caller = caller(&app, &headers, Scope::Write).await?;
     let body = body.map_err(|rejection| OpenAiError::unreadable(rejection.status()))?;
     let request = read(&body)?;
-    let job = submit(&app, caller.tenant, &request, &headers, &body).await?;
-    // With a key of its own the job may have other callers, now or later: then nobody's leaving ends it.
-    let shared = headers.contains_key("idempotency-key");
-    let leave = CancelOnDrop {
-        app: app.clone(),
-        tenant: caller.tenant,
-        job: (!shared).then_some(job),
-    };
-    let ignored = named(&request.ignored);
-    let mut response = if request.stream {
-        streamed(&app, caller.tenant, job, &request, leave).await?
+    let mut asked = ask(
+        &app,
+        caller.tenant,
+        request.ask.clone(),
+        request.n,
+        &headers,
+        &body,
+    )
+    .await?;
+    let jobs = asked.jobs.clone();
+    let shape = Shape::new(&jobs, &request.ask, request.legacy);
+    let response = if request.ask.stream {
+        asked.peek().await?;
+        events(chunks(asked, shape, request.include_usage))
     } else {
-        whole(&app, caller.tenant, job, &request, leave).await?
+        Json(shape.completion(&asked.whole().await?)).into_response()
     };
+    Ok(named(response, &jobs, &request.ignored))
+}
+
+/// The chunks of a stream.
+fn chunks(
+    mut asked: Asked,
+    shape: Shape,
+    include_usage: bool,
+) -> impl Stream<Item = sse::Event> + Send {
+    let event = |value: Value| sse::Event::default().data(value.to_string());
+    async_stream::stream! {
+        for index in 0..asked.jobs.len() {
+            yield event(shape.first(index));
+        }
+        let mut tokens = Some(0);
+        while let Some((index, heard)) = asked.next().await {
+            match heard {
+                Ok(Heard::Piece(text)) => yield event(shape.piece(index, &text)),
+                Ok(Heard::Done(said)) => {
+                    tokens = tokens.map(|tokens| tokens + said.tokens());
+                    for chunk in shape.last(index, &said) {
+                        yield event(chunk);
+                    }
+                }
+                // One that fails ends all: the others are cancelled when `asked` goes.
+                Err(error) => {
+                    yield event(error.body());
+                    tokens = None;
+                    break;
+                }
+            }
+        }
+        if let Some(tokens) = tokens.filter(|_| include_usage) {
+            yield event(shape.usage_chunk(tokens));
+        }
+        yield sse::Event::default().data("[DONE]");
+    }
+}
+
+/// A stream as a response.
+pub(super) fn events(stream: impl Stream<Item = sse::Event> + Send + 'static) -> Response {
+    use futures::StreamExt;
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE).text("thinking");
+    let mut response = Sse::new(stream.map(Ok::<_, Infallible>))
+        .keep_alive(keep_alive)
+        .into_response();
+    response
+        .headers_mut()
+        .insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// Names the jobs and the fields that were left aside, in headers that every client can read.
+pub(super) fn named(mut response: Response, jobs: &[JobId], ignored: &[String]) -> Response {
+    let jobs: Vec<String> = jobs.iter().map(JobId::to_string).collect();
     let out = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&job.to_string()) {
+    if let Ok(value) = HeaderValue::from_str(&jobs.join(",")) {
         out.insert("x-computetower-job-id", value);
     }
     if !ignored.is_empty()
-        && let Ok(value) = HeaderValue::from_str(&ignored)
+        && let Ok(value) = HeaderValue::from_str(&listed(ignored))
     {
         out.insert("x-computetower-ignored", value);
     }
-    Ok(response)
+    response
 }
 
-/// Fields that were left aside, as a header that every client can read.
-fn named(fields: &[String]) -> String {
+fn listed(fields: &[String]) -> String {
     const NAMED: usize = 20;
     let mut text = fields
         .iter()
@@ -90,172 +139,4 @@ fn named(fields: &[String]) -> String {
         text.push_str(&format!(",and {} more", fields.len() - NAMED));
     }
     text
-}
-
-async fn submit(
-    app: &App,
-    tenant: TenantId,
-    request: &Completion,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<JobId, OpenAiError> {
-    let model = &request.chat.model;
-    let provider = match app.store().provider_named(tenant, model).await {
-        Ok(provider) => provider,
-        Err(StoreError::NotFound(_)) => return Err(OpenAiError::no_model(model)),
-        Err(error) => return Err(error.into()),
-    };
-    let payload = serde_json::to_value(&request.chat)
-        .map_err(|error| OpenAiError::invalid("messages", error.to_string()))?;
-    JobKind::Chat.parse(payload.clone()).map_err(|invalid| {
-        OpenAiError::invalid(
-            invalid.field.clone(),
-            format!("{} {}.", invalid.field, invalid.reason),
-        )
-    })?;
-    let key = idempotency_key(headers)?;
-    let new = NewJob {
-        idempotency: key.map(|key| (key, Sha256::digest(body).to_vec())),
-        // The official clients give up after ten minutes; nobody reads an answer that comes much later.
-        deadline: Some(chrono::Utc::now() + DEADLINE),
-        limit_key: Some(provider.limit_key()),
-        trace_context: trace::context(),
-        ..NewJob::now(JobKind::Chat, payload)
-    };
-    Ok(app.store().submit(tenant, &new).await?.id)
-}
-
-async fn whole(
-    app: &App,
-    tenant: TenantId,
-    job: JobId,
-    request: &Completion,
-    mut leave: CancelOnDrop,
-) -> Result<Response, OpenAiError> {
-    let mut answer = Answer::default();
-    let followed = follow(app.store().clone(), tenant, job, 0).await;
-    let mut events = Box::pin(followed.map_err(OpenAiError::after_acceptance)?);
-    let mut cutter = Cutter::new(request.bounds.clone());
-    while let Some(event) = events.next().await {
-        cutter.push(&answer.hear(&event.body));
-        if answer.is_given_up() || cutter.over().is_some() {
-            break;
-        }
-    }
-    let shape = Shape::new(job, &request.chat);
-    if let Some(reason) = cutter.over() {
-        // Nobody wants the rest: the job is cancelled, and its page closed.
-        return Ok(Json(shape.completion(cutter.told(), reason)).into_response());
-    }
-    leave.stay_if(!answer.is_given_up());
-    let (text, reason) = cut(&request.bounds, &answer.into_text()?);
-    Ok(Json(shape.completion(&text, reason)).into_response())
-}
-
-async fn streamed(
-    app: &App,
-    tenant: TenantId,
-    job: JobId,
-    request: &Completion,
-    mut leave: CancelOnDrop,
-) -> Result<Response, OpenAiError> {
-    let shape = Shape::new(job, &request.chat);
-    let include_usage = request.include_usage;
-    let mut answer = Answer::default();
-    let followed = follow(app.store().clone(), tenant, job, 0).await;
-    let mut events = Box::pin(followed.map_err(OpenAiError::after_acceptance)?);
-    let mut cutter = Cutter::new(request.bounds.clone());
-    let mut first = String::new();
-    let mut over = false;
-    let peek = tokio::time::timeout(PEEK, async {
-        loop {
-            match events.next().await {
-                Some(event) => first.push_str(&cutter.push(&answer.hear(&event.body))),
-                None => over = true,
-            }
-            if !first.is_empty() || over || answer.is_given_up() || cutter.over().is_some() {
-                return;
-            }
-        }
-    });
-    // No piece yet is no failure: the stream begins and says that it lives.
-    let _ = peek.await;
-    if first.is_empty() && (over || answer.is_given_up()) {
-        leave.stay_if(!answer.is_given_up());
-        first = cutter.push(&answer.rest()?);
-        over = true;
-    }
-    let stream = async_stream::stream! {
-        let event = |value: Value| Ok::<_, std::convert::Infallible>(sse::Event::default().data(value.to_string()));
-        yield event(shape.chunk(json!({ "role": "assistant", "content": "" }), None));
-        if !first.is_empty() {
-            yield event(shape.chunk(json!({ "content": first }), None));
-        }
-        while !over && !answer.is_given_up() && cutter.over().is_none() {
-            let Some(heard) = events.next().await else { break };
-            let piece = cutter.push(&answer.hear(&heard.body));
-            if !piece.is_empty() {
-                yield event(shape.chunk(json!({ "content": piece }), None));
-            }
-        }
-        // With the end that the caller has named nobody wants the rest: the job is cancelled, and its page closed.
-        let rest = if cutter.over().is_some() {
-            Ok(String::new())
-        } else {
-            leave.stay_if(!answer.is_given_up());
-            answer.rest()
-        };
-        match rest {
-            Ok(rest) => {
-                let mut rest = cutter.push(&rest);
-                let (held_back, reason) = cutter.finish();
-                rest.push_str(&held_back);
-                if !rest.is_empty() {
-                    yield event(shape.chunk(json!({ "content": rest }), None));
-                }
-                yield event(shape.chunk(json!({}), Some(reason.name())));
-                if include_usage {
-                    yield event(shape.usage_chunk(cutter.told()));
-                }
-            }
-            Err(error) => yield event(error.body()),
-        }
-        yield Ok(sse::Event::default().data("[DONE]"));
-    };
-    let mut response = Sse::new(stream)
-        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("thinking"))
-        .into_response();
-    response
-        .headers_mut()
-        .insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
-}
-
-/// Cancels the job when the caller goes away before the answer is complete: nobody would read it, and the page would go on.
-struct CancelOnDrop {
-    app: App,
-    tenant: TenantId,
-    job: Option<JobId>,
-}
-
-impl CancelOnDrop {
-    /// The job has ended by itself, or somebody else may wait for it.
-    fn stay_if(&mut self, ended: bool) {
-        if ended {
-            self.job = None;
-        }
-    }
-}
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        if let Some(job) = self.job.take() {
-            let (app, tenant) = (self.app.clone(), self.tenant);
-            tokio::spawn(async move {
-                if let Err(error) = app.store().cancel(tenant, job).await {
-                    tracing::debug!(job.id = %job, error = ?error, "the job of a caller that went away was not cancelled");
-                }
-            });
-        }
-    }
 }

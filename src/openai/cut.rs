@@ -18,6 +18,8 @@ pub(super) enum Reason {
     Stop,
     /// There would have been more.
     Length,
+    /// Functions are to be called.
+    Calls,
 }
 
 impl Reason {
@@ -25,6 +27,7 @@ impl Reason {
         match self {
             Self::Stop => "stop",
             Self::Length => "length",
+            Self::Calls => "tool_calls",
         }
     }
 }
@@ -76,6 +79,11 @@ impl Cutter {
         self.ended
     }
 
+    /// All that was taken in, without what is behind the end.
+    pub(super) fn taken(&self) -> &str {
+        &self.text
+    }
+
     /// All that was given out.
     pub(super) fn told(&self) -> &str {
         &self.text[..self.told]
@@ -95,7 +103,8 @@ impl Cutter {
 }
 
 /// What is left of a whole answer, and why it ends there.
-pub(super) fn cut(bounds: &Bounds, text: &str) -> (String, Reason) {
+#[cfg(test)]
+fn cut(bounds: &Bounds, text: &str) -> (String, Reason) {
     match bounds.end_in(text, 0) {
         Some((at, reason)) => (text[..at].to_owned(), reason),
         None => (text.to_owned(), Reason::Stop),

@@ -1,8 +1,11 @@
 //! OpenAI's error object: the only shape in which the official clients find message, type and code.
 
+use std::time::Duration;
+
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use computetower_jobs::failure::PublicFailure;
 use computetower_store::StoreError;
 use serde_json::{Value, json};
@@ -20,7 +23,12 @@ pub(crate) struct OpenAiError {
     code: Option<String>,
     /// Clients repeat 408, 409, 429 and 5xx by themselves; a prompt that may have been typed must not be typed again.
     may_retry: bool,
+    /// How long to wait, where that is known.
+    wait: Option<Duration>,
 }
+
+/// How soon to ask again when storage did not answer, as at the other routes.
+const SOON: Duration = Duration::from_secs(1);
 
 impl OpenAiError {
     /// The request is wrong in a field.
@@ -41,6 +49,7 @@ impl OpenAiError {
             param: Some(param.into()),
             code: code.map(str::to_owned),
             may_retry: false,
+            wait: None,
         }
     }
 
@@ -58,10 +67,13 @@ impl OpenAiError {
 
     /// Storage failed after the job had been accepted: a client that asked again would ask twice.
     pub(crate) fn after_acceptance(error: StoreError) -> Self {
-        Self {
-            may_retry: false,
-            ..Self::from(error)
-        }
+        Self::from(error).once_accepted()
+    }
+
+    /// The same, where a question has been accepted already.
+    pub(crate) fn once_accepted(mut self) -> Self {
+        self.may_retry = false;
+        self
     }
 
     /// There is no such route.
@@ -85,6 +97,7 @@ impl OpenAiError {
             param: Some("model".to_owned()),
             code: Some("model_not_found".to_owned()),
             may_retry: false,
+            wait: None,
         }
     }
 
@@ -106,7 +119,53 @@ impl OpenAiError {
             param: None,
             code: Some(failure.code.name().to_owned()),
             may_retry: false,
+            wait: None,
         }
+    }
+
+    /// The page's answer is not what was asked for, however often it was asked again.
+    pub(crate) fn unfit(faults: &[String]) -> Self {
+        Self {
+            status: StatusCode::BAD_GATEWAY,
+            message: format!(
+                "The page's answer does not fit what was asked for, also after it was asked again: {}",
+                faults.join(" ")
+            ),
+            kind: "server_error",
+            param: None,
+            code: Some("answer_does_not_fit".to_owned()),
+            may_retry: false,
+            wait: None,
+        }
+    }
+
+    /// The same of a field that the caller knows by another name.
+    pub(crate) fn renamed(mut self, name: impl Fn(&str) -> String) -> Self {
+        if let Some(param) = &mut self.param {
+            let known = name(param);
+            self.message = self.message.replace(param.as_str(), &known);
+            *param = known;
+        }
+        self
+    }
+
+    /// The same, with the moment from which on it may go well.
+    pub(crate) fn again_at(mut self, at: Option<DateTime<Utc>>) -> Self {
+        if let Some(at) = at {
+            // A moment that has passed is a second away, not none.
+            self.wait = Some((at - Utc::now()).to_std().unwrap_or_default().max(SOON));
+        }
+        self
+    }
+
+    /// Message and code.
+    pub(crate) fn told(&self) -> (&str, Option<&str>) {
+        (&self.message, self.code.as_deref())
+    }
+
+    /// Whether somebody asked to slow down.
+    pub(crate) fn is_rate_limit(&self) -> bool {
+        self.status == StatusCode::TOO_MANY_REQUESTS
     }
 
     /// The body.
@@ -161,6 +220,7 @@ impl From<Problem> for OpenAiError {
             code: code.map(str::to_owned),
             // Nothing was accepted yet.
             may_retry: status == StatusCode::SERVICE_UNAVAILABLE,
+            wait: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(SOON),
         }
     }
 }
@@ -174,11 +234,65 @@ impl From<StoreError> for OpenAiError {
 impl IntoResponse for OpenAiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body())).into_response();
+        let headers = response.headers_mut();
         if !self.may_retry {
-            response
-                .headers_mut()
-                .insert("x-should-retry", HeaderValue::from_static("false"));
+            headers.insert("x-should-retry", HeaderValue::from_static("false"));
+        }
+        if let Some(wait) = self.wait {
+            // Rounded up: who comes a moment too early is refused again.
+            let seconds = wait.as_millis().div_ceil(1_000);
+            let mut put = |name, value: String| {
+                if let Ok(value) = HeaderValue::from_str(&value) {
+                    headers.insert(name, value);
+                }
+            };
+            put(header::RETRY_AFTER, seconds.to_string());
+            if self.is_rate_limit() {
+                put(
+                    HeaderName::from_static("x-ratelimit-remaining-requests"),
+                    "0".to_owned(),
+                );
+                put(
+                    HeaderName::from_static("x-ratelimit-reset-requests"),
+                    format!("{seconds}s"),
+                );
+            }
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use computetower_jobs::FailureCode;
+
+    #[test]
+    fn a_wait_that_is_known_is_told() {
+        let failure = PublicFailure {
+            code: FailureCode::ProviderRateLimited,
+            message: "Slow down.".into(),
+            evidence: Vec::new(),
+        };
+        let at = Utc::now() + Duration::from_secs(90);
+        let response = OpenAiError::failed(&failure)
+            .again_at(Some(at))
+            .into_response();
+        let header = |name: &str| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        let seconds = header("retry-after").and_then(|value| value.parse::<u64>().ok());
+        assert!(seconds.is_some_and(|seconds| (85..=90).contains(&seconds)));
+        assert_eq!(header("x-ratelimit-remaining-requests"), Some("0"));
+        assert_eq!(
+            header("x-ratelimit-reset-requests"),
+            seconds.map(|seconds| format!("{seconds}s")).as_deref()
+        );
+        assert_eq!(header("x-should-retry"), Some("false"));
+        let unknown = OpenAiError::failed(&failure).into_response();
+        assert!(!unknown.headers().contains_key("retry-after"));
     }
 }

@@ -1,15 +1,26 @@
 //! The OpenAI surface: chat pages answer what the official clients ask.
 //!
-//! A completion is a `chat` job; its chunks are the job's events. What a web page cannot do is refused with OpenAI's error object, or
+//! An answer is a `chat` job; its chunks are the job's events. What a web page cannot do is refused with OpenAI's error object, or
 //! named in the header `x-computetower-ignored`.
 
+mod answer;
+mod ask;
+mod blocks;
+mod bounded;
+mod calls;
 pub mod completions;
+mod contract;
 mod cut;
 mod error;
+mod history;
+mod json_mode;
 pub mod models;
 mod request;
-mod stream;
+pub mod responses;
+mod schema;
+mod shape;
 mod tokens;
+mod tools;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
@@ -21,6 +32,7 @@ use crate::app::App;
 pub fn router() -> Router<App> {
     Router::new()
         .route("/chat/completions", post(completions::create))
+        .route("/responses", post(responses::create))
         .route("/models", get(models::list))
         .route("/models/{*id}", get(models::show))
 }

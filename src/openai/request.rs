@@ -1,11 +1,17 @@
 //! What the official clients send, and what a web page can do with it.
 
-use computetower_jobs::kinds::chat::{Chat, Message, Role};
+use computetower_jobs::kinds::chat::Chat;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::ask::Ask;
+use super::contract::Contract;
 use super::cut::Bounds;
 use super::error::OpenAiError;
+use super::history;
+use super::json_mode::Format;
+use super::tools::Tools;
 use crate::api::extract::field_with_nul;
 
 /// The fields that matter here. All others are looked at in `rest`.
@@ -23,6 +29,14 @@ struct Raw {
     max_tokens: Value,
     #[serde(default)]
     max_completion_tokens: Value,
+    #[serde(default)]
+    n: Value,
+    #[serde(default)]
+    tool_choice: Value,
+    #[serde(default)]
+    parallel_tool_calls: Option<bool>,
+    #[serde(default)]
+    function_call: Value,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
@@ -33,20 +47,32 @@ struct StreamOptions {
     include_usage: Option<bool>,
 }
 
+/// The fields that are passed on as they are written: the order of a schema's fields means something to a model.
+#[derive(Deserialize)]
+pub(super) struct Written<'a> {
+    #[serde(borrow, default)]
+    pub(super) tools: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    functions: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    response_format: Option<&'a RawValue>,
+}
+
 /// A request that can be answered.
 #[derive(Debug)]
 pub(crate) struct Completion {
-    pub(crate) chat: Chat,
-    pub(crate) stream: bool,
+    pub(super) ask: Ask,
     pub(crate) include_usage: bool,
-    /// Where the answer is to end.
-    pub(crate) bounds: Bounds,
+    /// How many answers are wanted.
+    pub(crate) n: usize,
+    /// Whether calls are told as they were before there were tools.
+    pub(crate) legacy: bool,
     /// Fields that have no meaning for a web page and were left aside.
     pub(crate) ignored: Vec<String>,
 }
 
 /// Fields that change how a model answers in ways that a page does not offer. The answer is still one to the question.
-const IGNORED: [&str; 19] = [
+const IGNORED: [&str; 18] = [
     "temperature",
     "top_p",
     "presence_penalty",
@@ -63,7 +89,6 @@ const IGNORED: [&str; 19] = [
     "verbosity",
     "reasoning_effort",
     "prediction",
-    "parallel_tool_calls",
     "top_logprobs",
     "web_search_options",
 ];
@@ -79,18 +104,34 @@ pub(crate) fn read(body: &[u8]) -> Result<Completion, OpenAiError> {
     let raw: Raw = serde_json::from_slice(body).map_err(|error| {
         OpenAiError::invalid("body", format!("The body cannot be read: {error}."))
     })?;
-    let model = match raw.model {
-        Some(Value::String(model)) if !model.is_empty() => model,
-        Some(_) => {
-            return Err(OpenAiError::invalid(
-                "model",
-                "model must be a text that is not empty.",
-            ));
-        }
-        None => return Err(OpenAiError::invalid("model", "model is missing.")),
-    };
-    let messages = messages(raw.messages)?;
+    let written: Written<'_> = serde_json::from_slice(body).map_err(|error| {
+        OpenAiError::invalid(
+            "tools",
+            format!("tools and functions must be lists: {error}."),
+        )
+    })?;
+    let model = model(raw.model)?;
+    let mut messages = history::read(raw.messages)?;
     let ignored = look_at_rest(&raw.rest)?;
+    let tools = written.tools.unwrap_or_default();
+    let functions = written.functions.unwrap_or_default();
+    let legacy = !functions.is_empty() || !raw.function_call.is_null();
+    let tools = match legacy {
+        true if tools.is_empty() => Tools::read_functions(&functions, &raw.function_call)?,
+        true => {
+            let message = "functions cannot be sent together with tools.";
+            return Err(OpenAiError::invalid("functions", message));
+        }
+        false => Tools::read(&tools, &raw.tool_choice, raw.parallel_tool_calls)?,
+    };
+    let contract = Contract {
+        format: match written.response_format {
+            Some(format) if format.get() != "null" => Format::read("response_format", format)?,
+            _ => Format::Text,
+        },
+        tools,
+    };
+    contract.tell(&mut messages);
     let limits = [
         tokens("max_tokens", &raw.max_tokens)?,
         tokens("max_completion_tokens", &raw.max_completion_tokens)?,
@@ -100,16 +141,48 @@ pub(crate) fn read(body: &[u8]) -> Result<Completion, OpenAiError> {
         tokens: limits.into_iter().flatten().min(),
     };
     Ok(Completion {
-        chat: Chat { model, messages },
-        stream: raw.stream.unwrap_or_default(),
+        ask: Ask {
+            chat: Chat { model, messages },
+            contract,
+            bounds,
+            stream: raw.stream.unwrap_or_default(),
+            field: "messages",
+        },
+        n: count(&raw.n)?,
+        legacy,
         include_usage: raw
             .stream_options
             .unwrap_or_default()
             .include_usage
             .unwrap_or_default(),
-        bounds,
         ignored,
     })
+}
+
+/// The provider's name.
+pub(super) fn model(value: Option<Value>) -> Result<String, OpenAiError> {
+    match value {
+        Some(Value::String(model)) if !model.is_empty() => Ok(model),
+        Some(_) => Err(OpenAiError::invalid(
+            "model",
+            "model must be a text that is not empty.",
+        )),
+        None => Err(OpenAiError::invalid("model", "model is missing.")),
+    }
+}
+
+/// Answers that one request may ask for: each is a question that a page is asked.
+const MOST_ANSWERS: u64 = 8;
+
+fn count(value: &Value) -> Result<usize, OpenAiError> {
+    match value.as_u64() {
+        None if value.is_null() => Ok(1),
+        Some(count @ 1..=MOST_ANSWERS) => Ok(count as usize),
+        _ => Err(OpenAiError::invalid(
+            "n",
+            format!("n must be 1 to {MOST_ANSWERS}: the page is asked that many times."),
+        )),
+    }
 }
 
 /// At most this many texts to stop at, as at OpenAI.
@@ -139,7 +212,7 @@ fn stops(value: Value) -> Result<Vec<String>, OpenAiError> {
         .collect()
 }
 
-fn tokens(field: &'static str, value: &Value) -> Result<Option<usize>, OpenAiError> {
+pub(super) fn tokens(field: &'static str, value: &Value) -> Result<Option<usize>, OpenAiError> {
     if value.is_null() {
         return Ok(None);
     }
@@ -158,14 +231,6 @@ fn look_at_rest(rest: &Map<String, Value>) -> Result<Vec<String>, OpenAiError> {
         let is_empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
         match field.as_str() {
             _ if is_empty => {}
-            "n" => {
-                if value.as_u64() != Some(1) {
-                    return Err(OpenAiError::unsupported(
-                        "n",
-                        "n must be 1: a page answers once.",
-                    ));
-                }
-            }
             "logprobs" => {
                 if value.as_bool() != Some(false) {
                     return Err(OpenAiError::unsupported(
@@ -174,14 +239,8 @@ fn look_at_rest(rest: &Map<String, Value>) -> Result<Vec<String>, OpenAiError> {
                     ));
                 }
             }
-            "response_format" => {
-                if value.get("type").and_then(Value::as_str) != Some("text") {
-                    return Err(OpenAiError::unsupported(
-                        "response_format",
-                        "Only text can be read from a page so far.",
-                    ));
-                }
-            }
+            // Read as they are written.
+            "tools" | "functions" | "response_format" => {}
             "modalities" => {
                 if value
                     .as_array()
@@ -193,8 +252,7 @@ fn look_at_rest(rest: &Map<String, Value>) -> Result<Vec<String>, OpenAiError> {
                     ));
                 }
             }
-            "tool_choice" if value == "none" => {}
-            "tools" | "tool_choice" | "functions" | "function_call" | "audio" => {
+            "audio" => {
                 return Err(OpenAiError::unsupported(
                     field,
                     format!("{field} is not supported: a web page does not offer it."),
@@ -212,80 +270,6 @@ fn look_at_rest(rest: &Map<String, Value>) -> Result<Vec<String>, OpenAiError> {
         }
     }
     Ok(ignored)
-}
-
-fn messages(value: Option<Value>) -> Result<Vec<Message>, OpenAiError> {
-    let Some(Value::Array(items)) = value else {
-        return Err(OpenAiError::invalid("messages", "messages must be a list."));
-    };
-    if items.is_empty() {
-        return Err(OpenAiError::invalid(
-            "messages",
-            "messages must not be empty.",
-        ));
-    }
-    items
-        .iter()
-        .enumerate()
-        .map(|(index, item)| message(index, item))
-        .collect()
-}
-
-fn message(index: usize, item: &Value) -> Result<Message, OpenAiError> {
-    let at = |field: &str| format!("messages[{index}].{field}");
-    let role = match item.get("role").and_then(Value::as_str) {
-        Some("system" | "developer") => Role::System,
-        Some("user") => Role::User,
-        Some("assistant") => Role::Assistant,
-        Some(role @ ("tool" | "function")) => {
-            return Err(OpenAiError::unsupported(
-                at("role"),
-                format!("The role {role:?} is not supported: a web page has no tools."),
-            ));
-        }
-        _ => {
-            return Err(OpenAiError::invalid(
-                at("role"),
-                "role must be one of system, developer, user, assistant.",
-            ));
-        }
-    };
-    let content = match item.get("content") {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => parts
-            .iter()
-            .enumerate()
-            .map(|(part, value)| text_of_part(&at(&format!("content[{part}]")), value))
-            .collect::<Result<Vec<_>, _>>()?
-            .join("\n"),
-        None | Some(Value::Null) if role == Role::Assistant => String::new(),
-        _ => {
-            return Err(OpenAiError::invalid(
-                at("content"),
-                "content must be a text or a list of parts.",
-            ));
-        }
-    };
-    Ok(Message { role, content })
-}
-
-fn text_of_part(at: &str, part: &Value) -> Result<String, OpenAiError> {
-    match (part.get("type").and_then(Value::as_str), part.get("text")) {
-        (Some("text"), Some(Value::String(text))) => Ok(text.clone()),
-        (Some("refusal"), _) => Ok(part
-            .get("refusal")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()),
-        (Some(kind @ ("image_url" | "input_audio" | "file")), _) => Err(OpenAiError::unsupported(
-            format!("{at}.type"),
-            format!("Parts of type {kind:?} are not supported so far."),
-        )),
-        _ => Err(OpenAiError::invalid(
-            format!("{at}.type"),
-            "A part must be {\"type\": \"text\", \"text\": \"…\"}.",
-        )),
-    }
 }
 
 #[cfg(test)]
@@ -311,9 +295,12 @@ mod tests {
             "messages": [{"role": "developer", "content": "Be short."}, {"role": "user", "content": [{"type": "text", "text": "Hi"}]}],
         }));
         let Ok(read) = read else { panic!("{read:?}") };
-        assert!(read.stream && read.include_usage);
+        assert!(read.ask.stream && read.include_usage);
         assert_eq!(read.ignored, ["temperature"]);
-        assert_eq!(read.chat.prompt(), "Instructions: Be short.\n\nUser: Hi");
+        assert_eq!(
+            read.ask.chat.prompt(),
+            "Instructions: Be short.\n\nUser: Hi"
+        );
     }
 
     #[test]
@@ -323,10 +310,26 @@ mod tests {
             request[field] = value;
             param(&request)
         };
-        assert_eq!(with("n", json!(2)).as_deref(), Some("n"));
+        for wrong in [json!(0), json!(9), json!(-1), json!("2"), json!(1.5)] {
+            assert_eq!(with("n", wrong).as_deref(), Some("n"));
+        }
+        assert_eq!(with("n", json!(8)), None);
         assert_eq!(with("logprobs", json!(true)).as_deref(), Some("logprobs"));
-        assert_eq!(with("tools", json!([{}])).as_deref(), Some("tools"));
+        let wrong = with("tools", json!([{}]));
+        assert_eq!(wrong.as_deref(), Some("tools[0].type"));
+        assert_eq!(with("tools", json!({})).as_deref(), Some("tools"));
         assert_eq!(with("tools", json!([])), None);
+        assert_eq!(
+            with("tool_choice", json!("required")).as_deref(),
+            Some("tool_choice")
+        );
+        let wrong = with("functions", json!([{}]));
+        assert_eq!(wrong.as_deref(), Some("functions[0].name"));
+        let wrong = with("function_call", json!({"name": "x"}));
+        assert_eq!(wrong.as_deref(), Some("function_call"));
+        let wrong = with("response_format", json!({"type": "xml"}));
+        assert_eq!(wrong.as_deref(), Some("response_format.type"));
+        assert_eq!(with("response_format", json!(null)), None);
         for wrong in [
             json!(""),
             json!(7),
@@ -340,17 +343,18 @@ mod tests {
             assert_eq!(with("max_tokens", wrong).as_deref(), Some("max_tokens"));
         }
         assert_eq!(with("messages", json!([])).as_deref(), Some("messages"));
-        assert_eq!(
-            with(
-                "messages",
-                json!([{"role": "user", "content": [{"type": "image_url"}]}])
-            )
-            .as_deref(),
-            Some("messages[0].content[0].type")
+    }
+
+    #[test]
+    fn a_contract_is_told_to_the_page() {
+        let read = read_json(
+            &json!({"model": "m", "messages": [{"role": "user", "content": "x"}], "response_format": {"type": "json_object"}}),
         );
-        assert_eq!(
-            with("messages", json!([{"role": "robot", "content": "x"}])).as_deref(),
-            Some("messages[0].role")
+        let Ok(read) = read else { panic!("{read:?}") };
+        let prompt = read.ask.chat.prompt();
+        assert!(
+            prompt.starts_with("Instructions: ") && prompt.ends_with("User: x"),
+            "{prompt}"
         );
     }
 

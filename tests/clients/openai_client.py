@@ -1,61 +1,11 @@
-"""What the official `openai` package expects of the OpenAI-compatible surface, checked with that package.
-
-    python openai_client.py BASE_URL API_KEY MODEL          BASE_URL ends in /v1
-
-One line per check, then `N passed, N failed`; the status is 1 when one failed.
-Every answer is read twice where that matters: by a client that takes what it
-gets, and by one that validates each field against the published schema.
-"""
+"""What the official `openai` package expects of models and completions, checked with that package. How it is run: `harness`."""
 
 import concurrent.futures
 import sys
 import time
-import traceback
 
 import openai
-
-BASE_URL, API_KEY, MODEL = sys.argv[1:4]
-OPTIONS = {"base_url": BASE_URL, "api_key": API_KEY, "max_retries": 0, "timeout": 120}
-LENIENT = openai.OpenAI(**OPTIONS)
-STRICT = openai.OpenAI(**OPTIONS, _strict_response_validation=True)
-CLIENTS = {"lenient": LENIENT, "strict": STRICT}
-checks = []
-
-
-def check(function):
-    checks.append((function.__name__.replace("_", " "), function))
-    return function
-
-
-def both(function):
-    """The check is run with either client."""
-    for word, client in CLIENTS.items():
-        checks.append((f"{function.__name__.replace('_', ' ')} ({word})", lambda client=client: function(client)))
-    return function
-
-
-def ask(text):
-    return {"model": MODEL, "messages": [{"role": "user", "content": text}]}
-
-
-def expect(condition, *seen):
-    if not condition:
-        raise AssertionError(f"seen: {seen}")
-
-
-def refused(kind, status, call, **error):
-    """`call` fails with the class `kind`, and its error object has these fields."""
-    try:
-        call()
-    except kind as caught:
-        expect(caught.status_code == status, caught.status_code, caught.body)
-        expect(isinstance(caught.body, dict) and caught.body.get("message"), caught.body)
-        expect(isinstance(caught.type, str), caught.body)
-        for name, value in error.items():
-            expect(getattr(caught, name) == value, name, getattr(caught, name), caught.body)
-        return caught
-    raise AssertionError(f"it was not refused, but should be with {kind.__name__}")
-
+from harness import LENIENT, MODEL, OPTIONS, STRICT, ask, both, check, expect, main, refused
 
 @both
 def models_are_listed(client):
@@ -221,20 +171,6 @@ def five_at_once():
     with concurrent.futures.ThreadPoolExecutor(5) as pool:
         answers = list(pool.map(one, range(1, 6)))
     expect(all(answers) and len(set(answers)) == 5, answers)
-
-
-def main():
-    failed = 0
-    for name, function in checks:
-        try:
-            function()
-            print(f"ok    {name}", flush=True)
-        except Exception as error:  # whatever goes wrong is this check's failure, and the next one is still run
-            failed += 1
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            print(f"FAIL  {name}: {type(error).__name__}: {error} (line {where.lineno} of {where.filename})", flush=True)
-    print(f"{len(checks) - failed} passed, {failed} failed")
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

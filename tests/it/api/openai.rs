@@ -20,21 +20,19 @@ pub(crate) async fn discovered(app: &TestApp, site: &Site, shape: &str) {
     assert_eq!(job["state"], "completed", "{job}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_official_client_cannot_tell_the_difference() {
+/// Has the official client check a page of this shape.
+async fn judge(checks: &str, shape: &str) {
     let site = Site::start().await;
     let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
-    discovered(&app, &site, "classic-sse").await;
+    discovered(&app, &site, shape).await;
     let python =
         std::env::var("TEST_OPENAI_PYTHON").expect("scripts/test.sh sets TEST_OPENAI_PYTHON");
-    let script = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/clients/openai_client.py"
-    );
+    let script = format!("{}/tests/clients/{checks}.py", env!("CARGO_MANIFEST_DIR"));
     let (address, key) = (format!("{}/v1", app.address), app.key().to_owned());
+    let shape = shape.to_owned();
     let output = tokio::task::spawn_blocking(move || {
         Command::new(python)
-            .args([script, &address, &key, "classic-sse"])
+            .args([&script, &address, &key, &shape])
             .output()
             .unwrap()
     })
@@ -48,6 +46,32 @@ async fn the_official_client_cannot_tell_the_difference() {
     );
     assert!(told.contains(" 0 failed"), "{told}");
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_client_cannot_tell_the_difference() {
+    judge("openai_client", "classic-sse").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_client_gets_json_and_several_answers() {
+    judge("openai_json", "open-sse").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_client_gets_calls() {
+    judge("openai_calls", "open-sse").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_client_gets_responses() {
+    judge("openai_responses", "open-sse").await;
+}
+
+/// Here the answer is read from what the page has made of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_survive_a_page_that_renders_them() {
+    judge("openai_calls", "bare-dom").await;
 }
 
 #[tokio::test]
@@ -67,11 +91,11 @@ async fn what_cannot_be_answered_is_refused_in_openais_words() {
         (400, &json!("messages"))
     );
     let many =
-        ask(json!({"model": "nobody", "n": 2, "messages": [{"role": "user", "content": "x"}]}))
+        ask(json!({"model": "nobody", "n": 9, "messages": [{"role": "user", "content": "x"}]}))
             .await;
     assert_eq!(
-        (many.status, &many.body["error"]["code"]),
-        (400, &json!("unsupported_parameter"))
+        (many.status, &many.body["error"]["param"]),
+        (400, &json!("n"))
     );
     let wrong = client
         .with_key("ct_wrong")
@@ -115,32 +139,77 @@ async fn what_cannot_be_answered_is_refused_in_openais_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_goes_away_ends_the_job() {
+async fn a_caller_that_goes_away_ends_its_jobs() {
     let site = Site::start().await;
     let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
     discovered(&app, &site, "open-sse").await;
     let client = app.client();
-    let ask = client.post(
-        "/v1/chat/completions",
-        json!({"model": "open-sse", "messages": [{"role": "user", "content": "please stall"}]}),
-    );
-    let started = async {
-        loop {
-            let jobs = client
-                .get("/api/v1/jobs?kind=chat&state=running")
-                .await
-                .body;
-            if let Some(id) = jobs["jobs"][0]["id"].as_str() {
-                return id.to_owned();
+    let messages = json!([{"role": "user", "content": "please stall"}]);
+    for (route, count, body) in [
+        (
+            "/v1/chat/completions",
+            2,
+            json!({"model": "open-sse", "messages": messages, "n": 2}),
+        ),
+        (
+            "/v1/responses",
+            1,
+            json!({"model": "open-sse", "input": messages, "stream": true}),
+        ),
+    ] {
+        let ask = client.post(route, body);
+        let started = async {
+            loop {
+                let path = "/api/v1/jobs?kind=chat&state=running";
+                let jobs = client.get(path).await.body;
+                let ids = jobs["jobs"].as_array().unwrap().iter();
+                let ids: Vec<String> = ids
+                    .map(|job| job["id"].as_str().unwrap().to_owned())
+                    .collect();
+                if ids.len() == count {
+                    return ids;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        };
+        // Whichever is first ends the other: the request is dropped as soon as its jobs run.
+        let ids = tokio::select! {
+            ids = started => ids,
+            reply = ask => panic!("answered before it ran: {}", reply.body),
+        };
+        for id in ids {
+            assert_eq!(client.ended(&id).await["state"], "cancelled", "{route}");
         }
+    }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_asks_to_wait_says_for_how_long() {
+    let site = Site::start().await;
+    let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
+    discovered(&app, &site, "open-sse").await;
+    let body =
+        json!({"model": "open-sse", "messages": [{"role": "user", "content": "ratelimit please"}]});
+    let reply = app.client().post("/v1/chat/completions", body).await;
+    assert_eq!(
+        (reply.status, &reply.body["error"]["code"]),
+        (429, &json!("provider_rate_limited"))
+    );
+    let header = |name: &str| {
+        reply
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
     };
-    // Whichever is first ends the other: the request is dropped as soon as its job runs.
-    let id = tokio::select! {
-        id = started => id,
-        reply = ask => panic!("answered before it ran: {}", reply.body),
-    };
-    assert_eq!(client.ended(&id).await["state"], "cancelled");
+    let seconds: u64 = header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=30).contains(&seconds), "{seconds}");
+    assert_eq!(
+        header("x-ratelimit-reset-requests"),
+        Some(format!("{seconds}s").as_str())
+    );
+    assert_eq!(header("x-ratelimit-remaining-requests"), Some("0"));
+    assert_eq!(header("x-should-retry"), Some("false"));
+    assert!(header("x-request-id").is_some());
     app.stop().await;
 }

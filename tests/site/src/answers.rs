@@ -45,11 +45,12 @@ pub(crate) fn take(
     conversation: Option<&str>,
 ) -> Result<Arc<Run>, echo::Refusal> {
     match echo::refusal(message) {
-        Some(refusal) => {
+        // What a script says is all that counts.
+        Some(refusal) if crate::script::script_of(message).is_none() => {
             at.record().asked.push(message.to_owned());
             Err(refusal)
         }
-        None => Ok(Run::start(at, message, conversation)),
+        _ => Ok(Run::start(at, message, conversation)),
     }
 }
 

@@ -160,6 +160,14 @@ pub fn pieces(question: &str, pace: &Pace) -> Vec<(Duration, String)> {
     timed(question, pace, texts.collect())
 }
 
+/// A text cut into pieces, each with the usual pause before it.
+pub fn pieces_of(text: &str, pace: &Pace) -> Vec<(Duration, String)> {
+    let letters: Vec<char> = text.chars().collect();
+    let length = letters.len().div_ceil(pace.pieces.max(1)).max(1);
+    let texts = letters.chunks(length).map(|piece| piece.iter().collect());
+    timed("", pace, texts.collect())
+}
+
 /// The answer as separate messages, one for each block, with the pause before each.
 pub fn messages(question: &str, pace: &Pace) -> Vec<(Duration, String)> {
     timed(question, pace, blocks(question))

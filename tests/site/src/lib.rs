@@ -10,6 +10,7 @@ pub mod echo;
 mod login;
 mod odd;
 mod run;
+mod script;
 pub mod shape;
 mod sockets;
 mod state;

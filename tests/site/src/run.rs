@@ -44,11 +44,14 @@ impl Run {
     /// Writes the question down, and starts the answer.
     pub(crate) fn start(at: &At, question: &str, conversation: Option<&str>) -> Arc<Self> {
         let pace = &at.shared.pace;
-        let timed = match at.shape.transport {
-            Transport::Several => echo::messages(question, pace),
-            _ => echo::pieces(question, pace),
+        let scripted = at.record().scripts.answer(question);
+        let cut = scripted.is_none() && echo::has("cut", question);
+        let timed = match (scripted, at.shape.transport) {
+            (Some(answer), _) => echo::pieces_of(&answer, pace),
+            (None, Transport::Several) => echo::messages(question, pace),
+            (None, _) => echo::pieces(question, pace),
         };
-        let cut_at = echo::has("cut", question).then_some(timed.len() / 2);
+        let cut_at = cut.then_some(timed.len() / 2);
         let (pauses, pieces): (Vec<_>, Vec<_>) = timed.into_iter().unzip();
         let (tell, progress) = watch::channel(Progress { sent: 0, end: None });
         let stop = Arc::new(Notify::new());

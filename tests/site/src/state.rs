@@ -31,6 +31,7 @@ pub(crate) struct Record {
     /// Newest last.
     pub(crate) conversations: Vec<(String, Vec<Turn>)>,
     pub(crate) runs: HashMap<String, Arc<Run>>,
+    pub(crate) scripts: crate::script::Scripts,
 }
 
 /// What the whole site remembers.

@@ -459,3 +459,18 @@ async fn a_huge_answer_is_whole() {
     stage.converse("bare-dom", &["huge, please"]).await;
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sentence_before_a_code_block_is_not_its_head() {
+    let stage = Stage::set().await;
+    let (notes, mut record) = Notes::channel(2000);
+    let (session, page) = stage.open("open-sse", None).await;
+    let map = discover_chat(&page, None, &notes).await.unwrap();
+    let said = "Let me look.\n\n```json\n{\n \"a\": [1, 2]\n}\n```";
+    let question = format!("please SCRIPT {}", serde_json::json!([said]));
+    let (text, joined, _) = ask(&page, &map, &notes, &question).await.unwrap();
+    assert_eq!(text, said, "{}", stage::story(&mut record));
+    assert_eq!(joined, text);
+    session.close().await;
+    stage.end().await;
+}

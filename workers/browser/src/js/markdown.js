@@ -133,6 +133,8 @@ const isCodeBox = el => {
   if (el.localName === 'div') return false;
   const s = style(el); return s.display.startsWith('block') && s.whiteSpace.startsWith('pre');
 };
+// The words of a code block's head, without those of its buttons and the numbers of its lines.
+const wordsOf = head => head.toLowerCase().split(/\s+/).filter(w => w && !/^(\d+|copy|copied|code|kopieren|copier|copiar|复制|コピー|download|wrap)!?$/.test(w));
 // A box that holds one code block and otherwise only its head (language, copy): the head is furniture.
 const soleCode = el => {
   if (el.localName === 'li' || el.localName === 'td' || !el.querySelector) return null;
@@ -144,6 +146,8 @@ const soleCode = el => {
   const visit = n => { if (n === pres[0]) return; if (n.nodeType === 3) head += ' ' + n.data; else if (n.nodeType === 1 && !silent(n)) for (const k of kids(n)) visit(k); };
   visit(el);
   head = squash(head);
+  // A sentence before the code is none of its language.
+  if (/[.:…。：]$/.test(head) || wordsOf(head).length > 2) return null;
   if (head && !(/^[\w+#. -]{1,20}$/.test(head) && rest < 40 && pres[0].parentElement !== el)) { if (head && !/^[\w+#.-]{1,20}$/.test(head)) return null; }
   return { pre: pres[0], head };
 };
@@ -151,7 +155,7 @@ const pushCode = (pre, head, out) => {
   const code = pre.querySelector('code') || pre, text = codeText(code);
   if (!text.trim()) return;
   let language = languageOf(code) || languageOf(pre);
-  const words = head.toLowerCase().split(/\s+/).filter(w => !/^(copy|copied|code|kopieren|copier|copiar|复制|コピー|download|wrap)!?$/.test(w));
+  const words = wordsOf(head);
   if (!language && words.length === 1) language = words[0];
   out.push({ el: pre, md: fence(text, language), kind: 'code' });
 };

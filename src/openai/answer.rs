@@ -1,13 +1,11 @@
 //! A chat job's events, heard as one text that only grows.
 
+use chrono::{DateTime, Utc};
 use computetower_jobs::failure::PublicFailure;
-use computetower_jobs::kinds::chat::Chat;
-use computetower_jobs::{EventBody, FailureCode, JobId};
-use serde_json::{Value, json};
+use computetower_jobs::{EventBody, FailureCode};
+use serde_json::Value;
 
-use super::cut::Reason;
 use super::error::OpenAiError;
-use super::tokens::estimate;
 
 /// What has been heard of an answer. A later attempt that says the same again adds nothing; one that says something else is an error, because
 /// what a client has been told cannot be taken back.
@@ -19,6 +17,8 @@ pub(super) struct Answer {
     said: String,
     content: Option<String>,
     failure: Option<PublicFailure>,
+    /// When the page may be asked again, where it said so.
+    again: Option<DateTime<Utc>>,
     given_up: bool,
 }
 
@@ -45,9 +45,10 @@ impl Answer {
             EventBody::Failed { failure } => self.failure = Some(failure.clone()),
             // Nobody waits at the other end of a request for a person to come, or for a limit to be lifted.
             EventBody::InterventionNeeded { failure } => self.give_up(failure),
-            EventBody::Retrying { failure, .. }
+            EventBody::Retrying { failure, at, .. }
                 if failure.code == FailureCode::ProviderRateLimited =>
             {
+                self.again = Some(*at);
                 self.give_up(failure)
             }
             EventBody::Cancelled {} => {
@@ -87,7 +88,7 @@ impl Answer {
     /// What is left to tell at the end.
     pub(super) fn rest(&mut self) -> Result<String, OpenAiError> {
         if let Some(failure) = &self.failure {
-            return Err(OpenAiError::failed(failure));
+            return Err(OpenAiError::failed(failure).again_at(self.again));
         }
         let content = self.content.clone().unwrap_or_else(|| self.said.clone());
         match content.strip_prefix(self.told.as_str()) {
@@ -104,72 +105,19 @@ impl Answer {
         }
     }
 
-    /// The whole text.
-    pub(super) fn into_text(self) -> Result<String, OpenAiError> {
-        match self.failure {
-            Some(failure) => Err(OpenAiError::failed(&failure)),
-            None => Ok(self.content.unwrap_or(self.said)),
+    /// The whole text, once the job has ended.
+    pub(super) fn text(&self) -> Result<String, OpenAiError> {
+        match &self.failure {
+            Some(failure) => Err(OpenAiError::failed(failure).again_at(self.again)),
+            None => Ok(self.content.clone().unwrap_or_else(|| self.said.clone())),
         }
-    }
-}
-
-/// The fixed parts of one completion.
-pub(super) struct Shape {
-    id: String,
-    created: i64,
-    model: String,
-    prompt_tokens: usize,
-}
-
-impl Shape {
-    pub(super) fn new(job: JobId, chat: &Chat) -> Self {
-        Self {
-            id: format!("chatcmpl-{}", job.0.simple()),
-            created: chrono::Utc::now().timestamp(),
-            model: chat.model.clone(),
-            prompt_tokens: estimate(&chat.prompt()),
-        }
-    }
-
-    /// One chunk.
-    pub(super) fn chunk(&self, delta: Value, finish_reason: Option<&str>) -> Value {
-        json!({
-            "id": self.id, "object": "chat.completion.chunk", "created": self.created, "model": self.model,
-            "choices": [{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish_reason }],
-        })
-    }
-
-    /// The last chunk, for clients that ask for it.
-    pub(super) fn usage_chunk(&self, text: &str) -> Value {
-        json!({
-            "id": self.id, "object": "chat.completion.chunk", "created": self.created, "model": self.model,
-            "choices": [], "usage": self.usage(text),
-        })
-    }
-
-    /// The whole completion.
-    pub(super) fn completion(&self, text: &str, reason: Reason) -> Value {
-        json!({
-            "id": self.id, "object": "chat.completion", "created": self.created, "model": self.model,
-            "choices": [{
-                "index": 0, "finish_reason": reason.name(), "logprobs": null,
-                "message": { "role": "assistant", "content": text, "refusal": null },
-            }],
-            "usage": self.usage(text),
-        })
-    }
-
-    fn usage(&self, text: &str) -> Value {
-        let completion_tokens = estimate(text);
-        json!({
-            "prompt_tokens": self.prompt_tokens, "completion_tokens": completion_tokens, "total_tokens": self.prompt_tokens + completion_tokens,
-        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn chunk(text: &str) -> EventBody {
         EventBody::Chunk {

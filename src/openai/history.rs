@@ -1,0 +1,298 @@
+//! `messages`: what was said before, as plain messages. Calls of functions and their results become text that a page can be told.
+
+use computetower_jobs::kinds::chat::{Message, Role};
+use serde_json::{Value, json};
+
+use super::error::OpenAiError;
+
+/// Plain messages in the making.
+#[derive(Default)]
+pub(super) struct History {
+    messages: Vec<Message>,
+    /// Calls so far: id, and the function with its arguments.
+    calls: Vec<(String, String)>,
+    /// Whether the last message holds results, to which more may be added.
+    results: bool,
+}
+
+impl History {
+    /// The messages.
+    pub(super) fn into_messages(self) -> Vec<Message> {
+        self.messages
+    }
+
+    /// Adds what somebody said.
+    pub(super) fn say(&mut self, role: Role, content: String) {
+        self.results = false;
+        self.messages.push(Message { role, content });
+    }
+
+    /// Adds what the model said, with the calls that it made: id, name and arguments.
+    pub(super) fn call(&mut self, content: String, calls: &[(String, String, String)]) {
+        if calls.is_empty() {
+            return self.say(Role::Assistant, content);
+        }
+        let made = calls.iter().map(|(id, name, arguments)| {
+            self.calls.push((id.clone(), format!("{name} {arguments}")));
+            let arguments: Value =
+                serde_json::from_str(arguments).unwrap_or_else(|_| arguments.as_str().into());
+            json!({ "name": name, "arguments": arguments })
+        });
+        let made: Vec<Value> = made.collect();
+        let block = format!("```json\n{}\n```", json!({ "tool_calls": made }));
+        let text = if content.trim().is_empty() {
+            block
+        } else {
+            format!("{content}\n\n{block}")
+        };
+        self.say(Role::Assistant, text);
+    }
+
+    /// Adds what a function gave. `false` when there was no such call.
+    pub(super) fn result(&mut self, id: &str, content: &str) -> bool {
+        let Some((_, call)) = self
+            .calls
+            .iter()
+            .rev()
+            .find(|(known, _)| !id.is_empty() && known == id)
+        else {
+            return false;
+        };
+        let call = call.clone();
+        self.result_of(&call, content);
+        true
+    }
+
+    /// Adds what a function gave, named by words.
+    fn result_of(&mut self, call: &str, content: &str) {
+        let text = format!("Result of {call}:\n{content}");
+        match self.messages.last_mut() {
+            Some(last) if self.results => {
+                last.content.push_str("\n\n");
+                last.content.push_str(&text);
+            }
+            _ => self.say(Role::User, text),
+        }
+        self.results = true;
+    }
+}
+
+/// Reads the messages of a completion.
+pub(super) fn read(value: Option<Value>) -> Result<Vec<Message>, OpenAiError> {
+    let Some(Value::Array(items)) = value else {
+        return Err(OpenAiError::invalid("messages", "messages must be a list."));
+    };
+    if items.is_empty() {
+        return Err(OpenAiError::invalid(
+            "messages",
+            "messages must not be empty.",
+        ));
+    }
+    let mut history = History::default();
+    for (index, item) in items.iter().enumerate() {
+        message(&mut history, &format!("messages[{index}]"), item)?;
+    }
+    Ok(history.into_messages())
+}
+
+fn message(history: &mut History, at: &str, item: &Value) -> Result<(), OpenAiError> {
+    match item.get("role").and_then(Value::as_str) {
+        Some("system" | "developer") => history.say(Role::System, content(at, item)?),
+        Some("user") => history.say(Role::User, content(at, item)?),
+        Some("assistant") => {
+            let text = match item.get("content") {
+                None | Some(Value::Null) => item
+                    .get("refusal")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned(),
+                Some(_) => content(at, item)?,
+            };
+            history.call(text, &calls(at, item)?);
+        }
+        Some("tool") => {
+            let id = item
+                .get("tool_call_id")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            if !history.result(id, &content(at, item)?) {
+                return Err(OpenAiError::invalid(
+                    format!("{at}.tool_call_id"),
+                    "A message of the role tool must answer a call of an assistant's message before it.",
+                ));
+            }
+        }
+        Some("function") => {
+            let name = item.get("name").and_then(Value::as_str).ok_or_else(|| {
+                OpenAiError::invalid(
+                    format!("{at}.name"),
+                    "A message of the role function must name it.",
+                )
+            })?;
+            history.result_of(name, &content(at, item)?);
+        }
+        _ => {
+            return Err(OpenAiError::invalid(
+                format!("{at}.role"),
+                "role must be one of system, developer, user, assistant, tool, function.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn calls(at: &str, item: &Value) -> Result<Vec<(String, String, String)>, OpenAiError> {
+    if let Some(call) = item.get("function_call").filter(|call| !call.is_null()) {
+        let text = |field: &str| call.get(field).and_then(Value::as_str).map(str::to_owned);
+        return match (text("name"), text("arguments")) {
+            (Some(name), Some(arguments)) => Ok(vec![(String::new(), name, arguments)]),
+            _ => Err(OpenAiError::invalid(
+                format!("{at}.function_call"),
+                "function_call must have a name and arguments, both texts.",
+            )),
+        };
+    }
+    let wrong = |index: usize| {
+        OpenAiError::invalid(
+            format!("{at}.tool_calls[{index}]"),
+            "A call must have an id, the type function, and a function with name and arguments, both texts.",
+        )
+    };
+    let made = match item.get("tool_calls") {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(Value::Array(made)) => made,
+        Some(_) => return Err(wrong(0)),
+    };
+    let read = |(index, call): (usize, &Value)| {
+        let text = |pointer: &str| {
+            call.pointer(pointer)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
+        let parts = (
+            text("/id"),
+            text("/function/name"),
+            text("/function/arguments"),
+        );
+        let (Some(id), Some(name), Some(arguments)) = parts else {
+            return Err(wrong(index));
+        };
+        Ok((id, name, arguments))
+    };
+    made.iter().enumerate().map(read).collect()
+}
+
+/// The text of a message.
+pub(super) fn content(at: &str, item: &Value) -> Result<String, OpenAiError> {
+    match item.get("content") {
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(Value::Array(parts)) => {
+            let texts = parts.iter().enumerate();
+            let texts =
+                texts.map(|(part, value)| text_of_part(&format!("{at}.content[{part}]"), value));
+            Ok(texts.collect::<Result<Vec<_>, _>>()?.join("\n"))
+        }
+        _ => Err(OpenAiError::invalid(
+            format!("{at}.content"),
+            "content must be a text or a list of parts.",
+        )),
+    }
+}
+
+fn text_of_part(at: &str, part: &Value) -> Result<String, OpenAiError> {
+    let field = |name: &str| part.get(name).and_then(Value::as_str).map(str::to_owned);
+    let (text, refusal) = (field("text"), field("refusal"));
+    match (part.get("type").and_then(Value::as_str), text, refusal) {
+        (Some("text" | "input_text" | "output_text"), Some(text), _) => Ok(text),
+        (Some("refusal"), _, refusal) => Ok(refusal.unwrap_or_default()),
+        (
+            Some(kind @ ("image_url" | "input_audio" | "file" | "input_image" | "input_file")),
+            ..,
+        ) => Err(OpenAiError::unsupported(
+            format!("{at}.type"),
+            format!("Parts of type {kind:?} are not supported so far."),
+        )),
+        _ => Err(OpenAiError::invalid(
+            format!("{at}.type"),
+            "A part must be {\"type\": \"text\", \"text\": \"…\"}.",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn param(messages: Value) -> Option<String> {
+        let error = read(Some(messages)).err()?;
+        error.body()["error"]["param"].as_str().map(str::to_owned)
+    }
+
+    #[test]
+    fn calls_and_results_become_text() {
+        let call = |id: &str, city: &str| json!({"id": id, "type": "function", "function": {"name": "weather", "arguments": format!("{{\"city\":\"{city}\"}}")}});
+        let messages = read(Some(json!([
+            {"role": "user", "content": "Where is it warm?"},
+            {"role": "assistant", "content": null, "tool_calls": [call("a", "Rome"), call("b", "Oslo")]},
+            {"role": "tool", "tool_call_id": "b", "content": "-3"},
+            {"role": "tool", "tool_call_id": "a", "content": [{"type": "text", "text": "20"}]},
+        ])));
+        let Ok(messages) = messages else {
+            panic!("{messages:?}")
+        };
+        assert_eq!(messages.len(), 3);
+        assert_eq!(
+            messages[1].content,
+            "```json\n{\"tool_calls\":[{\"arguments\":{\"city\":\"Rome\"},\"name\":\"weather\"},{\"arguments\":{\"city\":\"Oslo\"},\"name\":\"weather\"}]}\n```"
+        );
+        assert_eq!(messages[2].role, Role::User);
+        assert_eq!(
+            messages[2].content,
+            "Result of weather {\"city\":\"Oslo\"}:\n-3\n\nResult of weather {\"city\":\"Rome\"}:\n20"
+        );
+    }
+
+    #[test]
+    fn functions_of_before_become_the_same_text() {
+        let messages = read(Some(json!([
+            {"role": "assistant", "content": null, "function_call": {"name": "now", "arguments": "{}"}},
+            {"role": "function", "name": "now", "content": "noon"},
+        ])));
+        let Ok(messages) = messages else {
+            panic!("{messages:?}")
+        };
+        assert!(
+            messages[0]
+                .content
+                .contains("{\"tool_calls\":[{\"arguments\":{},\"name\":\"now\"}]}")
+        );
+        assert_eq!(messages[1].content, "Result of now:\nnoon");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let user = json!({"role": "user", "content": "x"});
+        assert_eq!(param(json!([])).as_deref(), Some("messages"));
+        assert_eq!(
+            param(json!([user, {"role": "tool", "tool_call_id": "a", "content": "1"}])).as_deref(),
+            Some("messages[1].tool_call_id")
+        );
+        assert_eq!(
+            param(json!([user, {"role": "assistant", "tool_calls": [{"id": "a"}]}])).as_deref(),
+            Some("messages[1].tool_calls[0]")
+        );
+        assert_eq!(
+            param(json!([{"role": "function", "content": "1"}])).as_deref(),
+            Some("messages[0].name")
+        );
+        assert_eq!(
+            param(json!([{"role": "robot", "content": "x"}])).as_deref(),
+            Some("messages[0].role")
+        );
+        assert_eq!(
+            param(json!([{"role": "user", "content": [{"type": "image_url"}]}])).as_deref(),
+            Some("messages[0].content[0].type")
+        );
+        assert_eq!(param(json!([{"role": "assistant"}])), None);
+    }
+}

@@ -1,0 +1,256 @@
+//! What the official clients send to `/v1/responses`.
+
+use computetower_jobs::kinds::chat::Chat;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::super::ask::Ask;
+use super::super::contract::Contract;
+use super::super::cut::Bounds;
+use super::super::error::OpenAiError;
+use super::super::json_mode::Format;
+use super::super::request::{model, tokens};
+use super::super::tools::Tools;
+use super::input;
+use crate::api::extract::field_with_nul;
+
+/// The fields that matter here. All others are looked at in `rest`.
+#[derive(Deserialize)]
+struct Raw {
+    model: Option<Value>,
+    #[serde(default)]
+    input: Value,
+    #[serde(default)]
+    instructions: Option<String>,
+    #[serde(default)]
+    stream: Option<bool>,
+    #[serde(default)]
+    max_output_tokens: Value,
+    #[serde(default)]
+    tools: Option<Vec<Value>>,
+    #[serde(default)]
+    tool_choice: Value,
+    #[serde(default)]
+    parallel_tool_calls: Option<bool>,
+    #[serde(default)]
+    text: Option<Map<String, Value>>,
+    #[serde(default)]
+    metadata: Option<std::collections::BTreeMap<String, String>>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// The fields that are passed on as they are written.
+#[derive(Deserialize)]
+struct Written<'a> {
+    #[serde(borrow, default)]
+    tools: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    text: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Text<'a> {
+    #[serde(borrow, default)]
+    format: Option<&'a RawValue>,
+}
+
+/// A request that can be answered.
+pub(super) struct Request {
+    pub(super) ask: Ask,
+    /// Fields that have no meaning for a web page and were left aside.
+    pub(super) ignored: Vec<String>,
+    /// What is told back as it came.
+    pub(super) echo: Map<String, Value>,
+}
+
+/// Reads a request.
+pub(super) fn read(body: &[u8]) -> Result<Request, OpenAiError> {
+    if let Some(field) = field_with_nul(body) {
+        return Err(OpenAiError::invalid(
+            field,
+            "The character NUL cannot be typed into a page.",
+        ));
+    }
+    let unreadable = |error: serde_json::Error| {
+        OpenAiError::invalid("body", format!("The body cannot be read: {error}."))
+    };
+    let raw: Raw = serde_json::from_slice(body).map_err(unreadable)?;
+    let written: Written<'_> = serde_json::from_slice(body).map_err(unreadable)?;
+    let model = model(raw.model)?;
+    let mut messages = input::read(raw.instructions.as_deref(), &raw.input)?;
+    let ignored = look_at_rest(&raw.rest, raw.text.as_ref())?;
+    let format = written.text.and_then(|text| text.format);
+    let contract = Contract {
+        format: match format {
+            Some(format) => Format::read("text.format", format)?,
+            None => Format::Text,
+        },
+        tools: Tools::read(
+            &written.tools.unwrap_or_default(),
+            &raw.tool_choice,
+            raw.parallel_tool_calls,
+        )?,
+    };
+    contract.tell(&mut messages);
+    let bounds = Bounds {
+        stop: Vec::new(),
+        tokens: tokens("max_output_tokens", &raw.max_output_tokens)?,
+    };
+    let format = raw.text.as_ref().and_then(|text| text.get("format"));
+    let echo = json!({
+        "instructions": raw.instructions,
+        "max_output_tokens": bounds.tokens,
+        "metadata": raw.metadata.unwrap_or_default(),
+        "parallel_tool_calls": raw.parallel_tool_calls.unwrap_or(true),
+        "text": { "format": format.filter(|format| !format.is_null()).unwrap_or(&json!({ "type": "text" })) },
+        "tool_choice": if raw.tool_choice.is_null() { json!("auto") } else { raw.tool_choice },
+        "tools": raw.tools.unwrap_or_default(),
+    });
+    Ok(Request {
+        ask: Ask {
+            chat: Chat { model, messages },
+            contract,
+            bounds,
+            stream: raw.stream.unwrap_or_default(),
+            field: "input",
+        },
+        ignored,
+        echo: match echo {
+            Value::Object(echo) => echo,
+            _ => Map::new(),
+        },
+    })
+}
+
+fn look_at_rest(
+    rest: &Map<String, Value>,
+    text: Option<&Map<String, Value>>,
+) -> Result<Vec<String>, OpenAiError> {
+    let mut ignored = Vec::new();
+    if text.is_some_and(|text| text.get("verbosity").is_some_and(|value| !value.is_null())) {
+        ignored.push("text.verbosity".to_owned());
+    }
+    for (field, value) in rest {
+        let is_empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+        let why = match field.as_str() {
+            _ if is_empty => continue,
+            "previous_response_id" | "conversation" => {
+                "Responses are not stored: send the whole conversation as input."
+            }
+            "prompt" => "There are no stored prompts: send instructions and input.",
+            "background" if value == &json!(true) => {
+                "A response is not fetched later: submit a chat job at /api/v1/jobs for that."
+            }
+            "include"
+                if value.as_array().is_some_and(|wanted| {
+                    wanted
+                        .iter()
+                        .any(|one| one == "message.output_text.logprobs")
+                }) =>
+            {
+                "A web page shows no log probabilities."
+            }
+            "top_logprobs" if value != &json!(0) => "A web page shows no log probabilities.",
+            "background" | "top_logprobs" => continue,
+            // Nothing is stored, as is asked for.
+            "store" if value == &json!(false) => continue,
+            other => {
+                ignored.push(
+                    other
+                        .chars()
+                        .filter(char::is_ascii_graphic)
+                        .take(64)
+                        .collect(),
+                );
+                continue;
+            }
+        };
+        return Err(OpenAiError::unsupported(field, why));
+    }
+    Ok(ignored)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn param(value: Value) -> Option<String> {
+        let error = read(value.to_string().as_bytes()).err()?;
+        error.body()["error"]["param"].as_str().map(str::to_owned)
+    }
+
+    #[test]
+    fn what_clients_send_is_read_and_told_back() {
+        let body = json!({
+            "model": "m", "instructions": "Be short.", "input": "Hi", "stream": true, "max_output_tokens": 5, "store": true, "temperature": 0.1,
+            "metadata": {"a": "b"}, "text": {"format": {"type": "json_object"}, "verbosity": "low"}, "reasoning": {"effort": "low"},
+            "tools": [{"type": "function", "name": "now", "parameters": {"type": "object"}, "strict": true}],
+        });
+        let Ok(read) = read(body.to_string().as_bytes()) else {
+            panic!("it is good")
+        };
+        assert!(
+            read.ask.stream
+                && read.ask.bounds.tokens == Some(5)
+                && read.ask.contract.tools.is_some()
+        );
+        assert_eq!(
+            read.ignored,
+            ["text.verbosity", "reasoning", "store", "temperature"]
+        );
+        assert_eq!(
+            (&read.echo["metadata"]["a"], &read.echo["tools"]),
+            (&json!("b"), &body["tools"])
+        );
+        assert!(
+            read.ask
+                .chat
+                .prompt()
+                .starts_with("Instructions: Be short.\n\nInstructions: You can call")
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_by_name() {
+        let with = |field: &str, value: Value| {
+            let mut request = json!({"model": "m", "input": "x"});
+            request[field] = value;
+            param(request)
+        };
+        for (field, value) in [
+            ("previous_response_id", json!("resp_1")),
+            ("conversation", json!("conv_1")),
+            ("prompt", json!({"id": "x"})),
+            ("background", json!(true)),
+            ("include", json!(["message.output_text.logprobs"])),
+            ("top_logprobs", json!(2)),
+            ("max_output_tokens", json!(0)),
+        ] {
+            assert_eq!(with(field, value).as_deref(), Some(field));
+        }
+        assert_eq!(
+            with("include", json!(["reasoning.encrypted_content"])),
+            None
+        );
+        assert_eq!(
+            with("tools", json!([{"type": "web_search"}])).as_deref(),
+            Some("tools[0].type")
+        );
+        assert_eq!(
+            with("text", json!({"format": {"type": "xml"}})).as_deref(),
+            Some("text.format.type")
+        );
+        assert_eq!(with("input", json!(5)).as_deref(), Some("input"));
+        assert_eq!(with("model", json!("")).as_deref(), Some("model"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(body: Vec<u8>) {
+            let _ = read(&body);
+        }
+    }
+}
