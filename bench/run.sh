@@ -2,10 +2,20 @@
 # computetower beside BullMQ (plain, and with a record in Postgres), RQ and arq, in turn, on the same Redis; see README.md.
 #
 #   bench/run.sh [computetower|bullmq|bullmq+postgres|rq|arq]...     all without a name
+#   bench/run.sh chat [SHAPE]...                                     a chat page asked through computetower, and by a Playwright script; chat.py
 #   bench/run.sh scale                                               computetower alone: floods, fairness, memory, dead workers
 set -euo pipefail
 PROFILE="${PROFILE:-release}"
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/env.sh"
+if [ "${1:-}" = chat ]; then
+  shift
+  "$ROOT/scripts/setup.sh" demo
+  python="$(python_env bench-playwright "$ROOT/bench/peers/playwright/requirements.txt")"
+  cd "$ROOT"
+  say "building computetower and the test site ($PROFILE)"
+  cargo build --quiet --profile "$PROFILE" --package computetower --package computetower-test-site --bins
+  COMPUTETOWER="$PROGRAM" BENCH_SITE="$(dirname "$PROGRAM")/computetower-test-site" PYTHONDONTWRITEBYTECODE=1 exec "$python" bench/chat.py "$@"
+fi
 script=compare.py
 if [ "$*" = scale ]; then
   script=scale.py

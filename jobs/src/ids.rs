@@ -56,6 +56,10 @@ typed_id!(
     ProviderId
 );
 typed_id!(
+    /// A conversation that stands on a provider's page.
+    ThreadId
+);
+typed_id!(
     /// A tenant's account on a web app.
     CredentialId
 );

@@ -22,7 +22,7 @@ pub use event::{Event, EventBody};
 pub use failure::{Failure, FailureClass, FailureCode};
 pub use ids::{
     ApiKeyId, BatchId, CredentialId, JobId, LeaseToken, LimitId, ProviderId, ScheduleId, TenantId,
-    WorkerId,
+    ThreadId, WorkerId,
 };
 pub use kind::{InvalidPayload, JobKind, Payload};
 pub use outcome::Outcome;

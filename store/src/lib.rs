@@ -19,6 +19,7 @@ pub mod providers;
 pub mod queues;
 pub mod redis_keys;
 pub mod schedules;
+pub mod threads;
 pub mod turn_signals;
 pub mod validations;
 pub mod vault;

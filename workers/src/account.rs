@@ -35,15 +35,28 @@ pub(crate) struct Place<'a> {
     pub(crate) input: Option<&'a str>,
 }
 
-/// Opens a page and signs in if it asks for it.
+/// An account's session, with no page of it yet.
+pub(crate) struct AccountSession {
+    /// The session.
+    pub(crate) session: Arc<LiveSession>,
+    credential: Option<Credential>,
+}
+
+impl AccountSession {
+    /// Whether pages that it has open can be used without a closer look: there is no login, or it was seen to be signed in a short while ago.
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.credential.is_none() || self.session.is_trusted()
+    }
+}
+
+/// The session of an account, live or restored.
 ///
 /// # Errors
-/// As a failure of the job. A refused account is marked, so that nothing tries it again.
-pub(crate) async fn open_signed_in(
+/// As a failure of the job: the account was refused before, or Chromium does not start.
+pub(crate) async fn session_of(
     context: &JobContext,
     place: Place<'_>,
-    notes: &Notes,
-) -> Result<SignedIn, Failure> {
+) -> Result<AccountSession, Failure> {
     let credential = match place.credential {
         Some(id) => Some(usable(context, id).await?),
         None => None,
@@ -58,8 +71,40 @@ pub(crate) async fn open_signed_in(
             ));
         }
     };
-    let opened = open(context, place, owner, credential.as_ref(), notes).await;
-    match opened {
+    let restored = restored(context, credential.as_ref());
+    match context.browsers.session(owner, restored).await {
+        Ok(session) => Ok(AccountSession {
+            session,
+            credential,
+        }),
+        Err(error) => Err(failure_of(context, &error).await),
+    }
+}
+
+/// Opens a page and signs in if it asks for it.
+///
+/// # Errors
+/// As a failure of the job. A refused account is marked, so that nothing tries it again.
+pub(crate) async fn open_signed_in(
+    context: &JobContext,
+    place: Place<'_>,
+    notes: &Notes,
+) -> Result<SignedIn, Failure> {
+    let account = session_of(context, place).await?;
+    open_in(context, account, place, notes).await
+}
+
+/// The same in a session that is at hand.
+///
+/// # Errors
+/// As [`open_signed_in`].
+pub(crate) async fn open_in(
+    context: &JobContext,
+    account: AccountSession,
+    place: Place<'_>,
+    notes: &Notes,
+) -> Result<SignedIn, Failure> {
+    match open(context, place, account, notes).await {
         Ok(opened) => Ok(opened),
         Err(Trouble::Browser(error)) => Err(failure_of(context, &error).await),
         Err(Trouble::Job(failure)) => Err(failure),
@@ -87,14 +132,13 @@ impl From<Failure> for Trouble {
 async fn open(
     context: &JobContext,
     place: Place<'_>,
-    owner: SessionOwner,
-    credential: Option<&Credential>,
+    account: AccountSession,
     notes: &Notes,
 ) -> Result<SignedIn, Trouble> {
-    let session = context
-        .browsers
-        .session(owner, restored(context, credential))
-        .await?;
+    let AccountSession {
+        session,
+        credential,
+    } = account;
     let seen = session.generation();
     let page = session.open(place.url).await?;
     let Some(credential) = credential else {
@@ -122,12 +166,12 @@ async fn open(
             // Somebody else signed in while this page was opened; it may still show the login.
             page.goto(place.url).await?;
         }
-        let done = sign_in_with(context, &page, credential, notes).await?;
+        let done = sign_in_with(context, &page, &credential, notes).await?;
         session.trust();
         done
     };
     if done.needed {
-        keep_profile(context, &session, credential).await;
+        keep_profile(context, &session, &credential).await;
         page.goto(place.url).await?;
     }
     Ok(SignedIn {

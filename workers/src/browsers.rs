@@ -11,6 +11,8 @@ use computetower_jobs::{CredentialId, ProviderId};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::pages::Pages;
+
 /// A session that nobody used for so long is closed.
 const IDLE: Duration = Duration::from_secs(900);
 
@@ -38,6 +40,7 @@ pub enum SessionOwner {
 
 /// A live browser context.
 pub struct LiveSession {
+    pages: std::sync::Mutex<Pages>,
     session: Session,
     /// Held while somebody looks whether the session is signed in, so that an account never signs in twice at once.
     pub signing_in: Mutex<()>,
@@ -56,6 +59,7 @@ struct Trust {
 impl LiveSession {
     fn new(session: Session) -> Self {
         Self {
+            pages: std::sync::Mutex::default(),
             session,
             signing_in: Mutex::default(),
             last_used: std::sync::Mutex::new(Instant::now()),
@@ -85,6 +89,17 @@ impl LiveSession {
         let mut trust = lock(&self.trust);
         trust.since = Some(Instant::now());
         trust.generation += 1;
+    }
+
+    /// An answer was read: whoever is answered is signed in.
+    pub fn answered(&self) {
+        let mut trust = lock(&self.trust);
+        trust.since = trust.since.map(|_| Instant::now());
+    }
+
+    /// The pages that no job works with.
+    pub(crate) fn pages(&self) -> std::sync::MutexGuard<'_, Pages> {
+        lock(&self.pages)
     }
 
     /// Something went wrong on a page of the session: the next one is looked at closely.
@@ -122,6 +137,14 @@ fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// A page that is closed when it goes out of scope, also when a job is cancelled in the middle.
 pub struct OpenPage(Option<Page>);
+
+#[cfg(test)]
+impl OpenPage {
+    /// In the place of a page, where none is looked at.
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+}
 
 impl std::ops::Deref for OpenPage {
     type Target = Page;
@@ -177,9 +200,6 @@ impl Browsers {
     {
         let mut state = self.state.lock().await;
         let chromium = self.chromium(&mut state).await?;
-        state
-            .sessions
-            .retain(|_, session| Arc::strong_count(session) > 1 || session.idle_for() < IDLE);
         if let Some(live) = state.sessions.get(&owner) {
             live.touch();
             return Ok(live.clone());
@@ -189,6 +209,17 @@ impl Browsers {
         let live = Arc::new(LiveSession::new(session));
         state.sessions.insert(owner, live.clone());
         Ok(live)
+    }
+
+    /// Closes sessions and pages that nobody has used for long.
+    pub async fn close_idle(&self) {
+        let mut state = self.state.lock().await;
+        state
+            .sessions
+            .retain(|_, session| Arc::strong_count(session) > 1 || session.idle_for() < IDLE);
+        for session in state.sessions.values() {
+            session.pages().close_idle();
+        }
     }
 
     /// Gives a session up: the next one starts afresh.

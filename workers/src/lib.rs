@@ -10,6 +10,7 @@ mod feed;
 mod kinds;
 mod lanes;
 mod notes;
+mod pages;
 pub mod process;
 mod run;
 mod running;

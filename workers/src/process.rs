@@ -20,6 +20,8 @@ use crate::lanes;
 use crate::run::chain;
 use crate::running::{Running, StopReason};
 
+/// How often pages that stay open are looked through.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// How soon leases are renewed again when Postgres did not answer.
 const RENEW_AGAIN: Duration = Duration::from_millis(500);
 
@@ -123,6 +125,7 @@ pub async fn run_worker(
     let ended = CancellationToken::new();
     let drained = CancellationToken::new();
     let beating = tokio::spawn(beat(presence, drained.clone(), ended.clone()));
+    let tidying = tokio::spawn(tidy(shared.browsers.clone(), ended.clone()));
     let leases = tokio::spawn(keep_leases(shared.clone(), control, ended.clone()));
     for queue in &options.queues {
         lanes::start(&shared, *queue, doorbell.clone());
@@ -146,6 +149,7 @@ pub async fn run_worker(
     store.flush().await;
     ended.cancel();
     let _ = leases.await;
+    let _ = tidying.await;
     if let Ok(presence) = beating.await {
         let _ = tokio::time::timeout(Duration::from_secs(1), presence.leave()).await;
     }
@@ -189,6 +193,16 @@ async fn beat(
             }
             Ok(Err(_)) => {}
             Err(_) => presence.reconnect(),
+        }
+    }
+}
+
+/// Closes what stays open in the browser and nobody uses, until the worker ends.
+async fn tidy(browsers: Arc<Browsers>, ended: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TIDY_EVERY) => browsers.close_idle().await,
+            () = ended.cancelled() => return,
         }
     }
 }

@@ -90,14 +90,35 @@ impl Chat {
         Ok(())
     }
 
-    /// What is typed into the page: the one message as it is, or the whole conversation as a transcript.
+    /// What is typed into the page for a conversation that it knows nothing of: the one message as it is, or the whole conversation as a transcript.
     #[must_use]
     pub fn prompt(&self) -> String {
-        if let [only] = self.messages.as_slice() {
+        self.prompt_from(0)
+    }
+
+    /// How many messages a page knows that answered before: all up to the last answer. None when there is none, or nothing comes after it.
+    #[must_use]
+    pub fn answered(&self) -> Option<usize> {
+        let last = self
+            .messages
+            .iter()
+            .rposition(|message| message.role == Role::Assistant)?;
+        let asks =
+            |message: &Message| message.role == Role::User && !message.content.trim().is_empty();
+        self.messages[last + 1..]
+            .iter()
+            .any(asks)
+            .then_some(last + 1)
+    }
+
+    /// What is typed into a page that knows the first `known` messages.
+    #[must_use]
+    pub fn prompt_from(&self, known: usize) -> String {
+        let rest = self.messages.get(known..).unwrap_or_default();
+        if let [only] = rest {
             return only.content.clone();
         }
-        let turns: Vec<String> = self
-            .messages
+        let turns: Vec<String> = rest
             .iter()
             .filter(|message| !message.content.trim().is_empty())
             .map(|message| {
@@ -148,6 +169,26 @@ mod tests {
             chat.prompt(),
             "Instructions: Be short.\n\nUser: Hi\n\nAssistant: Hello\n\nUser: Why?"
         );
+    }
+
+    #[test]
+    fn a_page_that_has_answered_is_told_what_came_after_that() {
+        let mut chat = Chat {
+            model: "m".into(),
+            messages: vec![
+                message(Role::System, "Be short."),
+                message(Role::User, "Hi"),
+            ],
+        };
+        assert_eq!(chat.answered(), None);
+        chat.messages.push(message(Role::Assistant, "Hello"));
+        assert_eq!(chat.answered(), None, "nothing is asked");
+        chat.messages.push(message(Role::User, "Why?"));
+        assert_eq!(chat.answered(), Some(3));
+        assert_eq!(chat.prompt_from(3), "Why?");
+        chat.messages.push(message(Role::User, "And how?"));
+        assert_eq!(chat.prompt_from(3), "User: Why?\n\nUser: And how?");
+        assert_eq!(chat.prompt_from(9), "");
     }
 
     #[test]

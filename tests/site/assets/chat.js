@@ -301,6 +301,23 @@
   };
   for (const { id, title } of app.history) side.prepend(make('li', {}, make('a', { href: app.base + '/c/' + id }, title)));
 
+  const empty = () => {
+    if (stop) stop();
+    messages.length = 0;
+    nodes.clear();
+    former.clear();
+    thread.replaceChildren();
+    app.conversation = null;
+    history.pushState(null, '', app.base + '/');
+    draw();
+    if (looks('reopens')) fetch(app.base + '/api/conversations', { method: 'POST', headers: way.headers() });
+  };
+  const askForNew = () => {
+    const veil = make('div', { class: 'veil' }, make('div', { role: 'dialog', 'aria-modal': 'true', 'aria-label': 'New chat' }, make('p', {}, 'This ends the conversation.'),
+      make('button', { type: 'button', onclick: () => veil.remove() }, 'Cancel'), make('button', { type: 'button', onclick: () => { veil.remove(); empty(); } }, 'Confirm')));
+    document.body.append(veil);
+  };
+
   const room = make(looks('aside') ? 'aside' : 'main', { class: 'room' });
   if (looks('aside')) { thread.setAttribute('role', 'status'); thread.setAttribute('aria-live', 'assertive'); }
   let landing = null;
@@ -321,6 +338,7 @@
     const top = make('header', { class: 'top' }, make('h1', {}, app.title));
     if (looks('search')) top.append(make('form', { role: 'search', onsubmit: (event) => event.preventDefault() }, make('input', { type: 'search', name: 'q', placeholder: 'Search articles' }), make('button', {}, 'Search')));
     if (looks('new-chat')) top.append(make('button', { type: 'button', onclick: () => location.assign(app.base + '/') }, 'New chat'));
+    if (looks('new-chat-asks')) top.append(make('button', { type: 'button', id: 'new-chat-button', 'aria-label': 'New chat', onclick: askForNew }, '✎'));
     if (app.signedIn) top.append(make('a', { href: app.base + '/logout', onclick: () => localStorage.removeItem('token:' + app.shape) }, 'Sign out'));
     room.append(top);
     if (looks('welcome')) messages.unshift({ role: 'bot', text: 'Welcome! **Ask me anything**, and I will answer.', time: clock() });

@@ -36,7 +36,9 @@ async fn front(at: At, headers: HeaderMap) -> Response {
         let page = include_str!("../assets/frame.html").replace("{{base}}", &at.base());
         return Html(page).into_response();
     }
-    Html(page(&at, None)).into_response()
+    let last = at.record().conversations.last().map(|(id, _)| id.clone());
+    let open = last.filter(|_| at.shape.looks(Look::Reopens));
+    Html(page(&at, open.as_deref())).into_response()
 }
 
 fn to_login(at: &At) -> Response {

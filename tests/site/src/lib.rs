@@ -150,6 +150,20 @@ impl Site {
             .map(|(id, _)| address(id))
             .collect()
     }
+
+    /// The questions of each conversation that the app keeps, oldest first.
+    pub fn turns(&self, shape: &str) -> Vec<Vec<String>> {
+        let record = self.shared.record(shape);
+        let questions = |turns: &Vec<state::Turn>| {
+            let asked = turns.iter().map(|turn| turn.question.clone());
+            asked.collect()
+        };
+        record
+            .conversations
+            .iter()
+            .map(|(_, turns)| questions(turns))
+            .collect()
+    }
 }
 
 impl Drop for Site {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::Parser;
-use computetower_test_site::{Site, echo::Pace, shape::SHAPES};
+use computetower_test_site::{Site, echo, echo::Pace, shape::SHAPES};
 
 /// Serves chat and login pages of many shapes on 127.0.0.1.
 #[derive(Parser)]
@@ -24,11 +24,17 @@ struct Arguments {
     /// Milliseconds of pause in the middle of an answer to a question with the word "stall".
     #[arg(long, default_value_t = 4000)]
     stall_ms: u64,
+    /// Prints what the apps answer to this question, and ends.
+    #[arg(long)]
+    answer: Option<String>,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
     let asked = Arguments::parse();
+    if let Some(question) = asked.answer {
+        return std::io::stdout().write_all(echo::answer(&question).as_bytes());
+    }
     let site = Site::bind(
         asked.port,
         Pace {

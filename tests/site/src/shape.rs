@@ -167,6 +167,10 @@ words! {
         NeverLoaded = "never-loaded",
         /// A button "New chat" empties the conversation.
         NewChat = "new-chat",
+        /// As [`Look::NewChat`], but without loading the page again, and only after asking whether that is meant.
+        NewChatAsks = "new-chat-asks",
+        /// The page opens the last conversation when it is loaded.
+        Reopens = "reopens",
         /// Bold and italic are drawn by style alone, on elements that mean nothing.
         StyledMarks = "styled-marks",
         /// The box can be typed into well before the connection stands: what is sent until then is lost.
@@ -249,6 +253,31 @@ pub const SHAPES: &[Shape] = &[
             Look::Landing,
             Look::Furniture,
             Look::NewChat,
+        ],
+    },
+    Shape {
+        name: "fresh-sse",
+        about: "conversations live in the page alone; a nameless new-chat button that asks whether that is meant, and loads nothing",
+        login: Login::None,
+        input: Input::TextareaIcon,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Bubbles,
+        looks: &[Look::Welcome, Look::NewChatAsks],
+    },
+    Shape {
+        name: "reopening-sse",
+        about: "opens the last conversation again whenever it is loaded; new chats by a button that asks",
+        login: Login::Classic,
+        input: Input::TextareaIcon,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Articles,
+        looks: &[
+            Look::Kept,
+            Look::Reopens,
+            Look::SideHistory,
+            Look::NewChatAsks,
         ],
     },
     Shape {

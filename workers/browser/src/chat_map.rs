@@ -64,6 +64,18 @@ pub struct Furniture {
     pub heads: Vec<String>,
 }
 
+/// The page's own way to a new conversation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NewChat {
+    /// The control's locator.
+    pub button: String,
+    /// The locator of the button that agrees, where the page asks whether that is meant.
+    pub agree: Option<String>,
+    /// Whether the page is loaded again by it.
+    pub loads: bool,
+}
+
 /// A chat page as discovered.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -88,6 +100,10 @@ pub struct ChatMap {
     pub ignored: Vec<String>,
     /// Text around answers that is none of them.
     pub furniture: Furniture,
+    /// How a new conversation is begun without loading the page again; none where no control was seen to do it.
+    pub new_chat: Option<NewChat>,
+    /// The last question of the trial: a page that shows it when it is loaded has opened an old conversation again.
+    pub trial: String,
     /// How long an answer must be unchanged after the last mark has gone, in milliseconds; 0 for the default.
     pub settle_ms: u64,
     /// 0 to 1.

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::chat_map::{ChatMap, StreamMethod};
 use crate::conversation::assemble::{learn_from_source, learn_from_two};
-use crate::conversation::{Conversation, Reading};
+use crate::conversation::{Conversation, LastTurn, Reading, new_chat};
 use crate::detect::{chat, words};
 use crate::error::BrowserError;
 use crate::facts::{PageFacts, settled};
@@ -45,8 +45,9 @@ async fn discover(
     let mut map = find_input(page, known, notes).await?;
     // A question that is lost would cost the time of an answer that does not come.
     shows(page, &map.input).await;
+    let fresh = page.facts().await?;
     let mut conversation = Conversation::new(page, &map, notes).learning();
-    let first = trial(page, &mut conversation, 1).await?;
+    let (mut asked, first) = trial(page, &mut conversation, 1).await?;
     map = conversation.map().clone();
     let mut furniture_known = false;
     if let Some(recipe) = &first.recipe {
@@ -67,7 +68,8 @@ async fn discover(
     let mut readings = vec![first];
     if !furniture_known {
         let mut conversation = Conversation::new(page, &map, notes).learning();
-        let second = trial(page, &mut conversation, 2).await?;
+        let (question, second) = trial(page, &mut conversation, 2).await?;
+        asked = question;
         let passing = std::mem::take(&mut map.furniture.trailing);
         map.furniture = learn_from_two(&readings[0].raw, &second.raw);
         map.furniture.trailing.extend(passing);
@@ -88,10 +90,18 @@ async fn discover(
     for reading in &readings {
         notes.validation(reading.answer.verdict.clone());
     }
+    if let Some(reading) = readings.last() {
+        let last = LastTurn {
+            question: asked,
+            answer: reading.answer.text.clone(),
+        };
+        map.new_chat = new_chat::learn(page, &map, &fresh, &last, notes).await?;
+        map.trial = last.question;
+    }
     notes.step(
         "discover.done",
         json!({"input": map.input, "send": map.send, "method": map.method, "recipes": map.recipes,
-               "closing": map.closing, "ignored": map.ignored, "furniture": map.furniture, "trials": readings.len()}),
+               "closing": map.closing, "ignored": map.ignored, "furniture": map.furniture, "new_chat": map.new_chat, "trials": readings.len()}),
         began,
     );
     Ok(map)
@@ -192,7 +202,7 @@ async fn trial(
     page: &Page,
     conversation: &mut Conversation<'_>,
     number: u32,
-) -> Result<Reading, BrowserError> {
+) -> Result<(String, Reading), BrowserError> {
     let word = word();
     let question = match number {
         1 => format!("Please reply with one short sentence that contains the word {word}."),
@@ -215,7 +225,7 @@ async fn trial(
             evidence: page.evidence().await,
         });
     }
-    Ok(reading)
+    Ok((question, reading))
 }
 
 /// A word that stands nowhere else on the page.

@@ -43,3 +43,13 @@ pub async fn shows(page: &Page, input: &str) -> bool {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
+
+/// Whether a page that came to rest before can be typed into now, by one look.
+pub async fn ready(page: &Page, input: &str) -> bool {
+    let Ok(facts) = page.facts().await else {
+        return false;
+    };
+    let asks_password = facts.fields.iter().any(|field| field.r#type == "password");
+    let usable = |field: &Field| field.locator == input && !field.disabled && !field.readonly;
+    !asks_password && facts.fields.iter().any(usable)
+}

@@ -8,8 +8,8 @@
 mod stage;
 
 use computetower_browser::{
-    Account, BrowserError, ChatMap, Conversation, Notes, Page, Profile, discover_chat, sign_in,
-    submit_code,
+    Account, BrowserError, ChatMap, Conversation, LastTurn, Notes, Page, Profile, discover_chat,
+    recognises, sign_in, start_new, submit_code,
 };
 use computetower_test_site::{Site, echo};
 use stage::{Stage, account, ask, letters};
@@ -49,6 +49,82 @@ conversation! {
     framed_cumulative: "framed-cumulative", [PLAIN, MARKDOWN];
     aside_late: "aside-late", [PLAIN, MARKDOWN, "What has failed, and why was it interrupted?"];
     shadow_fields_poll: "shadow-fields-poll", [PLAIN, MARKDOWN];
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_conversation_is_begun_by_the_pages_own_control() {
+    let stage = Stage::set().await;
+    for (shape, loads) in [
+        ("fresh-sse", 0),
+        ("reopening-sse", 0),
+        ("kept-sse", 1),
+        ("code-ndjson", 1),
+    ] {
+        let (notes, mut record) = Notes::channel(2000);
+        let (session, page) = stage.signed_in(shape, &notes).await;
+        let map = discover_chat(&page, None, &notes).await.unwrap();
+        assert!(
+            map.new_chat.is_some(),
+            "{shape}: {}",
+            stage::story(&mut record)
+        );
+        let (answer, ..) = ask(&page, &map, &notes, PLAIN).await.unwrap();
+        let last = LastTurn {
+            question: PLAIN.to_owned(),
+            answer,
+        };
+        assert!(recognises(&page, &map, &last).await, "{shape}");
+        let served = stage.site.pages_served(shape);
+        assert!(
+            start_new(&page, &map, &last, &notes).await.unwrap(),
+            "{shape}: {}",
+            stage::story(&mut record)
+        );
+        assert_eq!(
+            map.new_chat.as_ref().map(|control| control.loads),
+            Some(loads > 0),
+            "{shape}"
+        );
+        assert_eq!(
+            stage.site.pages_served(shape) - served,
+            loads,
+            "{shape}: pages that were loaded for it"
+        );
+        let (text, ..) = ask(&page, &map, &notes, MARKDOWN).await.unwrap();
+        assert_eq!(letters(&text), letters(&echo::answer(MARKDOWN)), "{shape}");
+        assert!(
+            !page_says(&page, &map, PLAIN).await,
+            "{shape}: the first conversation is left"
+        );
+        session.close().await;
+    }
+    stage.end().await;
+}
+
+/// Whether the question stands in the conversation that the page shows.
+async fn page_says(page: &Page, map: &ChatMap, question: &str) -> bool {
+    let (notes, _record) = Notes::channel(8);
+    Conversation::new(page, map, &notes)
+        .shows(question)
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_without_a_control_for_it_has_no_way_to_a_new_conversation() {
+    let stage = Stage::set().await;
+    let (notes, _record) = Notes::channel(2000);
+    let (session, page) = stage.signed_in("open-sse", &notes).await;
+    let map = discover_chat(&page, None, &notes).await.unwrap();
+    assert_eq!(map.new_chat, None);
+    let last = LastTurn {
+        question: map.trial.clone(),
+        answer: String::new(),
+    };
+    assert!(recognises(&page, &map, &last).await);
+    assert!(!start_new(&page, &map, &last, &notes).await.unwrap());
+    session.close().await;
+    stage.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

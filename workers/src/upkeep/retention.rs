@@ -4,11 +4,15 @@ use computetower_store::{Store, StoreError};
 
 /// Days for which a finished job is kept.
 const KEEP_DAYS: i32 = 30;
+/// Days for which a conversation can be continued on the page where it was had.
+const KEEP_THREADS_DAYS: i32 = 7;
 
 pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
     let mut removed = 0;
     removed += usize::try_from(store.forget_old_jobs(KEEP_DAYS).await?).unwrap_or_default();
     removed += usize::try_from(store.forget_old_batches(KEEP_DAYS).await?).unwrap_or_default();
+    removed +=
+        usize::try_from(store.forget_old_threads(KEEP_THREADS_DAYS).await?).unwrap_or_default();
     removed += usize::try_from(store.forget_old_workers().await?).unwrap_or_default();
     removed += usize::try_from(store.forget_full_buckets().await?).unwrap_or_default();
     Ok(removed)

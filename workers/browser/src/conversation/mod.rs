@@ -5,6 +5,7 @@ pub(crate) mod assemble;
 mod complaints;
 pub(crate) mod completion;
 mod emit;
+pub(crate) mod new_chat;
 mod read;
 mod send;
 mod traffic;
@@ -21,6 +22,7 @@ use crate::network::tap::Tap;
 use crate::notes::{Notes, Verdict};
 use crate::page::Page;
 
+pub use new_chat::{LastTurn, recognises, start_new};
 pub(crate) use read::Reading;
 
 /// A complete answer.

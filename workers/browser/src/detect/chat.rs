@@ -1,7 +1,7 @@
 //! Which field a chat is typed into, and which button sends it. Pure; scores with reasons.
 
 use super::{Scored, words};
-use crate::facts::{Field, PageFacts};
+use crate::facts::{Button, Field, PageFacts};
 
 /// Below this a field is not taken for a chat box.
 pub const INPUT_THRESHOLD: i32 = 30;
@@ -241,10 +241,51 @@ pub fn send_buttons(before: Option<&PageFacts>, facts: &PageFacts, input: &str) 
     choices
 }
 
+/// Controls that may begin a new conversation, the likeliest first. Lists of conversations come after their control, and hold entries of the same
+/// wording: in document order the control is the first.
+#[must_use]
+pub fn new_chats(facts: &PageFacts) -> Vec<usize> {
+    let spoken = |button: &Button| button.words().replace(['-', '_'], " ");
+    let mut choices: Vec<(bool, usize)> = facts
+        .buttons
+        .iter()
+        .enumerate()
+        .filter(|(_, button)| {
+            !button.locator.is_empty()
+                && !button.disabled
+                && button.text.chars().count() <= 40
+                && !button.is_in("dialog")
+                && !button.is_in("log")
+                && !button.is_in("article")
+                && words::any(&spoken(button), words::NEW_CHAT)
+        })
+        .map(|(index, button)| (button.link, index))
+        .collect();
+    choices.sort_unstable();
+    choices.into_iter().map(|(_, index)| index).collect()
+}
+
+/// The button of a dialog that agrees to what was asked for. None where it cannot be told from the one that does not.
+pub fn agreeing<'b>(buttons: impl Iterator<Item = &'b Button>) -> Option<&'b Button> {
+    let mut found: Vec<&Button> = buttons
+        .filter(|button| {
+            let words = button.words();
+            !button.locator.is_empty()
+                && !button.disabled
+                && button.is_in("dialog")
+                && words::any(&words, words::AGREE)
+                && !words::any(&button.text.to_lowercase(), words::DISAGREE)
+        })
+        .collect();
+    match found.len() {
+        1 => found.pop(),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Button;
 
     fn field(kind: &str, words: &str, area: [f64; 4]) -> Field {
         Field {
@@ -298,6 +339,51 @@ mod tests {
         };
         send.area = [300.0, 680.0, 100.0, 40.0];
         assert!(inputs(&page(fields, vec![send])).is_empty());
+    }
+
+    fn button(text: &str, context: &[&str]) -> Button {
+        Button {
+            locator: text.to_owned(),
+            text: text.to_owned(),
+            context: context.iter().map(|place| (*place).to_owned()).collect(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_control_for_a_new_chat_comes_before_a_conversation_of_that_name() {
+        let mut icon = button("", &[]);
+        icon.locator = "icon".to_owned();
+        icon.id = "new-chat-button".to_owned();
+        let mut named = button("New chat", &["nav"]);
+        named.link = true;
+        let facts = page(
+            Vec::new(),
+            vec![
+                button("News", &[]),
+                named,
+                icon,
+                button("Neuer Chat", &["dialog"]),
+            ],
+        );
+        assert_eq!(new_chats(&facts), [2, 1]);
+    }
+
+    #[test]
+    fn a_dialog_is_agreed_to_only_where_that_is_plain() {
+        let cancel = button("Cancel", &["dialog"]);
+        let confirm = button("Confirm", &["dialog"]);
+        let clear = button("No, start over", &["dialog"]);
+        let outside = button("OK", &[]);
+        let agreed = |buttons: &[&Button]| {
+            agreeing(buttons.iter().copied()).map(|button| button.text.clone())
+        };
+        assert_eq!(
+            agreed(&[&cancel, &confirm, &outside]),
+            Some("Confirm".to_owned())
+        );
+        assert_eq!(agreed(&[&cancel, &clear, &outside]), None);
+        assert_eq!(agreed(&[&confirm, &button("Yes", &["dialog"])]), None);
     }
 
     #[test]

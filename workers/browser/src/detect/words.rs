@@ -124,6 +124,24 @@ pub(crate) const CLOSE: &[&str] = &[
     "sluiten", "begrepen", "weigeren", "关闭", "知道了", "跳过", "閉じる", "了解", "スキップ", "닫기", "확인", "закрыть", "понятно", "×",
     "✕", "✖",
 ];
+pub(crate) const NEW_CHAT: &[&str] = &[
+    "new chat", "newchat", "new conversation", "new thread", "new session", "new dialog", "new topic", "new discussion", "start over",
+    "start a new", "start new", "neuer chat", "neuen chat", "neue unterhaltung", "neues gespräch", "neue konversation", "nouveau chat",
+    "nouvelle conversation", "nouvelle discussion", "nuevo chat", "nueva conversación", "nueva charla", "novo chat", "nova conversa",
+    "nuova chat", "nuova conversazione", "nieuwe chat", "nieuw gesprek", "nowy czat", "nowa rozmowa", "ny chatt", "ny konversation",
+    "ny samtal", "新对话", "新建对话", "新聊天", "新会话", "新建会话", "新對話", "新しいチャット", "新規チャット", "新しい会話", "새 채팅", "새 대화",
+    "새로운 채팅", "новый чат", "новый диалог", "новая беседа",
+];
+pub(crate) const AGREE: &[&str] = &[
+    "confirm", "ok", "okay", "yes", "continue", "proceed", "start", "new", "bestätigen", "ja", "weiter", "fortfahren", "confirmer", "oui",
+    "continuer", "confirmar", "sí", "sim", "continuar", "conferma", "sì", "continua", "bevestig", "potwierdź", "tak", "bekräfta", "确认", "确定",
+    "是", "確認", "はい", "확인", "예", "подтвердить", "да",
+];
+pub(crate) const DISAGREE: &[&str] = &[
+    "cancel", "no", "close", "dismiss", "keep", "back", "delete", "abbrechen", "nein", "behalten", "löschen", "annuler", "non", "supprimer",
+    "cancelar", "não", "eliminar", "excluir", "annulla", "elimina", "annuleren", "nee", "anuluj", "nie", "avbryt", "nej", "取消", "否", "删除",
+    "キャンセル", "いいえ", "削除", "취소", "아니", "отмена", "нет", "удалить",
+];
 pub(crate) const FAILED: &[&str] = &[
     "error", "failed", "failure", "went wrong", "unable to", "could not", "couldn't", "unavailable", "try again",
     "timed out", "timeout", "internal server", "fehler", "fehlgeschlagen", "erreur", "échec", "error al", "falló",

@@ -121,6 +121,8 @@ const challenges = frames => {
 const cookieLength = () => { try { return document.cookie.length; } catch { return 0; } };
 const ready = () => [document.readyState, !!document.body && document.body.childElementCount > 0];
 const address = () => location.href;
+// When this document began: another figure, another document.
+const born = () => performance.timeOrigin;
 const storage = () => {
   const dump = s => { const o = {}; try { for (let i = 0; i < s.length && i < 500; i++) { const k = s.key(i); o[k] = s.getItem(k); } } catch { /* none here */ } return o; };
   let l = {}, s = {};

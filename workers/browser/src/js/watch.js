@@ -224,4 +224,4 @@ const stopButton = () => {
   const el = now[now.length - 1];
   return el ? locate(el) : null;
 };
-globalThis.__ct = { facts, ready, address, storage, point, overlay, focus, press, fieldText, holds, state, veil, baseline, restore, resume, sent, asks, poll, stopButton };
+globalThis.__ct = { facts, ready, address, born, storage, point, overlay, focus, press, fieldText, holds, state, veil, baseline, restore, resume, sent, asks, poll, stopButton };

@@ -1,37 +1,41 @@
-//! `chat`: asks a page one question in a conversation of its own and passes the answer on as it comes.
+//! `chat`: asks a page one question and passes the answer on as it comes. A request whose messages begin with a conversation that was had here is
+//! asked in that conversation; any other gets one of its own.
 //!
 //! The question is typed once: the intent is recorded before the send, and a later attempt first looks whether the question stands in the
 //! conversation already. Only when it provably does not is it asked again.
 
-use std::convert::Infallible;
+mod address;
+mod place;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use computetower_browser::{Answer, BrowserError, ChatMap, Conversation, Notes, Page, shows};
-use computetower_jobs::kinds::chat::Chat;
+use computetower_browser::{
+    Answer, BrowserError, ChatMap, Conversation, LastTurn, Notes, Page, shows,
+};
+use computetower_jobs::kinds::chat::{Chat, Role};
 use computetower_jobs::{EventBody, Failure, FailureCode, JobKind, Outcome};
 use computetower_store::StoreError;
 use computetower_store::jobs::NewJob;
 use computetower_store::providers::{MISSES_BEFORE_DISCOVERY, Provider};
+use computetower_store::threads::{Said, Thread};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::account::{Place, SignedIn, open_signed_in};
+use self::address::Address;
+use self::place::{Ready, Standing, has_address, leaves_without_loading};
+use crate::browsers::{LiveSession, OpenPage};
 use crate::classify;
 use crate::context::JobContext;
 use crate::notes::{About, NotePump, failure_of};
-use crate::run::chain;
+use crate::pages::KeptPage;
+use crate::run::{chain, would_end};
 use crate::trace;
 
 /// The name under which the sent question is recorded.
 const PROMPT: &str = "prompt";
 /// What its record says when the answer broke off.
 const CUT: &str = "cut";
-
-/// How long a page may take to show a conversation again.
-const FIND_CONVERSATION: Duration = Duration::from_secs(5);
-
-/// How often the address of the page is looked at while it answers.
-const LOOK_AT_ADDRESS: Duration = Duration::from_millis(500);
 
 /// Why an attempt ends without an answer.
 enum Halt {
@@ -130,47 +134,53 @@ async fn attempt(
     map: &ChatMap,
     notes: &Notes,
 ) -> Result<Answer, Failure> {
-    let place = Place {
-        url: &provider.url,
-        credential: provider.credential,
-        provider: Some(provider.id),
-        input: Some(&map.input),
-    };
-    let signed_in = open_signed_in(context, place, notes).await?;
-    let answered = converse(context, chat, provider, map, notes, &signed_in).await;
-    if answered.is_err() {
-        signed_in.session.distrust();
+    let Ready {
+        session,
+        page,
+        text,
+        known,
+        standing,
+    } = place::find(context, chat, provider, map, notes).await?;
+    let mut conversation = Conversation::new(&page, map, notes);
+    let answered = converse(context, &page, &mut conversation, &text, known, standing).await;
+    drop(conversation);
+    match answered {
+        Ok(answer) => {
+            session.answered();
+            keep(context, chat, provider, map, &session, page, text, &answer).await;
+            Ok(answer)
+        }
+        Err(failure) => {
+            session.distrust();
+            if failure.code == FailureCode::SessionExpired {
+                session.pages().close_all();
+            } else if !would_end(&context.job, &failure) {
+                session.pages().park(context.job.id, page);
+            }
+            Err(failure)
+        }
     }
-    answered
 }
 
 async fn converse(
     context: &JobContext,
-    chat: &Chat,
-    provider: &Provider,
-    map: &ChatMap,
-    notes: &Notes,
-    signed_in: &SignedIn,
+    page: &Page,
+    conversation: &mut Conversation<'_>,
+    text: &str,
+    known: usize,
+    standing: Standing,
 ) -> Result<Answer, Failure> {
-    let question = chat.prompt();
-    let mut conversation = Conversation::new(&signed_in.page, map, notes);
-    let mut noted = String::new();
-    if !was_asked(
-        context,
-        &signed_in.page,
-        &mut conversation,
-        &question,
-        &provider.url,
-    )
-    .await?
-    {
-        // Whatever it took to get here, the page is at rest before anything is typed. A trusted session's first page has been waited for already.
-        if signed_in.sign_in.is_some() || provider.credential.is_none() || context.job.attempt > 1 {
-            shows(&signed_in.page, &map.input).await;
+    let noted = match standing {
+        Standing::Asked => {
+            // The page's own question, found anew by this conversation.
+            if let Err(error) = conversation.resume(text).await {
+                return Err(failure_of(context, &error).await);
+            }
+            String::new()
         }
-        noted = ask(context, &signed_in.page, &mut conversation, &question).await?;
-    }
-    match read(context, &signed_in.page, &mut conversation, noted).await {
+        Standing::Open => ask(context, page, conversation, text, known).await?,
+    };
+    match read(context, page, conversation, noted, known).await {
         Ok(answer) => Ok(answer),
         Err(error) => {
             if matches!(error, BrowserError::AnswerCut { .. }) {
@@ -191,92 +201,13 @@ async fn note_cut(context: &JobContext) {
     }
 }
 
-/// Looks whether an earlier attempt sent the question: where that attempt left it, the question stands in the conversation.
-async fn was_asked(
-    context: &JobContext,
-    page: &Page,
-    conversation: &mut Conversation<'_>,
-    question: &str,
-    start: &str,
-) -> Result<bool, Failure> {
-    let effect = context
-        .store
-        .effect(context.job.id, PROMPT)
-        .await
-        .map_err(|error| classify::store(&error))?;
-    let Some(effect) = effect else {
-        return Ok(false);
-    };
-    if effect.detail.get(CUT).is_some() {
-        return Ok(false);
-    }
-    let left_at = effect
-        .detail
-        .get("url")
-        .and_then(Value::as_str)
-        .unwrap_or(start);
-    let looked = async {
-        page.goto(left_at).await?;
-        // The page may need a moment to fetch the conversation, and another to show it around the question.
-        let deadline = tokio::time::Instant::now() + FIND_CONVERSATION;
-        let mut shown = false;
-        loop {
-            shown = shown || conversation.shows(question).await?;
-            if shown && conversation.resume(question).await? {
-                break;
-            }
-            if tokio::time::Instant::now() >= deadline {
-                if shown {
-                    return Ok(Earlier::Unreadable);
-                }
-                page.goto(start).await?;
-                return Ok(Earlier::Gone);
-            }
-            tokio::time::sleep(Duration::from_millis(150)).await;
-        }
-        Ok::<Earlier, BrowserError>(Earlier::Found)
-    };
-    let found = match looked.await {
-        Ok(found) => found,
-        Err(error) => return Err(failure_of(context, &error).await),
-    };
-    let kind = if found == Earlier::Gone {
-        "prompt.gone"
-    } else {
-        "prompt.found"
-    };
-    context.feed.emit(EventBody::Step {
-        kind: kind.to_owned(),
-        detail: json!({ "attempt": effect.attempt }),
-        duration_ms: 0,
-    });
-    match found {
-        Earlier::Gone => Ok(false),
-        Earlier::Found => Ok(true),
-        Earlier::Unreadable => Err(Failure::new(
-            FailureCode::ElementNotFound,
-            "The question was sent before and stands on the page, but the conversation around it could not be found.",
-        )),
-    }
-}
-
-/// What became of a question that an earlier attempt sent.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Earlier {
-    /// The page does not know it: it can be asked again.
-    Gone,
-    /// It stands in a conversation that can be read on.
-    Found,
-    /// It stands on the page, but not in a conversation that can be read.
-    Unreadable,
-}
-
 /// Types and sends the question. Returns the address at which it was noted.
 async fn ask(
     context: &JobContext,
     page: &Page,
     conversation: &mut Conversation<'_>,
     question: &str,
+    known: usize,
 ) -> Result<String, Failure> {
     if let Err(error) = conversation.type_question(question).await {
         return Err(failure_of(context, &error).await);
@@ -285,7 +216,12 @@ async fn ask(
     let before = page.url().await.unwrap_or_default();
     context
         .store
-        .intend_effect(job, lease, PROMPT, &json!({ "url": before }))
+        .intend_effect(
+            job,
+            lease,
+            PROMPT,
+            &json!({ "url": before, "known": known }),
+        )
         .await
         .map_err(|error| classify::store(&error))?;
     if let Err(error) = conversation.send().await {
@@ -295,7 +231,12 @@ async fn ask(
     // The question is out: that this could not be noted must not stop the answer from being read.
     if let Err(error) = context
         .store
-        .effect_done(job, lease, PROMPT, &json!({ "url": &after }))
+        .effect_done(
+            job,
+            lease,
+            PROMPT,
+            &json!({ "url": &after, "known": known }),
+        )
         .await
     {
         tracing::warn!(job.id = %job, error = %chain(&error), "the sent question could not be noted");
@@ -308,11 +249,13 @@ async fn read(
     page: &Page,
     conversation: &mut Conversation<'_>,
     noted: String,
+    known: usize,
 ) -> Result<Answer, BrowserError> {
     let (sender, mut chunks) = mpsc::channel::<String>(256);
     let address = Address {
         context,
         page,
+        known,
         noted: tokio::sync::Mutex::new(noted),
     };
     let pass_on = async {
@@ -341,45 +284,56 @@ async fn read(
     answer
 }
 
-/// Where the conversation stands: many pages give it an address of its own only with the first words of the answer, and a later attempt can read on
-/// only there.
-struct Address<'a> {
-    context: &'a JobContext,
-    page: &'a Page,
-    noted: tokio::sync::Mutex<String>,
-}
-
-impl Address<'_> {
-    /// Notes it whenever it changes.
-    async fn watch(&self) -> Infallible {
-        loop {
-            tokio::time::sleep(LOOK_AT_ADDRESS).await;
-            self.note().await;
-        }
+/// Keeps the page and its conversation for whoever continues it, and where a new conversation needs a page of its own, opens one ahead. Failing costs
+/// the next question time, not this one its answer.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "all that a conversation consists of"
+)]
+async fn keep(
+    context: &JobContext,
+    chat: &Chat,
+    provider: &Provider,
+    map: &ChatMap,
+    session: &Arc<LiveSession>,
+    page: OpenPage,
+    question: String,
+    answer: &Answer,
+) {
+    let Ok(url) = page.url().await else { return };
+    let thread = Thread::new(&url, &question, &answer.text);
+    let messages = chat
+        .messages
+        .iter()
+        .map(|message| (message.role, message.content.as_str()));
+    let said = Said::of(messages.chain([(Role::Assistant, answer.text.as_str())]));
+    if let Err(error) = context
+        .store
+        .keep_thread(provider.tenant, provider.id, &said, &thread)
+        .await
+    {
+        tracing::warn!(job.id = %context.job.id, error = %chain(&error), "the conversation could not be noted");
+        return;
     }
-
-    /// Notes it if it has changed.
-    async fn note(&self) {
-        let mut noted = self.noted.lock().await;
-        let Ok(now) = self.page.url().await else {
-            return;
-        };
-        if now == *noted {
-            return;
-        }
-        let job = &self.context.job;
-        let detail = json!({ "url": now });
-        match self
-            .context
-            .store
-            .effect_done(job.id, job.lease, PROMPT, &detail)
-            .await
-        {
-            Ok(()) => *noted = now,
-            Err(error) => {
-                tracing::debug!(job.id = %job.id, error = %chain(&error), "the conversation's address could not be noted")
-            }
-        }
+    let has_address = has_address(&url, provider, map);
+    let mut pages = session.pages();
+    pages.keep(KeptPage {
+        page,
+        thread: thread.id,
+        provider: provider.id,
+        last: LastTurn {
+            question,
+            answer: answer.text.clone(),
+        },
+        has_address,
+    });
+    while !leaves_without_loading(map) && pages.wants_spare(provider.id) {
+        let (session, url, input) = (session.clone(), provider.url.clone(), map.input.clone());
+        let spare = tokio::spawn(async move {
+            let page = session.open(&url).await.ok()?;
+            shows(&page, &input).await.then_some(page)
+        });
+        pages.keep_spare(provider.id, spare);
     }
 }
 
