@@ -8,6 +8,7 @@ use computetower_store::jobs::ClaimedJob;
 
 use crate::browsers::Browsers;
 use crate::feed::Feed;
+use crate::waiting::Waiting;
 
 /// One attempt, as its handler sees it.
 #[derive(Clone)]
@@ -20,6 +21,8 @@ pub(crate) struct JobContext {
     pub(crate) job: ClaimedJob,
     /// Its events.
     pub(crate) feed: Feed,
+    /// The time that it has waited for people.
+    pub(crate) waiting: Arc<Waiting>,
 }
 
 impl JobContext {

@@ -10,10 +10,13 @@ mod feed;
 mod kinds;
 mod lanes;
 mod notes;
+mod person;
 pub mod process;
 mod run;
 mod running;
+mod signing_in;
 pub mod trace;
 pub mod upkeep;
+mod waiting;
 
 pub use process::{WorkerOptions, run_worker};

@@ -3,3 +3,4 @@
 mod chat;
 mod discovery;
 mod login;
+mod second_factor;

@@ -7,13 +7,16 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 pub use crate::detect::login::LoginForm;
-use crate::detect::login::{Stage, stage, submit_button};
+use crate::detect::between::{Passage, approval, passage};
+use crate::detect::login::{Stage, stage, stage_expecting, submit_button};
 use crate::detect::verdict::{Outcome, Since, judge};
-use crate::error::BrowserError;
+use crate::detect::words;
+use crate::error::{BrowserError, Evidence};
 use crate::facts::{PageFacts, settled};
 use crate::input::Key;
 use crate::notes::{Notes, Verdict};
 use crate::page::Page;
+use crate::proof::{SHOW_LIMIT, comes_anew, kept, shows_account};
 use crate::trace::step;
 
 /// How long a page may take to show what it wants.
@@ -52,19 +55,36 @@ pub async fn sign_in(
     account: &Account<'_>,
     notes: &Notes,
 ) -> Result<SignIn, BrowserError> {
-    step("sign in", sign_in_as(page, account, notes)).await
+    step("sign in", sign_in_as(page, account, notes, false)).await
+}
+
+/// As [`sign_in`], after a person has said that the challenge in the way is solved, or that what the page wanted confirmed elsewhere was: the page is
+/// looked at as it is now, a challenge beside a form is not minded, and a form that is there is submitted.
+///
+/// # Errors
+/// As [`sign_in`].
+pub async fn sign_in_past_challenge(
+    page: &Page,
+    account: &Account<'_>,
+    notes: &Notes,
+) -> Result<SignIn, BrowserError> {
+    step("sign in", sign_in_as(page, account, notes, true)).await
 }
 
 async fn sign_in_as(
     page: &Page,
     account: &Account<'_>,
     notes: &Notes,
+    solved: bool,
 ) -> Result<SignIn, BrowserError> {
     let began = Instant::now();
     let mut opener = None;
     let mut stepped = false;
+    let mut chosen: Vec<String> = Vec::new();
+    let mut passed = Passed::default();
     loop {
-        let (facts, found) = look(page, opener.is_some() || stepped).await?;
+        let expecting = opener.is_some() || stepped || !chosen.is_empty();
+        let (facts, found) = look(page, expecting).await?;
         notes.step(
             "login.looked",
             json!({"found": name_of(&found), "url": facts.url}),
@@ -73,11 +93,12 @@ async fn sign_in_as(
         match found {
             Stage::Form(mut form) => {
                 // A box to tick or a picture to read stops the form from being accepted; others solve themselves.
-                if let Some(kind) = facts
-                    .challenges
-                    .iter()
-                    .find(|kind| *kind != "turnstile")
-                    .cloned()
+                if !solved
+                    && let Some(kind) = facts
+                        .challenges
+                        .iter()
+                        .find(|kind| *kind != "turnstile")
+                        .cloned()
                 {
                     return Err(BrowserError::Captcha {
                         kind,
@@ -92,6 +113,23 @@ async fn sign_in_as(
                 submit_user(page, account, &facts, &form, notes).await?;
                 stepped = true;
             }
+            // On the way already: somebody is known here, and the app has to be let in.
+            Stage::Opener(_) | Stage::Chooser(_) | Stage::Nothing | Stage::Inside(_)
+                if (opener.is_some() || stepped || solved)
+                    && let Some(passage) = passage(&facts)
+                    && let going = passed.going(&facts, &passage)
+                    && going != Going::Over =>
+            {
+                match going {
+                    Going::Press => press_on(page, &passage, notes).await?,
+                    _ => sleep(TICK).await,
+                }
+            }
+            Stage::Chooser(locator) if chosen.len() < 2 && !chosen.contains(&locator) => {
+                page.click(&locator).await?;
+                notes.step("login.chosen", json!({"button": locator}), began);
+                chosen.push(locator);
+            }
             Stage::Opener(locator) if opener.is_none() && !stepped => {
                 page.click(&locator).await?;
                 notes.step("login.opened", json!({"button": locator}), began);
@@ -103,10 +141,11 @@ async fn sign_in_as(
                     evidence: page.evidence().await,
                 });
             }
-            Stage::Code(_) => {
+            Stage::Code(code) => {
                 let observation = facts.headings.first().cloned().unwrap_or_default();
                 return Err(BrowserError::SecondFactor {
                     observation,
+                    by_app: code.by_app,
                     evidence: page.evidence().await,
                 });
             }
@@ -117,14 +156,25 @@ async fn sign_in_as(
                     evidence: page.evidence().await,
                 });
             }
-            Stage::Opener(_) if stepped => {
+            Stage::Opener(_) | Stage::Chooser(_) if stepped => {
                 let what = "password field".to_owned();
                 return Err(BrowserError::ElementNotFound {
                     what,
                     evidence: page.evidence().await,
                 });
             }
-            Stage::Inside(_) | Stage::Nothing | Stage::Opener(_) => {
+            Stage::Inside(_) | Stage::Nothing | Stage::Opener(_) | Stage::Chooser(_) => {
+                // Somebody was to confirm something elsewhere: the page may learn of it in a moment.
+                if solved && let Some(observation) = approval(&facts) {
+                    if began.elapsed() < LOOK_LIMIT {
+                        continue;
+                    }
+                    return Err(BrowserError::SecondFactor {
+                        observation,
+                        by_app: false,
+                        evidence: page.evidence().await,
+                    });
+                }
                 let (observation, confidence) = match found {
                     Stage::Inside(why) => (why, 0.9),
                     _ => ("the page asks for no login".to_owned(), 0.6),
@@ -147,6 +197,7 @@ fn name_of(stage: &Stage) -> &'static str {
         Stage::UserStep(_) => "user step",
         Stage::Code(_) => "code",
         Stage::Challenge(_) => "challenge",
+        Stage::Chooser(_) => "chooser",
         Stage::Opener(_) => "opener",
         Stage::Inside(_) => "inside",
         Stage::Nothing => "nothing",
@@ -173,7 +224,11 @@ pub(crate) async fn look(page: &Page, expecting: bool) -> Result<(PageFacts, Sta
                 continue;
             }
         };
-        let found = stage(&facts);
+        let found = if expecting {
+            stage_expecting(&facts)
+        } else {
+            stage(&facts)
+        };
         if wanted.0 != name_of(&found) {
             wanted = (name_of(&found), Instant::now());
         }
@@ -181,10 +236,13 @@ pub(crate) async fn look(page: &Page, expecting: bool) -> Result<(PageFacts, Sta
             (Stage::Form(_) | Stage::Code(_), _) => Duration::ZERO,
             (Stage::UserStep(_), false) => Duration::from_millis(300),
             (Stage::Inside(_), false) => Duration::from_millis(900),
-            (Stage::Opener(_) | Stage::Challenge(_), false) => Duration::from_millis(1200),
+            (Stage::Chooser(_) | Stage::Opener(_) | Stage::Challenge(_), false) => Duration::from_millis(1200),
             (Stage::Nothing, false) => {
                 Duration::from_millis(if facts.text.is_empty() { 8000 } else { 2500 })
             }
+            (Stage::Chooser(_), true) => Duration::from_millis(1500),
+            // A page on the way, too, if it is one.
+            (_, true) if passage(&facts).is_some() => Duration::from_millis(1500),
             (_, true) => Duration::from_secs(6),
         };
         let calm = last
@@ -255,6 +313,7 @@ async fn submit_user(
                 }
             }
             Stage::Nothing | Stage::Opener(_) => {}
+            Stage::Chooser(_) if began.elapsed() < Duration::from_millis(1500) => {}
             _ => return Ok(()),
         }
     }
@@ -309,14 +368,16 @@ async fn submit_password(
     }
     let password = form.password.clone().unwrap_or_default();
     fill(page, &password, account.password, "password field").await?;
+    remember(page, &password, notes).await?;
     let before = page.facts().await?;
+    let kept = kept(page).await;
     notes.step(
         "login.filled",
         json!({"user": form.user, "password": password, "reasons": form.reasons}),
         began,
     );
     let activity = page.activity();
-    let submitted = Instant::now();
+    let mut submitted = Instant::now();
     form.submit = submit(page, &password).await?;
     notes.step(
         "login.submitted",
@@ -325,6 +386,8 @@ async fn submit_password(
     );
 
     let mut agreeing: Option<Instant> = None;
+    let mut unproven: Option<Instant> = None;
+    let mut passed = Passed::default();
     let mut entered = form.submit.is_none();
     loop {
         sleep(TICK).await;
@@ -338,8 +401,58 @@ async fn submit_password(
             waited: submitted.elapsed(),
             sent: page.activity() > activity,
         };
-        let outcome = judge(&before, &now, since);
+        let outcome = match judge(&before, &now, since) {
+            Outcome::Unproven(why) if shows_account(&before, &now, account) => Outcome::Accepted {
+                confidence: 0.8,
+                why: format!("{why}, and the page shows the account"),
+            },
+            // The app itself may have a button that looks like a way on: pressed once, it is one no more.
+            Outcome::GoesOn(passage) => match passed.going(&now, &passage) {
+                Going::Wait => continue,
+                Going::Press => Outcome::GoesOn(passage),
+                Going::Over => Outcome::Unproven("the sign-in form is gone".to_owned()),
+            },
+            outcome => outcome,
+        };
+        if !matches!(outcome, Outcome::Unproven(_)) {
+            unproven = None;
+        }
         let (observation, evidence) = match outcome {
+            Outcome::GoesOn(passage) => {
+                press_on(page, &passage, notes).await?;
+                submitted = Instant::now();
+                agreeing = None;
+                continue;
+            }
+            Outcome::Unproven(why) => {
+                // It may still be drawing itself.
+                if unproven.get_or_insert_with(Instant::now).elapsed() < SHOW_LIMIT {
+                    continue;
+                }
+                match comes_anew(page, &before, &kept, notes).await? {
+                    Some(proof) => {
+                        let verdict = verdict(page, true, 0.75, format!("{why}, and {proof}")).await;
+                        notes.step(
+                            "login.accepted",
+                            json!({"observation": verdict.observation}),
+                            submitted,
+                        );
+                        notes.validation(verdict.clone());
+                        return Ok(SignIn {
+                            verdict,
+                            form,
+                            needed: true,
+                        });
+                    }
+                    None => {
+                        let why = format!("{why}, but nothing shows that it worked, and who comes anew has to sign in");
+                        let refused = verdict(page, false, 0.6, why.clone()).await;
+                        let evidence = Evidence(Some(refused.screenshot.clone()).filter(|shot| !shot.is_empty()));
+                        notes.validation(refused);
+                        (why, evidence)
+                    }
+                }
+            }
             Outcome::Accepted { confidence, why } => {
                 let first = *agreeing.get_or_insert_with(Instant::now);
                 if first.elapsed() < Duration::from_millis(if confidence > 0.9 { 200 } else { 900 })
@@ -375,9 +488,9 @@ async fn submit_password(
                 if submitted.elapsed() < VERDICT_LIMIT {
                     continue;
                 }
-                let what = "reaction to the sign-in form".to_owned();
-                return Err(BrowserError::ElementNotFound {
-                    what,
+                let observation = "the page does not react to the sign-in form".to_owned();
+                return Err(BrowserError::SignInUnclear {
+                    observation,
                     evidence: page.evidence().await,
                 });
             }
@@ -388,9 +501,10 @@ async fn submit_password(
                     evidence: page.evidence().await,
                 });
             }
-            Outcome::SecondFactor(observation) => {
+            Outcome::SecondFactor { why, by_app } => {
                 return Err(BrowserError::SecondFactor {
-                    observation,
+                    observation: why,
+                    by_app,
                     evidence: page.evidence().await,
                 });
             }
@@ -402,7 +516,7 @@ async fn submit_password(
             }
             Outcome::Refused { confidence, why } => {
                 let refused = verdict(page, false, confidence, why.clone()).await;
-                let evidence = crate::error::Evidence(
+                let evidence = Evidence(
                     Some(refused.screenshot.clone()).filter(|shot| !shot.is_empty()),
                 );
                 notes.validation(refused);
@@ -419,6 +533,86 @@ async fn submit_password(
             evidence,
         });
     }
+}
+
+/// How long a page between login and app has to stand as it is before anything is pressed on it.
+const STANDS: Duration = Duration::from_millis(400);
+
+/// Pages between login and app: each is gone through once, and not too many.
+#[derive(Default)]
+pub(crate) struct Passed {
+    done: Vec<(String, String)>,
+    seen: Option<(Passage, Instant)>,
+}
+
+/// What to do about a page that looks like one between login and app.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Going {
+    /// It may still be drawing itself.
+    Wait,
+    /// Press.
+    Press,
+    /// It was pressed before: it is part of the app.
+    Over,
+}
+
+impl Passed {
+    /// What to do about it now.
+    pub(crate) fn going(&mut self, facts: &PageFacts, passage: &Passage) -> Going {
+        let heading = facts.headings.first().cloned().unwrap_or_default();
+        let address = facts.url.split(['?', '#']).next().unwrap_or_default();
+        let this = (format!("{address} {heading}"), passage.button.clone());
+        if self.done.len() >= 4 || self.done.contains(&this) {
+            return Going::Over;
+        }
+        match &self.seen {
+            Some((seen, since)) if seen == passage => {
+                if since.elapsed() < STANDS {
+                    return Going::Wait;
+                }
+                self.done.push(this);
+                self.seen = None;
+                Going::Press
+            }
+            _ => {
+                self.seen = Some((passage.clone(), Instant::now()));
+                Going::Wait
+            }
+        }
+    }
+}
+
+/// Presses what leads from a page between login and app into the app.
+pub(crate) async fn press_on(page: &Page, passage: &Passage, notes: &Notes) -> Result<(), BrowserError> {
+    let began = Instant::now();
+    page.click(&passage.button).await?;
+    notes.step(
+        "login.went_on",
+        json!({"button": passage.button, "says": passage.says, "why": passage.why}),
+        began,
+    );
+    Ok(())
+}
+
+/// Ticks "remember me" beside a password, where there is such a box.
+async fn remember(page: &Page, password: &str, notes: &Notes) -> Result<(), BrowserError> {
+    let began = Instant::now();
+    let facts = page.facts().await?;
+    let form = facts
+        .fields
+        .iter()
+        .find(|field| field.locator == password)
+        .and_then(|field| field.form);
+    let found = facts
+        .boxes
+        .iter()
+        .find(|tick| !tick.on && tick.form == form && words::any(&tick.words, words::REMEMBER));
+    if let Some(tick) = found {
+        // What cannot be ticked does not stop a sign-in.
+        let ticked = page.click(&tick.locator).await.is_ok();
+        notes.step("login.remembered", json!({"box": tick.locator, "ticked": ticked}), began);
+    }
+    Ok(())
 }
 
 pub(crate) async fn verdict(

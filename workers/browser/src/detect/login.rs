@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Scored, chat, words};
+use super::{Scored, between, chat, words};
 use crate::facts::{Button, Field, PageFacts};
 
 /// A sign-in form as found; enough to know it again.
@@ -34,10 +34,12 @@ pub enum Stage {
     Form(LoginForm),
     /// A user name now and, it seems, a password later.
     UserStep(LoginForm),
-    /// A code from elsewhere. Holds the field's locator.
-    Code(String),
+    /// A code from elsewhere.
+    Code(CodeField),
     /// A person has to solve something first.
     Challenge(String),
+    /// One of several ways to sign in has to be chosen: this one is by address and password, or leads to it.
+    Chooser(String),
     /// The form is behind this button or link.
     Opener(String),
     /// Nothing: this is the page behind the login, or one that needs none.
@@ -46,24 +48,57 @@ pub enum Stage {
     Nothing,
 }
 
+/// Where a code from elsewhere goes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CodeField {
+    /// The field; of several that take a digit each, the first.
+    pub field: String,
+    /// Several fields take a digit each.
+    pub split: bool,
+    /// The code of an authenticator app may be meant: nothing says that one was sent.
+    pub by_app: bool,
+}
+
+/// What a first step of a login has to score. Elsewhere, a field for an address is mostly for something else.
+const USER_STEP: i32 = 8;
+/// The same, where a login was just asked for.
+const USER_STEP_EXPECTED: i32 = 6;
+
 /// Judges what the page wants.
 #[must_use]
 pub fn stage(facts: &PageFacts) -> Stage {
+    judged(facts, USER_STEP)
+}
+
+/// Judges what the page wants, on the way into a login that was asked for: a lone field for a name is its first step.
+#[must_use]
+pub fn stage_expecting(facts: &PageFacts) -> Stage {
+    judged(facts, USER_STEP_EXPECTED)
+}
+
+fn judged(facts: &PageFacts, user_step_needs: i32) -> Stage {
     if let Some(form) = password_form(facts) {
         return Stage::Form(form);
     }
     if let Some(code) = code_field(facts) {
         return Stage::Code(code);
     }
-    if let Some(form) = user_step(facts) {
+    if let Some(form) = user_step(facts, user_step_needs) {
         return Stage::UserStep(form);
     }
-    let leaves = facts.buttons.iter().find(|button| is_exit(button));
-    if let Some(button) = leaves {
+    let chat = chat::inputs(facts).into_iter().next();
+    let opener = opener(facts);
+    // A way out says that somebody is in, and an offer to sign in that nobody is. Where both show, only the app itself decides.
+    if let Some(button) = way_out(facts)
+        && (opener.is_none() || chat.is_some())
+    {
         return Stage::Inside(format!("there is a way out: {}", shorten(&button.words())));
     }
-    let opener = opener(facts);
-    let chat = chat::inputs(facts).into_iter().next();
+    if chat.is_none()
+        && let Some(way) = between::own_way(facts)
+    {
+        return Stage::Chooser(way);
+    }
     match (opener, chat) {
         (Some(opener), _) => Stage::Opener(opener),
         (None, Some(best)) => {
@@ -76,13 +111,20 @@ pub fn stage(facts: &PageFacts) -> Stage {
     }
 }
 
-fn is_exit(button: &Button) -> bool {
-    let words = button.words();
-    words.len() < 60 && words::any(&words, words::LOGGED_IN) && !words::any(&words, words::SIGN_IN)
-        || words::any(
-            &button.href.to_lowercase(),
-            &["logout", "signout", "log-out", "sign-out"],
-        )
+/// What signs somebody out who is in. A picture of a person or a link to a profile is none: public pages have those, too.
+#[must_use]
+pub fn way_out(facts: &PageFacts) -> Option<&Button> {
+    facts.buttons.iter().find(|button| {
+        let words = button.words();
+        let says = words.chars().count() < 60
+            && words::any(&words, words::EXIT)
+            && !words::any(&words, words::SIGN_IN);
+        let address = button.href.to_lowercase();
+        let leads = address
+            .split(['/', '?', '#', '&', '='])
+            .any(|part| matches!(part, "logout" | "signout" | "log-out" | "sign-out" | "logoff" | "log_out" | "sign_out"));
+        (says || leads) && !button.is_in("log") && !button.is_in("article")
+    })
 }
 
 fn shorten(text: &str) -> String {
@@ -262,7 +304,7 @@ pub fn submit_button(facts: &PageFacts, anchor: &Field) -> Option<Scored> {
     choices.pop().filter(|choice| choice.score >= 4)
 }
 
-fn user_step(facts: &PageFacts) -> Option<LoginForm> {
+fn user_step(facts: &PageFacts, needs: i32) -> Option<LoginForm> {
     let page = format!("{} {} {}", facts.url, facts.title, facts.headings.join(" ")).to_lowercase();
     let mut choices: Vec<(Scored, Option<Scored>)> = facts
         .fields
@@ -323,7 +365,7 @@ fn user_step(facts: &PageFacts) -> Option<LoginForm> {
         })
         .collect();
     choices.sort_by_key(|(choice, _)| (choice.score, std::cmp::Reverse(choice.index)));
-    let (choice, submit) = choices.pop().filter(|(choice, _)| choice.score >= 8)?;
+    let (choice, submit) = choices.pop().filter(|(choice, _)| choice.score >= needs)?;
     Some(LoginForm {
         url: facts.url.clone(),
         user: Some(facts.fields[choice.index].locator.clone()),
@@ -336,23 +378,64 @@ fn user_step(facts: &PageFacts) -> Option<LoginForm> {
     })
 }
 
-fn code_field(facts: &PageFacts) -> Option<String> {
-    let single = facts
-        .fields
-        .iter()
-        .filter(|field| field.maxlength == 1 && takes_a_name(field))
-        .count();
-    facts
-        .fields
-        .iter()
-        .find(|field| {
-            field.autocomplete == "one-time-code"
-                || (4..=10).contains(&single) && field.maxlength == 1
-                || takes_a_name(field)
-                    && words::any(&field.words(), words::CODE)
-                    && (field.inputmode == "numeric" || (4..=10).contains(&field.maxlength))
+fn code_field(facts: &PageFacts) -> Option<CodeField> {
+    let page = format!("{} {} {}", facts.title, facts.headings.join(" "), facts.text).to_lowercase();
+    let page: String = page.chars().take(2_000).collect();
+    let by_app = words::any(&page, words::APP) || !words::any(&page, words::SENT);
+    let found = |field: &Field, split| {
+        Some(CodeField {
+            field: field.locator.clone(),
+            split,
+            by_app,
         })
-        .map(|field| field.locator.clone())
+    };
+    let takes_one = |field: &&Field| {
+        takes_a_name(field)
+            && (field.maxlength == 1
+                // Boxes for a digit each, told by their width where they have no limit.
+                || field.maxlength == 0 && field.area[2] > 0.0 && field.area[2] <= 80.0 && field.inputmode == "numeric")
+    };
+    let boxes: Vec<&Field> = facts.fields.iter().filter(takes_one).collect();
+    if (4..=10).contains(&boxes.len()) {
+        return found(boxes[0], true);
+    }
+    let declared = facts.fields.iter().find(|field| {
+        field.autocomplete.contains("one-time-code") && !field.disabled && !field.readonly
+    });
+    if let Some(field) = declared {
+        return found(field, false);
+    }
+    let mut texts = facts.fields.iter().filter(|field| {
+        takes_a_name(field) && !field.is_in("search") && !words::any(&field.words(), words::SEARCH)
+    });
+    const BARE: &[&str] = &["code", "kod", "código", "codice", "コード", "码", "碼", "코드", "код"];
+    const OTHER: &[&str] = &["zip", "postal", "postcode", "plz", "promo", "coupon", "voucher", "gutschein", "country", "invit", "邮政", "郵便", "우편"];
+    let called = |field: &Field| {
+        let words = field.words();
+        words::any(&words, words::CODE) || words::any(&words, BARE) && !words::any(&words, OTHER)
+    };
+    let named = |field: &&Field| {
+        called(field)
+            && (field.inputmode == "numeric"
+                || field.r#type == "number"
+                || (4..=10).contains(&field.maxlength))
+    };
+    if let Some(field) = texts.clone().find(named) {
+        return found(field, false);
+    }
+    // The only field of a page that speaks of a code, and not of a name.
+    match (texts.next(), texts.next()) {
+        (Some(only), None)
+            if (words::any(&page, words::CODE) || words::any(&page, words::SENT))
+                && only.r#type != "email"
+                && !words::any(&only.autocomplete, &["username", "email"])
+                && !words::any(&only.words(), words::MESSAGE)
+                && called(only) =>
+        {
+            found(only, false)
+        }
+        _ => None,
+    }
 }
 
 fn opener(facts: &PageFacts) -> Option<String> {
@@ -490,6 +573,56 @@ mod tests {
             fields: vec![code],
             ..Default::default()
         };
-        assert_eq!(stage(&facts), Stage::Code("token".to_owned()));
+        let wanted = |by_app| {
+            Stage::Code(CodeField {
+                field: "token".to_owned(),
+                split: false,
+                by_app,
+            })
+        };
+        assert_eq!(stage(&facts), wanted(true));
+        let sent = PageFacts {
+            text: "We have sent a code to your e-mail address".to_owned(),
+            ..facts.clone()
+        };
+        assert_eq!(stage(&sent), wanted(false));
+    }
+
+    #[test]
+    fn digits_in_fields_of_their_own_are_one_code() {
+        let digit = |place: u32| Field {
+            maxlength: 1,
+            area: [100.0 + f64::from(place) * 50.0, 200.0, 40.0, 40.0],
+            ..field("text", &format!("d{place}"), Some(0), 200.0)
+        };
+        let facts = PageFacts {
+            fields: (0..6).map(digit).collect(),
+            ..Default::default()
+        };
+        assert!(matches!(stage(&facts), Stage::Code(code) if code.split && code.field == "d0"));
+    }
+
+    #[test]
+    fn a_profile_is_no_proof_and_an_offer_to_sign_in_speaks_against_a_way_out() {
+        let link = |text: &str, href: &str| Button {
+            link: true,
+            href: href.to_owned(),
+            ..button(text, None, false, [900.0, 10.0, 60.0, 20.0])
+        };
+        let facts = |buttons| PageFacts {
+            buttons,
+            text: "Some text".to_owned(),
+            ..Default::default()
+        };
+        let public = facts(vec![link("Profile", "/people/ada"), link("Avatar", "/a")]);
+        assert_eq!(stage(&public), Stage::Nothing);
+        let offered = facts(vec![link("Profile", "/p"), link("Sign in", "/login")]);
+        assert!(matches!(stage(&offered), Stage::Opener(_)));
+        let both = facts(vec![link("How to log out", "/help/log-out-everywhere"), link("Sign in", "/login")]);
+        assert!(matches!(stage(&both), Stage::Opener(_)));
+        let inside = facts(vec![link("Profile", "/p"), link("Log out", "/logout")]);
+        assert!(matches!(stage(&inside), Stage::Inside(_)));
+        let picture = facts(vec![link("", "/account/logout?next=/")]);
+        assert!(matches!(stage(&picture), Stage::Inside(_)));
     }
 }
