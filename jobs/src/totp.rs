@@ -33,7 +33,9 @@ pub struct Totp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTotp {
     /// Other characters than base32 has, or not a whole number of bytes.
-    #[error("must be the base32 text that an authenticator app takes (letters A to Z, digits 2 to 7), or its otpauth:// address")]
+    #[error(
+        "must be the base32 text that an authenticator app takes (letters A to Z, digits 2 to 7), or its otpauth:// address"
+    )]
     NotBase32,
     /// Fewer than 10 bytes.
     #[error("is too short: at least 16 letters and digits")]
@@ -65,13 +67,18 @@ impl Totp {
             algorithm: Algorithm::Sha1,
         };
         // Lengths in bytes, so nothing is cut within a character.
-        let is_address = text.get(..10).is_some_and(|head| head.eq_ignore_ascii_case("otpauth://"));
+        let is_address = text
+            .get(..10)
+            .is_some_and(|head| head.eq_ignore_ascii_case("otpauth://"));
         if !is_address {
             totp.key = base32(text)?;
             return Ok(totp);
         }
         let rest = &text[10..];
-        if !rest.get(..5).is_some_and(|kind| kind.eq_ignore_ascii_case("totp/")) {
+        if !rest
+            .get(..5)
+            .is_some_and(|kind| kind.eq_ignore_ascii_case("totp/"))
+        {
             return Err(InvalidTotp::NotByTime);
         }
         let query = rest.split_once('?').map_or("", |(_, query)| query);
@@ -208,7 +215,9 @@ fn percent_decoded(text: &str) -> String {
     let mut rest = text;
     while let Some(at) = rest.find('%') {
         out.push_str(&rest[..at]);
-        let code = rest.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let code = rest
+            .get(at + 1..at + 3)
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
         match code {
             // Everything that a secret or a number is made of is ASCII.
             Some(byte) if byte.is_ascii() => {
@@ -235,7 +244,10 @@ mod tests {
     fn the_codes_are_those_of_the_rfc() {
         let secrets = [
             ("SHA1", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"),
-            ("SHA256", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZA"),
+            (
+                "SHA256",
+                "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZA",
+            ),
             (
                 "SHA512",
                 "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNA",
@@ -250,17 +262,25 @@ mod tests {
             (20_000_000_000, ["65353130", "77737706", "47863826"]),
         ];
         for (place, (algorithm, secret)) in secrets.iter().enumerate() {
-            let address = format!("otpauth://totp/A:b?secret={secret}&digits=8&algorithm={algorithm}&issuer=A");
+            let address = format!(
+                "otpauth://totp/A:b?secret={secret}&digits=8&algorithm={algorithm}&issuer=A"
+            );
             let totp = Totp::read(&address).unwrap();
             for (seconds, codes) in table {
-                assert_eq!(totp.code(seconds / 30), codes[place], "{algorithm} at {seconds}");
+                assert_eq!(
+                    totp.code(seconds / 30),
+                    codes[place],
+                    "{algorithm} at {seconds}"
+                );
             }
         }
     }
 
     #[test]
     fn a_secret_is_read_as_people_write_it() {
-        let plain = Totp::read("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap().code(1);
+        let plain = Totp::read("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")
+            .unwrap()
+            .code(1);
         assert_eq!(plain, "287082");
         for text in [
             " gezd gnbv gy3t qojq gezd gnbv gy3t qojq ",
@@ -280,17 +300,32 @@ mod tests {
             ("GEZDGNBVGY3TQOJ0", InvalidTotp::NotBase32),
             ("GEZDGNBVGY3TQOJQG", InvalidTotp::NotBase32),
             ("not a secret at all!", InvalidTotp::NotBase32),
-            ("otpauth://hotp/x?secret=GEZDGNBVGY3TQOJQ&counter=1", InvalidTotp::NotByTime),
+            (
+                "otpauth://hotp/x?secret=GEZDGNBVGY3TQOJQ&counter=1",
+                InvalidTotp::NotByTime,
+            ),
             ("otpauth://totp/x?issuer=y", InvalidTotp::NoSecret),
-            ("otpauth://totp/x?secret=GEZDGNBVGY3TQOJQ&digits=12", InvalidTotp::Parameters),
-            ("otpauth://totp/x?secret=GEZDGNBVGY3TQOJQ&period=0", InvalidTotp::Parameters),
-            ("otpauth://totp/x?secret=GEZDGNBVGY3TQOJQ&algorithm=MD5", InvalidTotp::Parameters),
+            (
+                "otpauth://totp/x?secret=GEZDGNBVGY3TQOJQ&digits=12",
+                InvalidTotp::Parameters,
+            ),
+            (
+                "otpauth://totp/x?secret=GEZDGNBVGY3TQOJQ&period=0",
+                InvalidTotp::Parameters,
+            ),
+            (
+                "otpauth://totp/x?secret=GEZDGNBVGY3TQOJQ&algorithm=MD5",
+                InvalidTotp::Parameters,
+            ),
         ] {
             assert_eq!(Totp::read(text).err(), Some(why), "{text}");
             assert!(!why.to_string().contains("GEZDG"));
         }
         let printed = format!("{:?}", Totp::read("GEZDGNBVGY3TQOJQ").unwrap());
-        assert!(!printed.contains("GEZ") && !printed.contains("49, 50"), "{printed}");
+        assert!(
+            !printed.contains("GEZ") && !printed.contains("49, 50"),
+            "{printed}"
+        );
     }
 
     proptest! {

@@ -197,13 +197,18 @@ pub(crate) async fn change(
         None => None,
     };
     if password.is_none() && totp.is_none() {
-        return Err(Problem::field("", "must change something: password or totp_secret"));
+        return Err(Problem::field(
+            "",
+            "must change something: password or totp_secret",
+        ));
     }
     let change = CredentialChange {
         password: password.as_ref(),
         totp: totp.as_ref().map(Option::as_ref),
     };
-    app.store().change_credential(caller.tenant, id, &change).await?;
+    app.store()
+        .change_credential(caller.tenant, id, &change)
+        .await?;
     Ok(Answer(
         app.store().credential(caller.tenant, id).await?.into(),
     ))

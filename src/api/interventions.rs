@@ -22,7 +22,10 @@ const LONGEST: usize = 100;
 pub(super) fn router() -> Router<App> {
     Router::new()
         .route("/jobs/{id}/intervention", get(show).post(answer))
-        .route("/interventions/{id}", get(show_by_link).post(answer_by_link))
+        .route(
+            "/interventions/{id}",
+            get(show_by_link).post(answer_by_link),
+        )
 }
 
 /// What a job asks of a person.
@@ -75,8 +78,14 @@ pub(crate) struct LinkParams {
 impl GiveAnswer {
     fn checked(self) -> Result<HumanAnswer, Problem> {
         match (self.code, self.done) {
-            (Some(_), true) => Err(Problem::field("done", "cannot be said beside a code: give one of them")),
-            (None, false) => Err(Problem::field("code", "is missing: give the code, or \"done\": true")),
+            (Some(_), true) => Err(Problem::field(
+                "done",
+                "cannot be said beside a code: give one of them",
+            )),
+            (None, false) => Err(Problem::field(
+                "code",
+                "is missing: give the code, or \"done\": true",
+            )),
             (None, true) => Ok(HumanAnswer::Done),
             (Some(code), false) => {
                 let code = Secret::new(code.trim().to_owned());

@@ -8,8 +8,8 @@ use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::api::{
-    admin, batches, credentials, events, health, interventions, jobs, limits, metrics, queues, replay, scale,
-    schedules, tenants, workers,
+    admin, batches, credentials, events, health, interventions, jobs, limits, metrics, queues,
+    replay, scale, schedules, tenants, workers,
 };
 use crate::app::App;
 use crate::openai;

@@ -156,7 +156,7 @@ impl Store {
                 signed_in_at: row.signed_in_at,
                 created_at: row.created_at,
                 has_totp: row.has_totp,
-            has_profile: row.profile_key.is_some(),
+                has_profile: row.profile_key.is_some(),
             })
             .collect())
     }

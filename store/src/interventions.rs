@@ -295,12 +295,12 @@ impl Store {
         let Some((until, signature)) = token.split_once('.') else {
             return false;
         };
-        let (Ok(until), Ok(signature)) =
-            (until.parse::<i64>(), URL_SAFE_NO_PAD.decode(signature))
+        let (Ok(until), Ok(signature)) = (until.parse::<i64>(), URL_SAFE_NO_PAD.decode(signature))
         else {
             return false;
         };
-        self.vault.is_signed(LINK_PURPOSE, &signed(id, until), &signature)
+        self.vault
+            .is_signed(LINK_PURPOSE, &signed(id, until), &signature)
             && Utc::now().timestamp() < until
     }
 }

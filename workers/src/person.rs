@@ -69,7 +69,11 @@ pub(crate) async fn ask(context: &JobContext, failure: Failure) -> Result<HumanA
             Ok(Answered::Expired) => {
                 let mut failure = failure;
                 let minutes = ANSWER_WITHIN.as_secs() / 60;
-                failure.public = format!("{} Nobody answered within {minutes} minutes.", failure.public).into();
+                failure.public = format!(
+                    "{} Nobody answered within {minutes} minutes.",
+                    failure.public
+                )
+                .into();
                 return Err(failure.given_up());
             }
             Err(error @ StoreError::NotFound(_)) => return Err(classify::store(&error)),

@@ -70,7 +70,9 @@ pub(crate) async fn sign_in_with(
             BrowserError::SecondFactor { .. } | BrowserError::Captcha { .. }
         );
         if !can_be_helped || questions == MOST_QUESTIONS {
-            return Err(attempt.refused(&error, codes.is_some() && questions == 0).await);
+            return Err(attempt
+                .refused(&error, codes.is_some() && questions == 0)
+                .await);
         }
         questions += 1;
         let answer = person::ask(context, failure_of(context, &error).await).await?;
@@ -196,7 +198,9 @@ impl Attempt<'_> {
             BrowserError::CodeRefused { observation, .. } if has_totp => {
                 // As good as a wrong password: more of them would lock the account out.
                 failure.code = FailureCode::InvalidCredentials;
-                let text = format!("The page refused the codes of the account's totp_secret: {observation}");
+                let text = format!(
+                    "The page refused the codes of the account's totp_secret: {observation}"
+                );
                 failure.public = text.into();
             }
             // A person's code: another attempt would ask again, and knows no better.

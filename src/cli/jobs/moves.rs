@@ -47,7 +47,11 @@ pub(super) async fn answer(api: &Api, args: &HumanAnswer, as_json: bool) -> Resu
     };
     let id = args.id.to_string();
     let intervention = api
-        .post(&["jobs", &id, "intervention"], Some(&body), HeaderMap::new())
+        .post(
+            &["jobs", &id, "intervention"],
+            Some(&body),
+            HeaderMap::new(),
+        )
         .await?;
     if as_json {
         out::json(&intervention)

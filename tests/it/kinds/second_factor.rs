@@ -43,7 +43,10 @@ async fn a_code_is_made_from_the_secret_and_never_typed_twice() {
     let app = TestApp::start(&[Queue::Login]).await;
     let client = app.client();
     let secret = Site::totp_secret();
-    let address = format!("otpauth://totp/Doors:ada?secret={}&period=30", secret.to_lowercase());
+    let address = format!(
+        "otpauth://totp/Doors:ada?secret={}&period=30",
+        secret.to_lowercase()
+    );
     // Two at once on the same account name, and one after the other on the same account: the site takes no code twice.
     for (door, totp) in [("totp", secret.as_str()), ("totp-digits", address.as_str())] {
         let id = account(&client, &site.door(door), Some(totp)).await;
@@ -51,10 +54,20 @@ async fn a_code_is_made_from_the_secret_and_never_typed_twice() {
             let job = login(&client, &id).await;
             let job = client.ended(&job).await;
             assert_eq!(job["state"], "completed", "{door}: {job}");
-            let gone = client.post(&format!("/api/v1/credentials/{id}/logout"), json!({})).await;
+            let gone = client
+                .post(&format!("/api/v1/credentials/{id}/logout"), json!({}))
+                .await;
             assert_eq!(gone.status, 204, "{}", gone.body);
-            let steps = client.get(&format!("/api/v1/jobs/{}/steps", job["id"].as_str().unwrap())).await;
-            assert!(!steps.body.to_string().contains(&secret), "a secret was told");
+            let steps = client
+                .get(&format!(
+                    "/api/v1/jobs/{}/steps",
+                    job["id"].as_str().unwrap()
+                ))
+                .await;
+            assert!(
+                !steps.body.to_string().contains(&secret),
+                "a secret was told"
+            );
         }
         let codes = site.door_codes(door);
         let different: HashSet<&String> = codes.iter().map(|(code, _)| code).collect();
@@ -68,7 +81,12 @@ async fn a_wrong_secret_fails_clearly_and_a_changed_one_works() {
     let site = Site::start().await;
     let app = TestApp::start(&[Queue::Login]).await;
     let client = app.client();
-    let id = account(&client, &site.door("totp"), Some("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")).await;
+    let id = account(
+        &client,
+        &site.door("totp"),
+        Some("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"),
+    )
+    .await;
     let job = login(&client, &id).await;
     let job = client.ended(&job).await;
     assert_eq!(
@@ -96,7 +114,12 @@ async fn a_wrong_secret_fails_clearly_and_a_changed_one_works() {
     let change = json!({"totp_secret": Site::totp_secret()});
     assert_eq!(stranger.patch(&path, change.clone()).await.status, 404);
     let changed = client.patch(&path, change).await;
-    assert_eq!((changed.status, &changed.body["status"]), (200, &json!("active")), "{}", changed.body);
+    assert_eq!(
+        (changed.status, &changed.body["status"]),
+        (200, &json!("active")),
+        "{}",
+        changed.body
+    );
     let job = login(&client, &id).await;
     assert_eq!(client.ended(&job).await["state"], "completed");
     app.stop().await;
@@ -110,8 +133,17 @@ async fn a_clock_that_is_a_step_off_is_tried_once() {
     let id = account(&client, &site.door("totp-skew"), Some(&Site::totp_secret())).await;
     let job = login(&client, &id).await;
     let job = client.ended(&job).await;
-    assert_eq!(job["state"], "completed", "{job} {:?}", site.door_codes("totp-skew"));
-    let taken: Vec<bool> = site.door_codes("totp-skew").iter().map(|(_, taken)| *taken).collect();
+    assert_eq!(
+        job["state"],
+        "completed",
+        "{job} {:?}",
+        site.door_codes("totp-skew")
+    );
+    let taken: Vec<bool> = site
+        .door_codes("totp-skew")
+        .iter()
+        .map(|(_, taken)| *taken)
+        .collect();
     assert_eq!(taken, [false, true]);
     app.stop().await;
 }
@@ -126,15 +158,28 @@ async fn a_person_is_asked_and_the_code_lands_on_the_open_page() {
     let job = login(&client, &id).await;
     let path = format!("/api/v1/jobs/{job}/intervention");
     let told = asked(&client, &job).await;
-    assert!(told["screenshot_url"].as_str().unwrap().starts_with("http"), "{told}");
-    assert!(told["reason"].as_str().unwrap().contains("second factor"), "{told}");
+    assert!(
+        told["screenshot_url"].as_str().unwrap().starts_with("http"),
+        "{told}"
+    );
+    assert!(
+        told["reason"].as_str().unwrap().contains("second factor"),
+        "{told}"
+    );
     assert_eq!(client.job(&job).await["state"], "intervention_needed");
-    let waiting = client.get("/api/v1/jobs?state=intervention_needed").await.body;
+    let waiting = client
+        .get("/api/v1/jobs?state=intervention_needed")
+        .await
+        .body;
     assert_eq!(waiting["jobs"][0]["id"], json!(job), "{waiting}");
     let running = client.get("/api/v1/jobs?state=running").await.body;
     assert_eq!(running["jobs"], json!([]), "{running}");
     let shown = client.get(&path).await.body;
-    assert_eq!((&shown["id"], &shown["state"]), (&told["intervention_id"], &json!("open")), "{shown}");
+    assert_eq!(
+        (&shown["id"], &shown["state"]),
+        (&told["intervention_id"], &json!("open")),
+        "{shown}"
+    );
     for (body, status) in [
         (json!({}), 422),
         (json!({"code": ""}), 422),
@@ -143,22 +188,48 @@ async fn a_person_is_asked_and_the_code_lands_on_the_open_page() {
         (json!({"done": false}), 422),
         (json!({"answer": "1"}), 422),
     ] {
-        assert_eq!(client.post(&path, body.clone()).await.status, status, "{body}");
+        assert_eq!(
+            client.post(&path, body.clone()).await.status,
+            status,
+            "{body}"
+        );
     }
     assert_eq!(stranger.get(&path).await.status, 404);
-    assert_eq!(stranger.post(&path, json!({"code": Site::code()})).await.status, 404);
-    let answered = client.post(&path, json!({"code": format!(" {} ", Site::code())})).await;
-    assert_eq!((answered.status, &answered.body["state"]), (200, &json!("answered")), "{}", answered.body);
+    assert_eq!(
+        stranger
+            .post(&path, json!({"code": Site::code()}))
+            .await
+            .status,
+        404
+    );
+    let answered = client
+        .post(&path, json!({"code": format!(" {} ", Site::code())}))
+        .await;
+    assert_eq!(
+        (answered.status, &answered.body["state"]),
+        (200, &json!("answered")),
+        "{}",
+        answered.body
+    );
     let ended = client.ended(&job).await;
-    assert_eq!((&ended["state"], &ended["attempt"]), (&json!("completed"), &json!(1)), "{ended}");
-    assert_eq!(site.door_logins("sms").len(), 1, "the password went out once");
+    assert_eq!(
+        (&ended["state"], &ended["attempt"]),
+        (&json!("completed"), &json!(1)),
+        "{ended}"
+    );
+    assert_eq!(
+        site.door_logins("sms").len(),
+        1,
+        "the password went out once"
+    );
     assert_eq!(client.post(&path, json!({"code": "1"})).await.status, 409);
     // The code is not kept.
     let mut database = app.database().await;
-    let kept: i64 = sqlx::query_scalar("select count(*) from interventions where answer is not null")
-        .fetch_one(&mut database)
-        .await
-        .unwrap();
+    let kept: i64 =
+        sqlx::query_scalar("select count(*) from interventions where answer is not null")
+            .fetch_one(&mut database)
+            .await
+            .unwrap();
     assert_eq!(kept, 0);
     app.stop().await;
 }
@@ -174,7 +245,12 @@ async fn whoever_has_the_link_answers_without_a_key() {
     let link = told["answer_url"].as_str().unwrap().to_owned();
     let nobody = client.with_key("");
     let shown = nobody.get(&link).await;
-    assert_eq!((shown.status, &shown.body["job_id"]), (200, &json!(job)), "{}", shown.body);
+    assert_eq!(
+        (shown.status, &shown.body["job_id"]),
+        (200, &json!(job)),
+        "{}",
+        shown.body
+    );
     assert!(shown.body["screenshot_url"].is_string() && shown.body["reason"].is_string());
     let (address, token) = link.split_once("?token=").unwrap();
     let (until, signature) = token.split_once('.').unwrap();
@@ -186,7 +262,11 @@ async fn whoever_has_the_link_answers_without_a_key() {
         format!("/api/v1/interventions/01890000-0000-7000-8000-000000000012?token={token}"),
     ] {
         assert_eq!(nobody.get(&bad).await.status, 403, "{bad}");
-        assert_eq!(nobody.post(&bad, json!({"done": true})).await.status, 403, "{bad}");
+        assert_eq!(
+            nobody.post(&bad, json!({"done": true})).await.status,
+            403,
+            "{bad}"
+        );
     }
     assert_eq!(nobody.get(address).await.status, 422);
     site.approve("push");
@@ -205,12 +285,22 @@ async fn a_wrong_code_and_no_answer_at_all_end_the_job() {
     let job = login(&client, &id).await;
     asked(&client, &job).await;
     let path = format!("/api/v1/jobs/{job}/intervention");
-    assert_eq!(client.post(&path, json!({"code": "000000"})).await.status, 200);
+    assert_eq!(
+        client.post(&path, json!({"code": "000000"})).await.status,
+        200
+    );
     let ended = client.ended(&job).await;
-    assert_eq!((&ended["state"], &ended["failure"]["code"]), (&json!("failed"), &json!("second_factor")), "{ended}");
+    assert_eq!(
+        (&ended["state"], &ended["failure"]["code"]),
+        (&json!("failed"), &json!("second_factor")),
+        "{ended}"
+    );
     assert_eq!(site.door_codes("sms").len(), 1);
     let account = client.get(&format!("/api/v1/credentials/{id}")).await.body;
-    assert_eq!(account["status"], "active", "a mistyped code is not the account's fault");
+    assert_eq!(
+        account["status"], "active",
+        "a mistyped code is not the account's fault"
+    );
 
     let job = login(&client, &id).await;
     asked(&client, &job).await;
@@ -219,14 +309,25 @@ async fn a_wrong_code_and_no_answer_at_all_end_the_job() {
         .execute(&mut database)
         .await
         .unwrap();
-    let late = client.post(&format!("/api/v1/jobs/{job}/intervention"), json!({"code": "1"})).await;
+    let late = client
+        .post(
+            &format!("/api/v1/jobs/{job}/intervention"),
+            json!({"code": "1"}),
+        )
+        .await;
     assert_eq!(late.status, 409, "{}", late.body);
     let ended = client.ended(&job).await;
-    assert_eq!((&ended["state"], &ended["failure"]["code"]), (&json!("failed"), &json!("second_factor")), "{ended}");
+    assert_eq!(
+        (&ended["state"], &ended["failure"]["code"]),
+        (&json!("failed"), &json!("second_factor")),
+        "{ended}"
+    );
     // One that waits can be cancelled.
     let job = login(&client, &id).await;
     asked(&client, &job).await;
-    let cancelled = client.post(&format!("/api/v1/jobs/{job}/cancel"), json!({})).await;
+    let cancelled = client
+        .post(&format!("/api/v1/jobs/{job}/cancel"), json!({}))
+        .await;
     assert!(matches!(cancelled.status, 200 | 202), "{}", cancelled.body);
     assert_eq!(client.ended(&job).await["state"], "cancelled");
     app.stop().await;

@@ -137,13 +137,17 @@ fn token(name: &str, headers: &HeaderMap) -> Option<String> {
 
 fn visit(shared: &Shared, name: &str, headers: &HeaderMap) -> Option<Visit> {
     let token = token(name, headers)?;
-    shared.doors.with(name, |door| door.visits.get(&token).copied())
+    shared
+        .doors
+        .with(name, |door| door.visits.get(&token).copied())
 }
 
 /// Lets a visitor come as far as this, and sends it on.
 fn come(shared: &Shared, name: &str, how_far: Visit, to: &str) -> Response {
     let token = uuid::Uuid::new_v4().simple().to_string();
-    shared.doors.with(name, |door| door.visits.insert(token.clone(), how_far));
+    shared
+        .doors
+        .with(name, |door| door.visits.insert(token.clone(), how_far));
     let set = format!("visit-{name}={token}; Path=/; HttpOnly; SameSite=Lax");
     ([(header::SET_COOKIE, set)], Redirect::to(to)).into_response()
 }
@@ -261,10 +265,14 @@ async fn show(
 fn code_page(base: &str, name: &str, said: &str) -> Html<String> {
     let trust = "<label><input type=\"checkbox\" name=\"trust\"> Trust this device</label>";
     match name {
-        "totp-digits" => Html(include_str!("../assets/login/digits.html").replace("{{base}}", base)),
+        "totp-digits" => {
+            Html(include_str!("../assets/login/digits.html").replace("{{base}}", base))
+        }
         "sms" => page(
             "Enter the code",
-            &format!("{said}<p>We sent a text message to your phone.</p><form method=\"post\" action=\"{base}/code\"><input name=\"code\" inputmode=\"numeric\" maxlength=\"6\">{trust}<button>Verify</button></form>"),
+            &format!(
+                "{said}<p>We sent a text message to your phone.</p><form method=\"post\" action=\"{base}/code\"><input name=\"code\" inputmode=\"numeric\" maxlength=\"6\">{trust}<button>Verify</button></form>"
+            ),
         ),
         _ => page(
             "Two-factor authentication",
@@ -331,7 +339,9 @@ async fn take(
 
 fn accepted(shared: &Shared, name: &str, base: &str) -> Response {
     match name {
-        "totp" | "totp-digits" | "totp-skew" | "sms" => come(shared, name, Visit::Halfway, &format!("{base}/code")),
+        "totp" | "totp-digits" | "totp-skew" | "sms" => {
+            come(shared, name, Visit::Halfway, &format!("{base}/code"))
+        }
         "push" => come(shared, name, Visit::Halfway, &format!("{base}/phone")),
         "consent" => come(shared, name, Visit::Consenting, &format!("{base}/consent")),
         "stay" => come(shared, name, Visit::Staying, &format!("{base}/stay")),

@@ -20,6 +20,8 @@ mod input;
 mod network;
 mod notes;
 mod page;
+mod passed;
+mod password;
 mod proof;
 mod rest;
 mod second_factor;

@@ -30,7 +30,11 @@ pub(crate) async fn kept(page: &Page) -> Vec<(String, String)> {
     cookies
         .into_iter()
         // Those against forgery change with every page.
-        .filter(|cookie| !["csrf", "xsrf"].iter().any(|part| cookie.name.to_lowercase().contains(part)))
+        .filter(|cookie| {
+            !["csrf", "xsrf"]
+                .iter()
+                .any(|part| cookie.name.to_lowercase().contains(part))
+        })
         .map(|cookie| (cookie.name, cookie.value))
         .collect()
 }
@@ -46,12 +50,20 @@ pub(crate) async fn comes_anew(
     let Some(first) = first_address(page).await? else {
         return Ok(None);
     };
-    let given = kept(page).await.iter().any(|cookie| !kept_before.contains(cookie));
+    let given = kept(page)
+        .await
+        .iter()
+        .any(|cookie| !kept_before.contains(cookie));
     page.goto(&first).await?;
     let (facts, found) = look(page, false).await?;
     let asks = matches!(
         found,
-        Stage::Form(_) | Stage::UserStep(_) | Stage::Code(_) | Stage::Opener(_) | Stage::Chooser(_) | Stage::Challenge(_)
+        Stage::Form(_)
+            | Stage::UserStep(_)
+            | Stage::Code(_)
+            | Stage::Opener(_)
+            | Stage::Chooser(_)
+            | Stage::Challenge(_)
     );
     notes.step(
         "login.came_anew",
@@ -64,7 +76,9 @@ pub(crate) async fn comes_anew(
     // The sign-in page itself may ask whoever opens it. Then what the browser was given to keep has to speak.
     let is_login_page = bare(&first) == bare(&before.url);
     if is_login_page && given {
-        return Ok(Some("the page has given the browser something to keep".to_owned()));
+        return Ok(Some(
+            "the page has given the browser something to keep".to_owned(),
+        ));
     }
     Ok(None)
 }

@@ -12,8 +12,10 @@ use crate::error::BrowserError;
 use crate::facts::PageFacts;
 use crate::notes::Notes;
 use crate::page::Page;
+use crate::passed::{Going, Passed, press_on};
+use crate::password::VERDICT_LIMIT;
 use crate::proof::SHOW_LIMIT;
-use crate::sign_in::{Going, Passed, SignIn, TICK, VERDICT_LIMIT, fill, limited, look, press_on, submit, verdict};
+use crate::sign_in::{SignIn, TICK, fill, limited, look, submit, verdict};
 
 /// How soon a page that submits the last digit by itself does so.
 const BY_ITSELF: Duration = Duration::from_millis(700);
@@ -73,7 +75,7 @@ pub async fn submit_code(page: &Page, code: &str, notes: &Notes) -> Result<SignI
             // The field is gone, and no complaint: whoever was refused would be asked again.
             Outcome::Unproven(why) => {
                 let since = *unproven.get_or_insert_with(Instant::now);
-                (since.elapsed() > SHOW_LIMIT).then(|| (0.7, why))
+                (since.elapsed() > SHOW_LIMIT).then_some((0.7, why))
             }
             Outcome::GoesOn(passage) => match passed.going(&now, &passage) {
                 Going::Wait => None,
@@ -159,7 +161,11 @@ async fn goes_by_itself(page: &Page, field: &CodeField, activity: u64) -> bool {
         }
         // Between two documents there is nothing to look at: it has gone.
         match page.facts().await {
-            Ok(facts) if facts.fields.iter().any(|known| known.locator == field.field) => {}
+            Ok(facts)
+                if facts
+                    .fields
+                    .iter()
+                    .any(|known| known.locator == field.field) => {}
             _ => return true,
         }
         sleep(TICK).await;
@@ -185,8 +191,7 @@ fn refusal(before: &PageFacts, now: &PageFacts, waited: Duration) -> Option<Stri
             (said(now) && !said(before)).then(|| now.text.chars().take(200).collect())
         })
         .or_else(|| {
-            (invalid(now) && !invalid(before))
-                .then(|| "the field is marked as invalid".to_owned())
+            (invalid(now) && !invalid(before)).then(|| "the field is marked as invalid".to_owned())
         })
         .or_else(|| {
             let calm = !now.busy && now.ready == "complete";
@@ -204,7 +209,20 @@ pub async fn answer_challenge(page: &Page, text: &str) -> Result<(), BrowserErro
     let facts = page.facts().await?;
     let field = facts.fields.iter().find(|field| {
         field.r#type != "password"
-            && words::any(&field.words(), &["captcha", "characters", "picture", "image", "zeichen", "bild", "验证码", "文字", "картинк"])
+            && words::any(
+                &field.words(),
+                &[
+                    "captcha",
+                    "characters",
+                    "picture",
+                    "image",
+                    "zeichen",
+                    "bild",
+                    "验证码",
+                    "文字",
+                    "картинк",
+                ],
+            )
     });
     match field {
         Some(field) => fill(page, &field.locator, text, "field for the picture's text").await,

@@ -71,7 +71,15 @@ fn accepted(door: &str, outcome: Result<SignIn, BrowserError>) -> SignIn {
 async fn the_right_password_comes_in_through_every_door() {
     let stage = Stage::set().await;
     for door in [
-        "plain", "public", "quiet", "memory", "stay", "consent", "chooser", "spa-silent", "error-page",
+        "plain",
+        "public",
+        "quiet",
+        "memory",
+        "stay",
+        "consent",
+        "chooser",
+        "spa-silent",
+        "error-page",
     ] {
         let (session, page) = stage.at(door).await;
         accepted(door, sign_in(&page, &right(), &Notes::none()).await);
@@ -82,7 +90,10 @@ async fn the_right_password_comes_in_through_every_door() {
         session.close().await;
     }
     // Nothing was declined, no other service was asked, and no newsletter ordered.
-    assert_eq!(stage.site.door_pressed("consent"), ["remember=on", "say=continue"]);
+    assert_eq!(
+        stage.site.door_pressed("consent"),
+        ["remember=on", "say=continue"]
+    );
     assert_eq!(stage.site.door_pressed("stay"), ["remember=on", "say=yes"]);
     assert!(stage.site.door_pressed("chooser").is_empty());
     stage.end().await;
@@ -92,7 +103,18 @@ async fn the_right_password_comes_in_through_every_door() {
 async fn a_wrong_password_comes_in_through_no_door() {
     let stage = Stage::set().await;
     for door in [
-        "plain", "public", "quiet", "memory", "stay", "consent", "chooser", "totp", "spa-silent", "error-page", "back-silent", "home-again",
+        "plain",
+        "public",
+        "quiet",
+        "memory",
+        "stay",
+        "consent",
+        "chooser",
+        "totp",
+        "spa-silent",
+        "error-page",
+        "back-silent",
+        "home-again",
     ] {
         let (session, page) = stage.at(door).await;
         let outcome = sign_in(&page, &wrong(), &Notes::none()).await;
@@ -128,16 +150,26 @@ async fn a_code_goes_into_one_field_or_into_six_and_is_given_once() {
             matches!(refused, Err(BrowserError::CodeRefused { .. })),
             "{door}: {refused:?}"
         );
-        assert_eq!(stage.site.door_codes(door), [("000000".to_owned(), false)], "{door}");
+        assert_eq!(
+            stage.site.door_codes(door),
+            [("000000".to_owned(), false)],
+            "{door}"
+        );
         session.close().await;
     }
     let (session, page) = stage.at("sms").await;
     let outcome = sign_in(&page, &right(), &Notes::none()).await;
     assert!(matches!(outcome, Err(BrowserError::SecondFactor { .. })));
-    accepted("sms", submit_code(&page, Site::code(), &Notes::none()).await);
+    accepted(
+        "sms",
+        submit_code(&page, Site::code(), &Notes::none()).await,
+    );
     // "Trust this device" is nobody's to decide here.
     let pressed = stage.site.door_pressed("sms");
-    assert!(!pressed.iter().any(|said| said.starts_with("trust")), "{pressed:?}");
+    assert!(
+        !pressed.iter().any(|said| said.starts_with("trust")),
+        "{pressed:?}"
+    );
     session.close().await;
     stage.end().await;
 }
@@ -148,7 +180,10 @@ async fn what_is_confirmed_elsewhere_is_waited_for() {
     let (session, page) = stage.at("push").await;
     let outcome = sign_in(&page, &right(), &Notes::none()).await;
     assert!(
-        matches!(outcome, Err(BrowserError::SecondFactor { by_app: false, .. })),
+        matches!(
+            outcome,
+            Err(BrowserError::SecondFactor { by_app: false, .. })
+        ),
         "{outcome:?}"
     );
     // Said to be done before it was: it is asked for again.
@@ -158,7 +193,9 @@ async fn what_is_confirmed_elsewhere_is_waited_for() {
         "{again:?}"
     );
     stage.site.approve("push");
-    let done = sign_in_past_challenge(&page, &right(), &Notes::none()).await.unwrap();
+    let done = sign_in_past_challenge(&page, &right(), &Notes::none())
+        .await
+        .unwrap();
     assert!(done.verdict.passed, "{done:?}");
     assert_eq!(stage.site.door_logins("push").len(), 1);
     session.close().await;

@@ -1,6 +1,6 @@
 //! Pages between a login and the app: what lets another app in, "stay signed in?", offers to be put off. Pure.
 
-use super::login::way_out;
+use super::ways::{names_another_way, way_out};
 use super::{chat, words};
 use crate::facts::{Button, PageFacts};
 
@@ -31,10 +31,9 @@ pub fn passage(facts: &PageFacts) -> Option<Passage> {
     let said = |button: &Button| format!("{} {}", button.text, button.aria).to_lowercase();
     let declines = |button: &Button| words::said(&said(button), words::DENY);
     let usable = || {
-        facts
-            .buttons
-            .iter()
-            .filter(|button| !button.locator.is_empty() && !button.disabled && said(button).chars().count() <= 60)
+        facts.buttons.iter().filter(|button| {
+            !button.locator.is_empty() && !button.disabled && said(button).chars().count() <= 60
+        })
     };
     let allows = |button: &&Button| {
         words::said(&said(button), words::ALLOW)
@@ -50,10 +49,18 @@ pub fn passage(facts: &PageFacts) -> Option<Passage> {
         says: button.words(),
         why,
     };
-    let page = format!("{} {} {}", facts.title, facts.headings.join(" "), facts.text).to_lowercase();
+    let page = format!(
+        "{} {} {}",
+        facts.title,
+        facts.headings.join(" "),
+        facts.text
+    )
+    .to_lowercase();
     let page: String = page.chars().take(3_000).collect();
     if words::any(&page, words::STAY) {
-        let yes = usable().find(|button| allows(button) || words::any(&said(button), words::STAY) && !declines(button));
+        let yes = usable().find(|button| {
+            allows(button) || words::any(&said(button), words::STAY) && !declines(button)
+        });
         if let Some(yes) = yes {
             return Some(press(yes, "the page asks whether to stay signed in"));
         }
@@ -61,7 +68,10 @@ pub fn passage(facts: &PageFacts) -> Option<Passage> {
     let declined = usable().any(declines);
     // A cookie banner asks to be let in, too; it does not stand in the way.
     let cookies = page.contains("cookie")
-        && !words::any(&page, &["access", "authoriz", "authoris", "permission", "scope"]);
+        && !words::any(
+            &page,
+            &["access", "authoriz", "authoris", "permission", "scope"],
+        );
     if declined && !cookies && words::any(&page, words::CONSENT) {
         // Submit buttons before links: the way in is rarely a link.
         let mut allowing: Vec<&Button> = usable().filter(allows).collect();
@@ -85,53 +95,21 @@ pub fn passage(facts: &PageFacts) -> Option<Passage> {
     // One button that goes on, and nothing else to press but links.
     let mut buttons = usable().filter(|button| !button.link);
     match (buttons.next(), buttons.next()) {
-        (Some(only), None) if allows(&only) => Some(press(only, "the page has one button, which goes on")),
+        (Some(only), None) if allows(&only) => {
+            Some(press(only, "the page has one button, which goes on"))
+        }
         _ => None,
     }
-}
-
-/// "Continue with …": another service, unless it names the address or the password.
-fn names_another_way(text: &str) -> bool {
-    words::any(
-        text,
-        &[
-            "continue with", "in with", "continue using", "weiter mit", "anmelden mit", "continuer avec", "continuar con", "continuar com",
-            "continua con", "accedi con", "doorgaan met", "inloggen met", "kontynuuj przez", "войти через", "продолжить с", "で続行", "でログイン",
-            "使用", "(으)로 계속", "로 계속",
-        ],
-    )
-}
-
-/// Where the page lets one choose how to sign in: the way by address and password, else the one that leads to further ways. Never another service.
-#[must_use]
-pub fn own_way(facts: &PageFacts) -> Option<String> {
-    let mut ways: Vec<(i32, &Button)> = facts
-        .buttons
-        .iter()
-        .filter(|button| !button.locator.is_empty() && !button.disabled && !button.is_in("footer") && !button.is_in("article"))
-        .filter_map(|button| {
-            let text = format!("{} {}", button.text, button.aria).to_lowercase();
-            if text.chars().count() > 60 || words::any(&text, words::NOT_OWN_WAY) || button.href.starts_with("mailto:") {
-                return None;
-            }
-            let goes = names_another_way(&text) || words::any(&text, words::SIGN_IN) || words::any(&text, words::NEXT) || words::any(&text, &["use "]);
-            if goes && words::any(&text, words::OWN_WAY) {
-                let password = words::any(&text, words::SECRET);
-                return Some((2 + i32::from(password), button));
-            }
-            words::any(&text, words::OTHER_WAYS).then_some((1, button))
-        })
-        .collect();
-    // The best, and of equals the first.
-    ways.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-    ways.first().map(|(_, button)| button.locator.clone())
 }
 
 /// What the page wants confirmed elsewhere, without a code; to be asked only after a password was submitted.
 #[must_use]
 pub fn approval(facts: &PageFacts) -> Option<String> {
     let page = format!("{} {}", facts.headings.join(" "), facts.text).to_lowercase();
-    let typed_in = facts.fields.iter().any(|field| !field.disabled && !field.readonly);
+    let typed_in = facts
+        .fields
+        .iter()
+        .any(|field| !field.disabled && !field.readonly);
     if typed_in || page.chars().count() > 1_500 || !words::any(&page, words::APPROVE) {
         return None;
     }
@@ -167,29 +145,71 @@ mod tests {
     #[test]
     fn what_lets_the_app_in_is_pressed_and_what_declines_never() {
         for (heading, buttons, wanted) in [
-            ("Chat wants to access your account", &["Cancel", "Continue"][..], "Continue"),
-            ("Authorize Chat", &["Deny", "Authorize Chat"], "Authorize Chat"),
-            ("Chat möchte auf Ihr Konto zugreifen: Zugriff erlauben?", &["Ablehnen", "Zulassen"], "Zulassen"),
-            ("Chat souhaite accéder à votre compte", &["Annuler", "Autoriser"], "Autoriser"),
-            ("Chat quiere acceder a tu cuenta", &["Cancelar", "Permitir"], "Permitir"),
-            ("チャットがアカウントへのアクセスを求めています", &["キャンセル", "許可する"], "許可する"),
+            (
+                "Chat wants to access your account",
+                &["Cancel", "Continue"][..],
+                "Continue",
+            ),
+            (
+                "Authorize Chat",
+                &["Deny", "Authorize Chat"],
+                "Authorize Chat",
+            ),
+            (
+                "Chat möchte auf Ihr Konto zugreifen: Zugriff erlauben?",
+                &["Ablehnen", "Zulassen"],
+                "Zulassen",
+            ),
+            (
+                "Chat souhaite accéder à votre compte",
+                &["Annuler", "Autoriser"],
+                "Autoriser",
+            ),
+            (
+                "Chat quiere acceder a tu cuenta",
+                &["Cancelar", "Permitir"],
+                "Permitir",
+            ),
+            (
+                "チャットがアカウントへのアクセスを求めています",
+                &["キャンセル", "許可する"],
+                "許可する",
+            ),
             ("应用请求授权", &["拒绝", "授权"], "授权"),
             ("앱이 권한을 요청합니다", &["거부", "허용"], "허용"),
-            ("Приложение запрашивает доступ", &["Отмена", "Разрешить"], "Разрешить"),
+            (
+                "Приложение запрашивает доступ",
+                &["Отмена", "Разрешить"],
+                "Разрешить",
+            ),
             ("Stay signed in?", &["No", "Yes"], "Yes"),
             ("Angemeldet bleiben?", &["Nein", "Ja"], "Ja"),
-            ("Set up a passkey", &["Create passkey", "Not now"], "Not now"),
+            (
+                "Set up a passkey",
+                &["Create passkey", "Not now"],
+                "Not now",
+            ),
             ("You are signed in", &["Continue"], "Continue"),
         ] {
-            assert_eq!(pressed(heading, buttons).as_deref(), Some(wanted), "{heading}");
+            assert_eq!(
+                pressed(heading, buttons).as_deref(),
+                Some(wanted),
+                "{heading}"
+            );
         }
         for (heading, buttons) in [
             ("Chat wants to access your account", &["Cancel", "Deny"][..]),
             ("許可しますか", &["許可しない", "キャンセル"]),
-            ("We use cookies and ask for your consent", &["Reject", "Accept all"]),
+            (
+                "We use cookies and ask for your consent",
+                &["Reject", "Accept all"],
+            ),
             ("Your things", &["Log out", "Not now"]),
             ("Your things", &["Skip to content", "Read on"]),
-            ("Continue to Chat", &["Continue with Other", "Continue with Third"]),
+            (
+                "Continue to Chat",
+                &["Continue with Other", "Continue with Third"],
+            ),
             ("Your files", &["New", "Upload", "Share", "Continue"]),
         ] {
             assert_eq!(pressed(heading, buttons), None, "{heading}");
@@ -197,21 +217,6 @@ mod tests {
         let mut typing = page("Authorize Chat", &["Deny", "Allow"]);
         typing.fields.push(Field::default());
         assert_eq!(passage(&typing), None);
-    }
-
-    #[test]
-    fn the_own_way_is_chosen_and_another_service_never() {
-        for (buttons, wanted) in [
-            (&["Continue with Somebody", "Continue with e-mail", "Sign up with e-mail"][..], Some("Continue with e-mail")),
-            (&["Sign in with Somebody", "Other options"], Some("Other options")),
-            (&["Weiter mit Irgendwem", "Mit E-Mail-Adresse anmelden"], Some("Mit E-Mail-Adresse anmelden")),
-            (&["Use a passkey", "Sign in with password", "Sign in with e-mail code"], Some("Sign in with password")),
-            (&["Irgendwer で続行", "メールアドレスで続行"], Some("メールアドレスで続行")),
-            (&["Continue with Somebody", "Forgot your password?", "Contact us by e-mail"], None),
-        ] {
-            let way = own_way(&page("Log in or sign up", buttons));
-            assert_eq!(way.as_deref(), wanted.map(|text| format!("b:{text}")).as_deref());
-        }
     }
 
     #[test]

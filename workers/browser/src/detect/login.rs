@@ -3,7 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Scored, between, chat, words};
+pub use super::code::CodeField;
+use super::code::code_field;
+use super::ways::{opener, own_way, way_out};
+use super::{Scored, chat, words};
 use crate::facts::{Button, Field, PageFacts};
 
 /// A sign-in form as found; enough to know it again.
@@ -48,17 +51,6 @@ pub enum Stage {
     Nothing,
 }
 
-/// Where a code from elsewhere goes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CodeField {
-    /// The field; of several that take a digit each, the first.
-    pub field: String,
-    /// Several fields take a digit each.
-    pub split: bool,
-    /// The code of an authenticator app may be meant: nothing says that one was sent.
-    pub by_app: bool,
-}
-
 /// What a first step of a login has to score. Elsewhere, a field for an address is mostly for something else.
 const USER_STEP: i32 = 8;
 /// The same, where a login was just asked for.
@@ -95,7 +87,7 @@ fn judged(facts: &PageFacts, user_step_needs: i32) -> Stage {
         return Stage::Inside(format!("there is a way out: {}", shorten(&button.words())));
     }
     if chat.is_none()
-        && let Some(way) = between::own_way(facts)
+        && let Some(way) = own_way(facts)
     {
         return Stage::Chooser(way);
     }
@@ -109,22 +101,6 @@ fn judged(facts: &PageFacts, user_step_needs: i32) -> Stage {
             None => Stage::Nothing,
         },
     }
-}
-
-/// What signs somebody out who is in. A picture of a person or a link to a profile is none: public pages have those, too.
-#[must_use]
-pub fn way_out(facts: &PageFacts) -> Option<&Button> {
-    facts.buttons.iter().find(|button| {
-        let words = button.words();
-        let says = words.chars().count() < 60
-            && words::any(&words, words::EXIT)
-            && !words::any(&words, words::SIGN_IN);
-        let address = button.href.to_lowercase();
-        let leads = address
-            .split(['/', '?', '#', '&', '='])
-            .any(|part| matches!(part, "logout" | "signout" | "log-out" | "sign-out" | "logoff" | "log_out" | "sign_out"));
-        (says || leads) && !button.is_in("log") && !button.is_in("article")
-    })
 }
 
 fn shorten(text: &str) -> String {
@@ -201,7 +177,7 @@ fn password_form(facts: &PageFacts) -> Option<LoginForm> {
     })
 }
 
-fn takes_a_name(field: &Field) -> bool {
+pub(super) fn takes_a_name(field: &Field) -> bool {
     matches!(
         field.r#type.as_str(),
         "text" | "email" | "tel" | "number" | "url"
@@ -378,94 +354,6 @@ fn user_step(facts: &PageFacts, needs: i32) -> Option<LoginForm> {
     })
 }
 
-fn code_field(facts: &PageFacts) -> Option<CodeField> {
-    let page = format!("{} {} {}", facts.title, facts.headings.join(" "), facts.text).to_lowercase();
-    let page: String = page.chars().take(2_000).collect();
-    let by_app = words::any(&page, words::APP) || !words::any(&page, words::SENT);
-    let found = |field: &Field, split| {
-        Some(CodeField {
-            field: field.locator.clone(),
-            split,
-            by_app,
-        })
-    };
-    let takes_one = |field: &&Field| {
-        takes_a_name(field)
-            && (field.maxlength == 1
-                // Boxes for a digit each, told by their width where they have no limit.
-                || field.maxlength == 0 && field.area[2] > 0.0 && field.area[2] <= 80.0 && field.inputmode == "numeric")
-    };
-    let boxes: Vec<&Field> = facts.fields.iter().filter(takes_one).collect();
-    if (4..=10).contains(&boxes.len()) {
-        return found(boxes[0], true);
-    }
-    let declared = facts.fields.iter().find(|field| {
-        field.autocomplete.contains("one-time-code") && !field.disabled && !field.readonly
-    });
-    if let Some(field) = declared {
-        return found(field, false);
-    }
-    let mut texts = facts.fields.iter().filter(|field| {
-        takes_a_name(field) && !field.is_in("search") && !words::any(&field.words(), words::SEARCH)
-    });
-    const BARE: &[&str] = &["code", "kod", "código", "codice", "コード", "码", "碼", "코드", "код"];
-    const OTHER: &[&str] = &["zip", "postal", "postcode", "plz", "promo", "coupon", "voucher", "gutschein", "country", "invit", "邮政", "郵便", "우편"];
-    let called = |field: &Field| {
-        let words = field.words();
-        words::any(&words, words::CODE) || words::any(&words, BARE) && !words::any(&words, OTHER)
-    };
-    let named = |field: &&Field| {
-        called(field)
-            && (field.inputmode == "numeric"
-                || field.r#type == "number"
-                || (4..=10).contains(&field.maxlength))
-    };
-    if let Some(field) = texts.clone().find(named) {
-        return found(field, false);
-    }
-    // The only field of a page that speaks of a code, and not of a name.
-    match (texts.next(), texts.next()) {
-        (Some(only), None)
-            if (words::any(&page, words::CODE) || words::any(&page, words::SENT))
-                && only.r#type != "email"
-                && !words::any(&only.autocomplete, &["username", "email"])
-                && !words::any(&only.words(), words::MESSAGE)
-                && called(only) =>
-        {
-            found(only, false)
-        }
-        _ => None,
-    }
-}
-
-fn opener(facts: &PageFacts) -> Option<String> {
-    let mut choices: Vec<(i32, &Button)> = facts
-        .buttons
-        .iter()
-        .filter(|button| {
-            let text = format!("{} {}", button.text, button.aria).to_lowercase();
-            text.trim().chars().count() <= 32
-                && !button.locator.is_empty()
-                && !button.disabled
-                && words::any(&text, words::SIGN_IN)
-                && !words::any(&text, words::NOT_SUBMIT)
-                && !button.is_in("log")
-                && !button.is_in("article")
-        })
-        .map(|button| {
-            let mut score = 0;
-            score += i32::from(!button.link) * 2;
-            score +=
-                i32::from(button.is_in("header") || button.is_in("nav") || button.is_in("dialog"))
-                    * 2;
-            score += i32::from(!button.covered);
-            (score, button)
-        })
-        .collect();
-    choices.sort_by_key(|(score, _)| *score);
-    choices.pop().map(|(_, button)| button.locator.clone())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -586,43 +474,5 @@ mod tests {
             ..facts.clone()
         };
         assert_eq!(stage(&sent), wanted(false));
-    }
-
-    #[test]
-    fn digits_in_fields_of_their_own_are_one_code() {
-        let digit = |place: u32| Field {
-            maxlength: 1,
-            area: [100.0 + f64::from(place) * 50.0, 200.0, 40.0, 40.0],
-            ..field("text", &format!("d{place}"), Some(0), 200.0)
-        };
-        let facts = PageFacts {
-            fields: (0..6).map(digit).collect(),
-            ..Default::default()
-        };
-        assert!(matches!(stage(&facts), Stage::Code(code) if code.split && code.field == "d0"));
-    }
-
-    #[test]
-    fn a_profile_is_no_proof_and_an_offer_to_sign_in_speaks_against_a_way_out() {
-        let link = |text: &str, href: &str| Button {
-            link: true,
-            href: href.to_owned(),
-            ..button(text, None, false, [900.0, 10.0, 60.0, 20.0])
-        };
-        let facts = |buttons| PageFacts {
-            buttons,
-            text: "Some text".to_owned(),
-            ..Default::default()
-        };
-        let public = facts(vec![link("Profile", "/people/ada"), link("Avatar", "/a")]);
-        assert_eq!(stage(&public), Stage::Nothing);
-        let offered = facts(vec![link("Profile", "/p"), link("Sign in", "/login")]);
-        assert!(matches!(stage(&offered), Stage::Opener(_)));
-        let both = facts(vec![link("How to log out", "/help/log-out-everywhere"), link("Sign in", "/login")]);
-        assert!(matches!(stage(&both), Stage::Opener(_)));
-        let inside = facts(vec![link("Profile", "/p"), link("Log out", "/logout")]);
-        assert!(matches!(stage(&inside), Stage::Inside(_)));
-        let picture = facts(vec![link("", "/account/logout?next=/")]);
-        assert!(matches!(stage(&picture), Stage::Inside(_)));
     }
 }

@@ -2,8 +2,11 @@
 
 pub mod between;
 pub mod chat;
+pub mod code;
+mod elsewhere;
 pub mod login;
 pub mod verdict;
+pub mod ways;
 #[rustfmt::skip] // Lists of words, one to a line, would hide the rest.
 pub(crate) mod words;
 

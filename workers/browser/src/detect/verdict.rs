@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use super::between::{Passage, approval, passage};
-use super::login::{Stage, stage, way_out};
+use super::between::{Passage, passage};
+use super::elsewhere::elsewhere;
+use super::login::{Stage, stage};
+use super::ways::way_out;
 use super::words;
 use crate::facts::PageFacts;
 
@@ -77,13 +79,22 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
     let new_way_out = way_out(now).filter(|_| way_out(before).is_none());
     // Asked before anything else: a page that lets an app in may have a way out of its own.
     let here = now.fields.iter().any(|field| field.r#type == "password");
-    if !here && complaint.is_none() && limit.is_none() && calm && let Some(passage) = passage(now)
+    if !here
+        && complaint.is_none()
+        && limit.is_none()
+        && calm
+        && let Some(passage) = passage(now)
     {
         return Outcome::GoesOn(passage);
     }
     match stage(now) {
         // A password field in the app itself, behind a way out that was not there before.
-        Stage::Form(_) if new_way_out.is_some() && now.url != before.url && complaint.is_none() && limit.is_none() => {
+        Stage::Form(_)
+            if new_way_out.is_some()
+                && now.url != before.url
+                && complaint.is_none()
+                && limit.is_none() =>
+        {
             Outcome::Accepted {
                 confidence: 0.8,
                 why: "there is a way out, and the address has changed".to_owned(),
@@ -155,101 +166,6 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
         Stage::Challenge(_) => Outcome::Pending,
         found => elsewhere(before, now, since, &found, (limit, complaint)),
     }
-}
-
-/// The form is gone, and neither an app nor another step has come that is known.
-fn elsewhere(
-    before: &PageFacts,
-    now: &PageFacts,
-    since: Since,
-    found: &Stage,
-    (limit, complaint): (Option<&String>, Option<&String>),
-) -> Outcome {
-    let refused = |confidence: f32, why: &str| Outcome::Refused {
-        confidence,
-        why: why.chars().take(200).collect(),
-    };
-    let ms = since.waited.as_millis();
-    let spoken = spoken(now);
-    let lower = spoken.to_lowercase();
-    if let Some(text) = limit {
-        return Outcome::Limited(text.clone());
-    }
-    if let Some(text) = complaint
-        .filter(|text| now.text.len() < 500 || now.alerts.iter().any(|a| &a.text == *text))
-    {
-        return refused(0.8, text);
-    }
-    if matches!(now.status, 401 | 403) && now.url != before.url {
-        return refused(0.85, &format!("status {}: {spoken}", now.status));
-    }
-    let blank = now.text.is_empty() && now.fields.is_empty() && now.buttons.is_empty();
-    if blank || now.ready == "loading" || now.busy && ms < 6000 {
-        return Outcome::Pending;
-    }
-    let of_account = words::any(&lower, words::SECRET)
-        || words::any(&lower, words::USER)
-        || words::any(&lower, words::SIGN_IN);
-    let new = !before.text.contains(&now.text);
-    if new && words::any(&lower, words::LOCKED) && of_account {
-        return Outcome::Limited(spoken);
-    }
-    let accuses = words::any(&lower, words::WRONG) || words::any(&lower, words::NO_ENTRY);
-    if new && accuses && (of_account || now.text.len() < 200) && now.fields.is_empty() {
-        return refused(0.8, &spoken);
-    }
-    if let Some(text) = approval(now).filter(|_| ms > 1500) {
-        return Outcome::SecondFactor {
-            why: text,
-            by_app: false,
-        };
-    }
-    if matches!(found, Stage::Opener(_) | Stage::Chooser(_)) {
-        // An app may show its public side for a moment. One that goes on offering the login has let nobody in.
-        return if ms > 6000 {
-            refused(0.65, "the page offers to sign in again")
-        } else {
-            Outcome::Pending
-        };
-    }
-    let has_come = if now.url == before.url { ms >= 2000 } else { ms >= 800 };
-    if !has_come {
-        return Outcome::Pending;
-    }
-    let greets = |facts: &PageFacts| {
-        let said = format!("{} {}", facts.headings.join(" "), facts.text);
-        let said: String = said.to_lowercase().chars().take(400).collect();
-        words::any(&said, words::WELCOME)
-    };
-    let account = |facts: &PageFacts| {
-        facts.buttons.iter().any(|button| {
-            let said = button.words();
-            said.chars().count() < 60 && words::any(&said, words::ACCOUNT)
-        })
-    };
-    if !accuses && greets(now) && !greets(before) {
-        return Outcome::Accepted {
-            confidence: 0.8,
-            why: "the sign-in form is gone, and the page greets".to_owned(),
-        };
-    }
-    if account(now) && !account(before) {
-        return Outcome::Accepted {
-            confidence: 0.8,
-            why: "the sign-in form is gone, and there is an account's menu".to_owned(),
-        };
-    }
-    Outcome::Unproven("the sign-in form is gone".to_owned())
-}
-
-/// What a page says that says little: its title and headings, and all of a short text.
-fn spoken(now: &PageFacts) -> String {
-    let text = if now.text.chars().count() < 600 { now.text.as_str() } else { "" };
-    let mut parts: Vec<&str> = now.headings.iter().map(String::as_str).collect();
-    parts.push(&now.title);
-    parts.retain(|part| !text.contains(part));
-    parts.push(text);
-    parts.join(" ").trim().to_owned()
 }
 
 /// A failure that does not speak of the account: the browser's own error page, or a server's.
@@ -472,33 +388,61 @@ mod tests {
             "Не удалось войти",
         ] {
             let now = elsewhere_page(text, &[]);
-            assert!(matches!(judge(&before, &now, since(3000)), Outcome::Refused { .. }), "{text}");
+            assert!(
+                matches!(judge(&before, &now, since(3000)), Outcome::Refused { .. }),
+                "{text}"
+            );
         }
-        for text in ["Your account is locked", "Ihr Konto ist gesperrt", "Su cuenta está bloqueada", "アカウントがロックされました"] {
+        for text in [
+            "Your account is locked",
+            "Ihr Konto ist gesperrt",
+            "Su cuenta está bloqueada",
+            "アカウントがロックされました",
+        ] {
             let now = elsewhere_page(text, &[]);
-            assert!(matches!(judge(&before, &now, since(3000)), Outcome::Limited(_)), "{text}");
+            assert!(
+                matches!(judge(&before, &now, since(3000)), Outcome::Limited(_)),
+                "{text}"
+            );
         }
         let home = elsewhere_page("The best chat there is", &["Prices", "Profile", "Sign in"]);
         for ms in [900, 3000, 5000] {
             assert_eq!(judge(&before, &home, since(ms)), Outcome::Pending);
         }
-        assert!(matches!(judge(&before, &home, since(7000)), Outcome::Refused { .. }));
+        assert!(matches!(
+            judge(&before, &home, since(7000)),
+            Outcome::Refused { .. }
+        ));
         let silent = elsewhere_page("Nothing to see", &["Imprint"]);
-        assert!(matches!(judge(&before, &silent, since(3000)), Outcome::Unproven(_)));
+        assert!(matches!(
+            judge(&before, &silent, since(3000)),
+            Outcome::Unproven(_)
+        ));
     }
 
     #[test]
     fn a_way_out_is_proof_only_if_it_is_new() {
         let before = form("Sign in");
         let now = elsewhere_page("Things", &["Log out"]);
-        assert!(matches!(judge(&before, &now, since(300)), Outcome::Accepted { confidence, .. } if confidence > 0.9));
+        assert!(
+            matches!(judge(&before, &now, since(300)), Outcome::Accepted { confidence, .. } if confidence > 0.9)
+        );
         let mut always = before.clone();
         always.buttons = now.buttons.clone();
-        assert!(matches!(judge(&always, &now, since(3000)), Outcome::Unproven(_)));
+        assert!(matches!(
+            judge(&always, &now, since(3000)),
+            Outcome::Unproven(_)
+        ));
         let greeted = elsewhere_page("Welcome, Ada", &[]);
-        assert!(matches!(judge(&before, &greeted, since(3000)), Outcome::Accepted { .. }));
+        assert!(matches!(
+            judge(&before, &greeted, since(3000)),
+            Outcome::Accepted { .. }
+        ));
         let menu = elsewhere_page("Things", &["Profile"]);
-        assert!(matches!(judge(&before, &menu, since(3000)), Outcome::Accepted { .. }));
+        assert!(matches!(
+            judge(&before, &menu, since(3000)),
+            Outcome::Accepted { .. }
+        ));
     }
 
     #[test]
