@@ -179,7 +179,8 @@ pub(crate) fn checked_totp(text: String) -> Result<Secret, Problem> {
     Ok(secret)
 }
 
-/// Changes an account's password or the secret of its authenticator app. It is `active` again, and its next sign-in begins with a fresh browser.
+/// Changes an account's password or the secret of its authenticator app. It is `active` again, and the browser state that was kept
+/// for it is forgotten; what a worker has open goes on.
 #[utoipa::path(patch, path = "/api/v1/credentials/{id}", tag = "credentials", security(("api_key" = [])), params(("id" = CredentialId, Path)),
     request_body = ChangeCredential,
     responses((status = 200, body = CredentialView), (status = 404, body = ProblemBody, content_type = "application/problem+json"),
@@ -214,8 +215,7 @@ pub(crate) async fn change(
     ))
 }
 
-/// Forgets the browser state that was kept for an account: its next sign-in begins with a fresh browser. Pages that are open stay as they are, and
-/// the web app is not told.
+/// Forgets the browser state that was kept for an account: what a worker has open goes on, and the web app is not told.
 #[utoipa::path(post, path = "/api/v1/credentials/{id}/logout", tag = "credentials", security(("api_key" = [])), params(("id" = CredentialId, Path)),
     responses((status = 204), (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn logout(

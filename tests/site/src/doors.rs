@@ -81,6 +81,11 @@ impl Site {
         self.shared.doors.with(name, |door| door.approved = true);
     }
 
+    /// Forgets who has come in through a door.
+    pub fn door_sign_everyone_out(&self, name: &str) {
+        self.shared.doors.with(name, |door| door.visits.clear());
+    }
+
     /// The secret of the doors that ask for an app's codes, as people are shown it.
     pub fn totp_secret() -> String {
         let mut bits = String::new();
@@ -191,14 +196,27 @@ async fn home(
     }
 }
 
+/// A picture whose text has to be typed; beside the form, and part of it.
+const PICTURE: &str = "<img alt=\"captcha\" width=\"120\" height=\"40\" src=\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'%3E%3Ctext y='20'%3Ex7k2p%3C/text%3E%3C/svg%3E\">\
+    <label>Characters in the picture <input form=\"the-form\" name=\"captcha\"></label>";
+
 fn login_form(base: &str, said: &str) -> Html<String> {
     page(
         "Sign in",
         &format!(
-            "{said}<form method=\"post\" action=\"{base}/login\"><label>E-mail <input name=\"email\" type=\"email\"></label><br>\
+            "{said}<form id=\"the-form\" method=\"post\" action=\"{base}/login\"><label>E-mail <input name=\"email\" type=\"email\"></label><br>\
              <label>Password <input name=\"password\" type=\"password\"></label><br>\
              <label><input type=\"checkbox\" name=\"terms\" hidden></label><label><input type=\"checkbox\" name=\"remember\"> Remember me</label><br>\
              <label><input type=\"checkbox\" name=\"news\"> Send me the newsletter</label><br><button>Sign in</button></form>"
+        ),
+    )
+}
+
+fn password_alone(base: &str, said: &str) -> Html<String> {
+    page(
+        "Members only",
+        &format!(
+            "{said}<form method=\"post\" action=\"{base}/login\"><input name=\"password\" type=\"password\" aria-label=\"Password\"><button>Enter</button></form>"
         ),
     )
 }
@@ -214,7 +232,14 @@ async fn show(
     let inside = how_far == Some(Visit::Inside);
     match what.as_str() {
         "login" if inside => Redirect::to(&format!("{base}/")).into_response(),
+        "login" if name == "late-name" => password_alone(&base, "").into_response(),
+        "login" if name == "picture" => login_form(&base, PICTURE).into_response(),
         "login" => login_form(&base, "").into_response(),
+        "who" if how_far == Some(Visit::Halfway) => page(
+            "Who are you?",
+            &format!("<form method=\"post\" action=\"{base}/who\"><label>User name <input name=\"email\"></label><button>Continue</button></form>"),
+        )
+        .into_response(),
         "name" => page(
             "Your address",
             &format!("<form method=\"post\" action=\"{base}/name\"><input type=\"email\" name=\"email\" placeholder=\"E-mail\"><button>Next</button></form>"),
@@ -309,7 +334,9 @@ async fn take(
         )
         .into_response(),
         "login" => {
-            let right = field("email") == Site::user() && field("password") == Site::password();
+            let known = name == "late-name" || field("email") == Site::user();
+            let read = name != "picture" || field("captcha") == "x7k2p";
+            let right = known && read && field("password") == Site::password();
             shared.doors.with(&name, |door| door.logins.push((field("email"), right)));
             if right { accepted(&shared, &name, &base) } else { refused(&name, &base) }
         }
@@ -332,6 +359,7 @@ async fn take(
             Redirect::to(&format!("http://{own}{base}/back?grant={token}")).into_response()
         }
         "consent" => Redirect::to(&format!("{base}/back")).into_response(),
+        "who" if field("email") == Site::user() => come(&shared, &name, Visit::Inside, &format!("{base}/")),
         "stay" => come(&shared, &name, Visit::Inside, &format!("{base}/")),
         _ => page("A wrong turn", "<p>Nothing is here.</p>").into_response(),
     }
@@ -342,6 +370,7 @@ fn accepted(shared: &Shared, name: &str, base: &str) -> Response {
         "totp" | "totp-digits" | "totp-skew" | "sms" => {
             come(shared, name, Visit::Halfway, &format!("{base}/code"))
         }
+        "late-name" => come(shared, name, Visit::Halfway, &format!("{base}/who")),
         "push" => come(shared, name, Visit::Halfway, &format!("{base}/phone")),
         "consent" => come(shared, name, Visit::Consenting, &format!("{base}/consent")),
         "stay" => come(shared, name, Visit::Staying, &format!("{base}/stay")),
@@ -354,6 +383,9 @@ fn refused(name: &str, base: &str) -> Response {
         "error-page" => Redirect::to(&format!("{base}/failed")).into_response(),
         "locked" => page("Doors", "<p>Your account is locked. Write to us.</p>").into_response(),
         "back-silent" => Redirect::to(&format!("{base}/login?error=1")).into_response(),
+        "late-name" => {
+            password_alone(base, "<p role=\"alert\">Wrong password.</p>").into_response()
+        }
         "home-again" => Redirect::to(&format!("{base}/")).into_response(),
         _ => login_form(base, "<p role=\"alert\">E-mail or password is wrong.</p>").into_response(),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::detect::login::LoginForm;
+use crate::detect::login::{LoginForm, Stage, stage_expecting};
 use crate::detect::verdict::{Outcome, Since, judge};
 use crate::detect::words;
 use crate::error::{BrowserError, Evidence};
@@ -16,6 +16,8 @@ use crate::passed::{Going, Passed, press_on};
 use crate::proof::{SHOW_LIMIT, comes_anew, kept, shows_account};
 use crate::sign_in::{Account, SignIn, TICK, fill, limited, submit, verdict};
 
+/// How long a field for a name has to be awaited after the password: what was there before may still be going.
+const NAME_COMES: Duration = Duration::from_millis(500);
 /// How long a submitted form may stay undecided.
 pub(crate) const VERDICT_LIMIT: Duration = Duration::from_secs(25);
 
@@ -52,6 +54,7 @@ pub(crate) async fn submit_password(
     let mut unproven: Option<Instant> = None;
     let mut passed = Passed::default();
     let mut entered = form.submit.is_none();
+    let mut named = form.user.is_some() || account.username.is_empty();
     loop {
         sleep(TICK).await;
         let now = match page.facts().await {
@@ -64,6 +67,21 @@ pub(crate) async fn submit_password(
             waited: submitted.elapsed(),
             sent: page.activity() > activity,
         };
+        // A page that asked for the password alone may ask for the name next.
+        if !named
+            && since.waited > NAME_COMES
+            && let Stage::UserStep(step) = stage_expecting(&now)
+            && let Some(user) = step.user
+        {
+            named = true;
+            fill(page, &user, account.username, "user field").await?;
+            submit(page, &user).await?;
+            notes.step("login.user_submitted", json!({"user": user}), submitted);
+            form.user = Some(user);
+            form.two_steps = true;
+            submitted = Instant::now();
+            continue;
+        }
         let outcome = match judge(&before, &now, since) {
             Outcome::Unproven(why) if shows_account(&before, &now, account) => Outcome::Accepted {
                 confidence: 0.8,

@@ -36,6 +36,10 @@ pub(super) fn elsewhere(
     if blank || now.ready == "loading" || now.busy && ms < 6000 {
         return Outcome::Pending;
     }
+    // It says itself that it is not done.
+    if now.text.chars().count() < 80 && words::any(&lower, words::WAITING) && ms < 12_000 {
+        return Outcome::Pending;
+    }
     let of_account = words::any(&lower, words::SECRET)
         || words::any(&lower, words::USER)
         || words::any(&lower, words::SIGN_IN);
@@ -95,9 +99,12 @@ pub(super) fn elsewhere(
     Outcome::Unproven("the sign-in form is gone".to_owned())
 }
 
+/// Characters that a page has at most that says one thing.
+const SHORT: usize = 300;
+
 /// What a page says that says little: its title and headings, and all of a short text.
 fn spoken(now: &PageFacts) -> String {
-    let text = if now.text.chars().count() < 600 {
+    let text = if now.text.chars().count() < SHORT {
         now.text.as_str()
     } else {
         ""

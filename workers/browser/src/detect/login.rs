@@ -475,4 +475,83 @@ mod tests {
         };
         assert_eq!(stage(&sent), wanted(false));
     }
+
+    #[test]
+    fn forms_are_read_in_many_languages() {
+        for (name, go, decoys) in [
+            (
+                "Benutzername",
+                "Anmelden",
+                ["Registrieren", "Passwort vergessen?"],
+            ),
+            (
+                "Nom d'utilisateur",
+                "Se connecter",
+                ["S'inscrire", "Mot de passe oublié ?"],
+            ),
+            (
+                "Correo electrónico",
+                "Iniciar sesión",
+                ["Crear cuenta", "¿Olvidaste tu contraseña?"],
+            ),
+            ("Usuário", "Entrar", ["Criar conta", "Esqueceu a senha?"]),
+            (
+                "Nome utente",
+                "Accedi",
+                ["Registrati", "Password dimenticata?"],
+            ),
+            (
+                "Gebruikersnaam",
+                "Inloggen",
+                ["Registreren", "Wachtwoord vergeten?"],
+            ),
+            (
+                "Nazwa użytkownika",
+                "Zaloguj się",
+                ["Zarejestruj się", "Nie pamiętasz hasła? Zapomniałem"],
+            ),
+            (
+                "Имя пользователя",
+                "Войти",
+                ["Зарегистрироваться", "Забыли пароль?"],
+            ),
+            (
+                "ユーザー名",
+                "ログイン",
+                ["新規登録", "パスワードを忘れた方"],
+            ),
+            ("用户名", "登录", ["注册", "忘记密码"]),
+            ("사용자 이름", "로그인", ["회원가입", "비밀번호 찾기"]),
+        ] {
+            let labelled = |kind: &str, locator: &str, label: &str, y: f64| Field {
+                label: label.to_owned(),
+                name: String::new(),
+                ..field(kind, locator, None, y)
+            };
+            let at = |text: &str, y: f64| button(text, None, false, [100.0, y, 300.0, 40.0]);
+            let mut facts = PageFacts {
+                url: "http://x/konto".to_owned(),
+                title: go.to_owned(),
+                fields: vec![
+                    labelled("text", "name", name, 200.0),
+                    labelled("password", "secret", "", 260.0),
+                ],
+                buttons: vec![at(decoys[0], 320.0), at(go, 370.0), at(decoys[1], 420.0)],
+                ..Default::default()
+            };
+            let Stage::Form(form) = stage(&facts) else {
+                panic!("{name}: {:?}", stage(&facts))
+            };
+            let wanted = format!("button:{go}");
+            assert_eq!(form.user.as_deref(), Some("name"));
+            assert_eq!(form.submit.as_deref(), Some(wanted.as_str()), "{name}");
+            // The name alone, as a first step.
+            facts.fields.pop();
+            let first = stage(&facts);
+            assert!(matches!(first, Stage::UserStep(_)), "{name}: {first:?}");
+            // Behind a button.
+            facts.fields.clear();
+            assert_eq!(stage(&facts), Stage::Opener(wanted), "{name}");
+        }
+    }
 }

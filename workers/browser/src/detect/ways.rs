@@ -74,7 +74,7 @@ pub fn own_way(facts: &PageFacts) -> Option<String> {
             }
             let goes = names_another_way(&text)
                 || words::any(&text, words::SIGN_IN)
-                || words::any(&text, words::NEXT)
+                || words::said(&text, words::NEXT)
                 || words::any(&text, &["use "]);
             if goes && words::any(&text, words::OWN_WAY) {
                 let password = words::any(&text, words::SECRET);
