@@ -65,6 +65,7 @@ pub fn decide(
 ) -> Verdict {
     let verdict = match failure.code.class() {
         FailureClass::Cancelled => Verdict::Cancel,
+        _ if failure.given_up => Verdict::Fail,
         FailureClass::Permanent => Verdict::Fail,
         FailureClass::Intervention => Verdict::Park,
         FailureClass::Throttled if history.snoozes > MAX_SNOOZES => Verdict::Fail,
@@ -161,6 +162,9 @@ mod tests {
             let history = History { attempts: 1, interruptions: 0, snoozes: 0, deadline: None };
             for code in [FailureCode::InvalidCredentials, FailureCode::InvalidInput, FailureCode::DeadlineExceeded] {
                 prop_assert_eq!(decide(&policy, &history, &Failure::new(code, "x"), Utc::now(), seed), Verdict::Fail);
+            }
+            for code in [FailureCode::SecondFactor, FailureCode::Captcha, FailureCode::Network, FailureCode::ProviderRateLimited] {
+                prop_assert_eq!(decide(&policy, &history, &Failure::new(code, "x").given_up(), Utc::now(), seed), Verdict::Fail);
             }
         }
 

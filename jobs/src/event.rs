@@ -6,6 +6,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::failure::PublicFailure;
+use crate::ids::InterventionId;
 
 /// The body of an event. Its name and its data are the `event` and `data` fields of the SSE stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -74,6 +75,21 @@ pub enum EventBody {
     InterventionNeeded {
         /// Why, as a failure with its evidence.
         failure: PublicFailure,
+        /// The question, where one can be answered: then the attempt waits with its page open.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        intervention_id: Option<InterventionId>,
+        /// What the page asks for, in plain words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// The page as it looked; good for an hour.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        screenshot_url: Option<String>,
+        /// Where the question can be seen (GET) and answered (POST) without a key, until it expires.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer_url: Option<String>,
+        /// When nobody can answer any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<DateTime<Utc>>,
     },
     /// The attempt did not succeed; there will be another.
     Retrying {

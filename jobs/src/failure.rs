@@ -156,6 +156,8 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// Object keys of what was seen (screenshots).
     pub evidence: Vec<String>,
+    /// True when nothing is left to try or to wait for: the job fails, whatever the class of the code.
+    pub given_up: bool,
 }
 
 impl Failure {
@@ -168,7 +170,15 @@ impl Failure {
             internal: Internal::default(),
             retry_after: None,
             evidence: Vec::new(),
+            given_up: false,
         }
+    }
+
+    /// Nothing is left to try: the job fails.
+    #[must_use]
+    pub fn given_up(mut self) -> Self {
+        self.given_up = true;
+        self
     }
 
     /// Adds the text for operators.

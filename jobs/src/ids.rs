@@ -48,6 +48,10 @@ typed_id!(
     JobId
 );
 typed_id!(
+    /// One question to a person.
+    InterventionId
+);
+typed_id!(
     /// The owner of data.
     TenantId
 );

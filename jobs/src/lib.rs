@@ -15,14 +15,15 @@ pub mod scale;
 pub mod state;
 pub mod submission;
 pub mod timetable;
+pub mod totp;
 pub mod turns;
 
 pub use decide::{History, Verdict, decide};
 pub use event::{Event, EventBody};
 pub use failure::{Failure, FailureClass, FailureCode};
 pub use ids::{
-    ApiKeyId, BatchId, CredentialId, JobId, LeaseToken, LimitId, ProviderId, ScheduleId, TenantId,
-    ThreadId, WorkerId,
+    ApiKeyId, BatchId, CredentialId, InterventionId, JobId, LeaseToken, LimitId, ProviderId,
+    ScheduleId, TenantId, ThreadId, WorkerId,
 };
 pub use kind::{InvalidPayload, JobKind, Payload};
 pub use outcome::Outcome;
@@ -31,3 +32,4 @@ pub use queue::Queue;
 pub use state::JobState;
 pub use submission::{InvalidField, Named, SubmitRequest};
 pub use timetable::Timetable;
+pub use totp::{InvalidTotp, Totp};

@@ -282,7 +282,8 @@ pub(crate) async fn pause(
 ) -> Result<Response, Problem> {
     let reply = app.store().pause_job(caller.tenant, id).await?;
     let job = Job::from(app.store().job(caller.tenant, id).await?);
-    let asked = reply == PauseReply::Asked && job.state == JobState::Running;
+    let works = matches!(job.state, JobState::Running | JobState::InterventionNeeded);
+    let asked = reply == PauseReply::Asked && works;
     let status = if asked {
         StatusCode::ACCEPTED
     } else {

@@ -8,8 +8,8 @@ use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::api::{
-    admin, batches, credentials, events, health, jobs, limits, metrics, queues, replay, scale,
-    schedules, tenants, workers,
+    admin, batches, credentials, events, health, interventions, jobs, limits, metrics, queues,
+    replay, scale, schedules, tenants, workers,
 };
 use crate::app::App;
 use crate::openai;
@@ -22,7 +22,8 @@ use crate::openai;
         jobs::create, jobs::list, jobs::show, jobs::cancel, jobs::pause, jobs::resume, jobs::retry, jobs::steps, jobs::attempts, jobs::result, replay::replay, events::events,
         batches::create, batches::show, batches::wait, batches::cancel,
         schedules::create, schedules::list, schedules::show, schedules::change, schedules::remove, schedules::run,
-        credentials::create, credentials::list, credentials::show, credentials::remove,
+        credentials::create, credentials::list, credentials::show, credentials::change, credentials::logout, credentials::remove,
+        interventions::show, interventions::answer, interventions::show_by_link, interventions::answer_by_link,
         admin::create, admin::list, admin::show, admin::remove, admin::rediscover, scale::scale,
         queues::list, queues::pause, queues::resume, queues::list_all, queues::pause_for_all, queues::resume_for_all,
         limits::list, limits::set, limits::remove, tenants::show, tenants::change, tenants::pause, tenants::resume,

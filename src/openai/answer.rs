@@ -44,7 +44,7 @@ impl Answer {
             }
             EventBody::Failed { failure } => self.failure = Some(failure.clone()),
             // Nobody waits at the other end of a request for a person to come, or for a limit to be lifted.
-            EventBody::InterventionNeeded { failure } => self.give_up(failure),
+            EventBody::InterventionNeeded { failure, .. } => self.give_up(failure),
             EventBody::Retrying { failure, at, .. }
                 if failure.code == FailureCode::ProviderRateLimited =>
             {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
+use crate::api::credentials::checked_totp;
 use crate::api::problem::Problem;
 use crate::app::App;
 use crate::service::urls;
@@ -33,6 +34,10 @@ pub struct RegisterProvider {
     #[serde(default)]
     #[schema(format = Password)]
     pub password: Option<String>,
+    /// The secret of the account's authenticator app (base32 as apps take it, or an `otpauth://totp/` address). It is sealed and never shown again.
+    #[serde(default)]
+    #[schema(format = Password)]
+    pub totp_secret: Option<String>,
 }
 
 /// Registers a provider and queues its discovery.
@@ -77,6 +82,16 @@ pub async fn register(
             return Err(Problem::field(field, "must have at most 1000 characters"));
         }
     }
+    let totp = match request.totp_secret.filter(|text| !text.is_empty()) {
+        Some(_) if password.is_none() => {
+            return Err(Problem::field(
+                "totp_secret",
+                "is of no use without an account: give username and password, too",
+            ));
+        }
+        Some(text) => Some(checked_totp(text)?),
+        None => None,
+    };
     // The name is looked up first, so that a refused registration leaves no credential behind; the unique key decides between two at once.
     let taken = app.store().provider_named(tenant, &name).await.is_ok();
     let credential = match password {
@@ -87,6 +102,7 @@ pub async fn register(
                 url: url.as_str(),
                 username: username.as_deref().unwrap_or_default(),
                 password: &password,
+                totp: totp.as_ref(),
             };
             Some(app.store().add_credential(tenant, &new).await?)
         }

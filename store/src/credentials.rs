@@ -1,5 +1,7 @@
 //! Accounts on web apps. The password is sealed by the vault and never leaves through the API.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use computetower_jobs::{CredentialId, TenantId};
 
@@ -9,7 +11,13 @@ use crate::objects::profile_key;
 use crate::vault::Secret;
 
 const PURPOSE: &str = "credentials.secret";
+const TOTP_PURPOSE: &str = "credentials.totp";
 const PROFILE_PURPOSE: &str = "profile";
+
+/// For how long a sign-in that was not accepted is remembered.
+pub const TROUBLE_WINDOW: Duration = Duration::from_secs(900);
+/// So many of them, and nothing signs in with the account until the oldest is forgotten: below what locks accounts out.
+pub const MOST_TROUBLES: i64 = 4;
 
 /// An account without its secret.
 #[derive(Clone, Debug)]
@@ -30,6 +38,8 @@ pub struct Credential {
     pub signed_in_at: Option<DateTime<Utc>>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// Whether it has the secret of an authenticator app.
+    pub has_totp: bool,
     has_profile: bool,
 }
 
@@ -44,6 +54,17 @@ pub struct NewCredential<'a> {
     pub username: &'a str,
     /// With which password.
     pub password: &'a Secret,
+    /// The secret of its authenticator app, where there is one: text that [`computetower_jobs::Totp::read`] takes.
+    pub totp: Option<&'a Secret>,
+}
+
+/// What of an account changes.
+#[derive(Clone, Debug, Default)]
+pub struct CredentialChange<'a> {
+    /// The new password.
+    pub password: Option<&'a Secret>,
+    /// The new secret of its authenticator app; `Some(None)` takes it away.
+    pub totp: Option<Option<&'a Secret>>,
 }
 
 impl Store {
@@ -61,15 +82,17 @@ impl Store {
             .vault
             .seal(tenant, &purpose(id), new.password.reveal().as_bytes())
             .await?;
+        let totp = self.sealed_totp(tenant, id, new.totp).await?;
         let mut connection = self.as_tenant(tenant).await?;
         sqlx::query!(
-            "insert into credentials (id, tenant_id, label, url, username, secret) values ($1, $2, $3, $4, $5, $6)",
+            "insert into credentials (id, tenant_id, label, url, username, secret, totp) values ($1, $2, $3, $4, $5, $6, $7)",
             id.0,
             tenant.0,
             new.label,
             new.url,
             new.username,
-            sealed
+            sealed,
+            totp
         )
         .execute(&mut *connection)
         .await?;
@@ -87,7 +110,7 @@ impl Store {
     ) -> Result<Credential, StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
         let row = sqlx::query!(
-            "select id, label, url, username, status, signed_in_at, created_at, profile_key from credentials where id = $1 and tenant_id = $2",
+            "select id, label, url, username, status, signed_in_at, created_at, profile_key, totp is not null as \"has_totp!\" from credentials where id = $1 and tenant_id = $2",
             id.0,
             tenant.0
         )
@@ -103,6 +126,7 @@ impl Store {
             status: row.status,
             signed_in_at: row.signed_in_at,
             created_at: row.created_at,
+            has_totp: row.has_totp,
             has_profile: row.profile_key.is_some(),
         })
     }
@@ -114,7 +138,7 @@ impl Store {
     pub async fn credentials(&self, tenant: TenantId) -> Result<Vec<Credential>, StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
         let rows = sqlx::query!(
-            "select id, label, url, username, status, signed_in_at, created_at, profile_key from credentials
+            "select id, label, url, username, status, signed_in_at, created_at, profile_key, totp is not null as \"has_totp!\" from credentials
              where tenant_id = $1 order by id desc limit 200",
             tenant.0
         )
@@ -131,6 +155,7 @@ impl Store {
                 status: row.status,
                 signed_in_at: row.signed_in_at,
                 created_at: row.created_at,
+                has_totp: row.has_totp,
                 has_profile: row.profile_key.is_some(),
             })
             .collect())
@@ -177,6 +202,188 @@ impl Store {
         let text = String::from_utf8(plain.to_vec())
             .map_err(|error| StoreError::decode("password", error.utf8_error()))?;
         Ok(Secret::new(text))
+    }
+
+    async fn sealed_totp(
+        &self,
+        tenant: TenantId,
+        id: CredentialId,
+        totp: Option<&Secret>,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(totp) = totp else {
+            return Ok(None);
+        };
+        let plain = totp.reveal().as_bytes();
+        let sealed = self.vault.seal(tenant, &totp_purpose(id), plain).await?;
+        Ok(Some(sealed))
+    }
+
+    /// The secret of the account's authenticator app, for the moment in which a code is made; none where there is none.
+    ///
+    /// # Errors
+    /// When the account is not there or the secret cannot be opened.
+    pub async fn totp(
+        &self,
+        tenant: TenantId,
+        id: CredentialId,
+    ) -> Result<Option<Secret>, StoreError> {
+        let sealed = sqlx::query_scalar!(
+            "select totp from credentials where id = $1 and tenant_id = $2",
+            id.0,
+            tenant.0
+        )
+        .fetch_optional(&self.system)
+        .await?
+        .ok_or(StoreError::NotFound("credential"))?;
+        let Some(sealed) = sealed else {
+            return Ok(None);
+        };
+        let plain = self.vault.open(tenant, &totp_purpose(id), &sealed).await?;
+        let text = String::from_utf8(plain.to_vec())
+            .map_err(|error| StoreError::decode("totp", error.utf8_error()))?;
+        Ok(Some(Secret::new(text)))
+    }
+
+    /// Takes the code of a step of time for oneself: false when it was taken before, by whatever worker. A code is typed only by who took it.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn take_totp_step(
+        &self,
+        tenant: TenantId,
+        id: CredentialId,
+        step: u64,
+    ) -> Result<bool, StoreError> {
+        let step = i64::try_from(step).unwrap_or(i64::MAX);
+        let taken = sqlx::query_scalar!(
+            // Only the last steps matter: web apps forget older codes, too.
+            r#"update credentials set totp_steps = array(select known from unnest(totp_steps) known where known > $3 - 20) || $3::bigint
+               where id = $1 and tenant_id = $2 and not $3 = any(totp_steps) returning id"#,
+            id.0,
+            tenant.0,
+            step
+        )
+        .fetch_optional(&self.system)
+        .await?;
+        Ok(taken.is_some())
+    }
+
+    /// Changes what an account signs in with, and makes it usable again. What is left out stays as it is; the browser state of the last login is
+    /// forgotten.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] also when it is another tenant's.
+    pub async fn change_credential(
+        &self,
+        tenant: TenantId,
+        id: CredentialId,
+        change: &CredentialChange<'_>,
+    ) -> Result<(), StoreError> {
+        // Nothing is sealed for an account that is not there.
+        self.credential(tenant, id).await?;
+        let password = match change.password {
+            Some(password) => {
+                let plain = password.reveal().as_bytes();
+                Some(self.vault.seal(tenant, &purpose(id), plain).await?)
+            }
+            None => None,
+        };
+        let totp = match change.totp {
+            Some(totp) => Some(self.sealed_totp(tenant, id, totp).await?),
+            None => None,
+        };
+        let mut connection = self.as_tenant(tenant).await?;
+        let profile = sqlx::query!(
+            "with was as (select id, profile_key from credentials where id = $1 and tenant_id = $2 for update)
+             update credentials c set secret = coalesce($3, c.secret), totp = case when $4 then $5 else c.totp end,
+                    totp_steps = case when $4 then '{}' else c.totp_steps end, status = 'active', troubles = '{}', profile_key = null, updated_at = now()
+             from was where c.id = was.id returning was.profile_key",
+            id.0,
+            tenant.0,
+            password,
+            totp.is_some(),
+            totp.flatten()
+        )
+        .fetch_optional(&mut *connection)
+        .await?
+        .ok_or(StoreError::NotFound("credential"))?;
+        drop(connection);
+        if let Some(key) = profile.profile_key {
+            self.objects.delete(&key).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the browser state of an account's last login: the next one begins with a fresh browser.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] also when it is another tenant's.
+    pub async fn forget_profile(
+        &self,
+        tenant: TenantId,
+        id: CredentialId,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.as_tenant(tenant).await?;
+        let was = sqlx::query!(
+            "with was as (select id, profile_key from credentials where id = $1 and tenant_id = $2 for update)
+             update credentials c set profile_key = null, updated_at = now() from was where c.id = was.id returning was.profile_key",
+            id.0,
+            tenant.0
+        )
+        .fetch_optional(&mut *connection)
+        .await?
+        .ok_or(StoreError::NotFound("credential"))?;
+        drop(connection);
+        if let Some(key) = was.profile_key {
+            self.objects.delete(&key).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that the web app did not accept a sign-in.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn note_sign_in_trouble(
+        &self,
+        tenant: TenantId,
+        id: CredentialId,
+    ) -> Result<(), StoreError> {
+        sqlx::query!(
+            "update credentials set troubles = array(select trouble from unnest(troubles) trouble where trouble > now() - make_interval(secs => $3)) || now()
+             where id = $1 and tenant_id = $2",
+            id.0,
+            tenant.0,
+            TROUBLE_WINDOW.as_secs_f64()
+        )
+        .execute(&self.system)
+        .await?;
+        Ok(())
+    }
+
+    /// How long nothing may sign in with an account, because too many sign-ins were not accepted lately; none when it may.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn sign_in_pause(
+        &self,
+        tenant: TenantId,
+        id: CredentialId,
+    ) -> Result<Option<Duration>, StoreError> {
+        let seconds = sqlx::query_scalar!(
+            // The one that has to grow old before there are fewer than the most that are let pass.
+            "select extract(epoch from trouble - now() + make_interval(secs => $3))::float8
+             from credentials, unnest(troubles) trouble where id = $1 and tenant_id = $2 and trouble > now() - make_interval(secs => $3)
+             order by trouble desc offset $4 limit 1",
+            id.0,
+            tenant.0,
+            TROUBLE_WINDOW.as_secs_f64(),
+            MOST_TROUBLES - 1
+        )
+        .fetch_optional(&self.system)
+        .await?
+        .flatten();
+        Ok(seconds.map(|seconds| Duration::from_secs_f64(seconds.max(1.0))))
     }
 
     /// Marks an account as refused by its web app: nothing signs in with it until it is changed.
@@ -249,6 +456,10 @@ impl Store {
             .await?;
         Ok(Some(plain.to_vec()))
     }
+}
+
+fn totp_purpose(id: CredentialId) -> String {
+    format!("{TOTP_PURPOSE}/{id}")
 }
 
 fn purpose(id: CredentialId) -> String {

@@ -7,6 +7,7 @@ pub mod connect;
 pub mod credentials;
 pub mod error;
 pub mod events;
+pub mod interventions;
 pub mod jobs;
 pub mod lane;
 mod leadership;

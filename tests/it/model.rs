@@ -290,6 +290,11 @@ impl World<'_> {
                 Ending::Parked(failure.clone()),
                 EventBody::InterventionNeeded {
                     failure: public.clone(),
+                    intervention_id: None,
+                    reason: None,
+                    screenshot_url: None,
+                    answer_url: None,
+                    expires_at: None,
                 },
             ),
             How::Paused => (Ending::Paused, EventBody::Paused {}),

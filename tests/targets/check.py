@@ -110,8 +110,20 @@ class Tower:
         body = {"name": name, "url": target["url"]}
         if target["user"]:
             body |= {"username": target["user"], "password": password}
+        if target.get("totp"):
+            body["totp_secret"] = target["totp"]
         with self.call("POST", "/admin/providers", self.admin_key, body) as response:
             return json.load(response)
+
+    def login(self, target):
+        """A login job with an account of its own, from a fresh browser."""
+        account = {"url": target["url"], "username": target["user"], "password": target["password"]}
+        if target.get("totp"):
+            account["totp_secret"] = target["totp"]
+        with self.call("POST", "/api/v1/credentials", body=account) as response:
+            credential = json.load(response)["id"]
+        with self.call("POST", "/api/v1/jobs", body={"kind": "login", "payload": {"credential_id": credential}}) as response:
+            return self.finished(json.load(response)["id"])
 
     def finished(self, number, seconds=180):
         until = time.monotonic() + seconds
@@ -265,6 +277,8 @@ def check(tower, name, deep):
                     tower, row, name, question, False, "recall", history, right=lambda text: reduced(first) in reduced(text) and "Done" in text
                 )
         if app.facts["user"]:
+            job = tower.login(app.facts)
+            row.note(job["state"] == "completed", f"login: {job['state']}: {json.dumps(job)[:800]}")
             wrong_password(tower, row, app.facts)
     except (urllib.error.HTTPError, OSError, RuntimeError, KeyError, ValueError) as error:
         detail = error.read().decode(errors="replace")[:300] if isinstance(error, urllib.error.HTTPError) else ""

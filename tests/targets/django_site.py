@@ -1,10 +1,11 @@
-"""A Django site with accounts and a small chat page, signed in to in one of two ways.
+"""A Django site with accounts and a small chat page, signed in to in one of three ways.
 
-    django_site.py prepare                    makes the database and the account
-    django_site.py serve classic|two-step     serves it on 127.0.0.1:$PORT
+    django_site.py prepare WAY     makes the database and the account
+    django_site.py serve WAY       serves it on 127.0.0.1:$PORT
 
 `classic` signs in at Django's own admin login page; `two-step` asks for the
-e-mail address on one page and for the password on the next.
+e-mail address on one page and for the password on the next; `two-factor` is
+django-two-factor-auth: a password page, then one for an authenticator app's code.
 """
 
 import json
@@ -17,7 +18,8 @@ from django.conf import settings
 
 DATA = pathlib.Path(os.environ["DATA"])
 WAY = sys.argv[2] if len(sys.argv) > 2 else "classic"
-LOGIN = {"classic": "/admin/login/", "two-step": "/sign-in"}[WAY]
+LOGIN = {"classic": "/admin/login/", "two-step": "/sign-in", "two-factor": "/account/login/"}[WAY]
+OTP = WAY == "two-factor"
 
 settings.configure(
     DEBUG=True,
@@ -25,6 +27,7 @@ settings.configure(
     ALLOWED_HOSTS=["127.0.0.1"],
     ROOT_URLCONF="urls",
     LOGIN_URL=LOGIN,
+    LOGIN_REDIRECT_URL="/chat",
     USE_TZ=True,
     DEFAULT_AUTO_FIELD="django.db.models.AutoField",
     STATIC_URL="/static/",
@@ -36,17 +39,20 @@ settings.configure(
         "django.contrib.messages",
         "django.contrib.sessions",
         "django.contrib.staticfiles",
+        *(["django_otp", "django_otp.plugins.otp_static", "django_otp.plugins.otp_totp", "two_factor"] if OTP else []),
     ],
     MIDDLEWARE=[
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.middleware.csrf.CsrfViewMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",
+        *(["django_otp.middleware.OTPMiddleware"] if OTP else []),
         "django.contrib.messages.middleware.MessageMiddleware",
     ],
     TEMPLATES=[
         {
             "BACKEND": "django.template.backends.django.DjangoTemplates",
             "APP_DIRS": True,
+            "DIRS": [pathlib.Path(__file__).parent / "django_templates"],
             "OPTIONS": {
                 "context_processors": [
                     "django.template.context_processors.request",
@@ -70,6 +76,9 @@ from django.urls import path  # noqa: E402
 from django.utils.html import escape  # noqa: E402
 
 from echo_model import stream  # noqa: E402
+
+if OTP:
+    from django_otp.decorators import otp_required as login_required  # noqa: F811
 
 FRAME = """<!doctype html><meta charset="utf-8"><title>{title}</title>
 <header><form action="/search" role="search"><input type="search" name="q" placeholder="Search the library"></form></header>
@@ -130,6 +139,11 @@ def ask(request):
 
 urlpatterns = [path("", lambda _: redirect("/chat")), path("chat", chat), path("ask", ask)]
 urlpatterns += [path("admin/", admin.site.urls)] if WAY == "classic" else []
+if OTP:
+    from django.urls import include
+    from two_factor.urls import urlpatterns as two_factor_urls
+
+    urlpatterns += [path("", include(two_factor_urls))]
 urlpatterns += [path("sign-in", sign_in), path("sign-in/password", password)] if WAY == "two-step" else []
 
 
@@ -138,7 +152,14 @@ def prepare():
     name = os.environ["APP_USER"]
     users = get_user_model().objects
     if not users.filter(username=name).exists():
-        users.create_superuser(name, name if "@" in name else "", os.environ["APP_PASSWORD"])
+        user = users.create_superuser(name, name if "@" in name else "", os.environ["APP_PASSWORD"])
+        if OTP:
+            import base64
+
+            from django_otp.plugins.otp_totp.models import TOTPDevice
+
+            key = base64.b32decode(os.environ["APP_TOTP"]).hex()
+            TOTPDevice.objects.create(user=user, name="default", confirmed=True, key=key)
 
 
 if __name__ == "__main__":

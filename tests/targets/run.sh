@@ -4,7 +4,7 @@
 #   run.sh list                     the names
 #   run.sh install [NAME...]        installs them (all, without a name); quick when that was done
 #   run.sh up NAME                  starts one and stays in the foreground until Ctrl-C; prints
-#                                   TARGET {"name","url","user","password"} once it answers
+#                                   TARGET {"name","url","user","password","totp"} once it answers
 #   run.sh check [--deep] [NAME...] drives them through `computetower up`, see check.py
 #
 # Environment: COMPUTETOWER_TARGETS_DIR (the cache folder's computetower-targets), PORT (of `up`, any free one),
@@ -23,7 +23,7 @@ die() { echo "run.sh: $*" >&2; exit 1; }
 load() {
   HERE="$SOURCE/$1"
   [ -f "$HERE/target.sh" ] || die "no target named $1; there are: $(names | tr '\n' ' ')"
-  user='' password='' path=/ venv="$1"
+  user='' password='' totp='' path=/ venv="$1"
   . "$HERE/target.sh"
   VENV="$HOME_DIR/$venv/venv" NODE="$HOME_DIR/$1/node"
 }
@@ -49,7 +49,7 @@ install_one() {
 up() {
   install_one "$1" >&2
   export PORT="${PORT:-$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')}"
-  export DATA="$HOME_DIR/data/$1-$PORT" APP_USER="$user" APP_PASSWORD="$password" PYTHONPATH="$SOURCE"
+  export DATA="$HOME_DIR/data/$1-$PORT" APP_USER="$user" APP_PASSWORD="$password" APP_TOTP="$totp" PYTHONPATH="$SOURCE"
   [ -n "${KEEP_DATA:-}" ] || rm -rf "$DATA"
   mkdir -p "$DATA"
   cd "$DATA"
@@ -63,7 +63,7 @@ up() {
     curl --silent --output /dev/null --max-time 5 "$url" && break
     sleep 0.2
   done
-  printf 'TARGET {"name":"%s","url":"%s","user":"%s","password":"%s"}\n' "$1" "$url" "$user" "$password"
+  printf 'TARGET {"name":"%s","url":"%s","user":"%s","password":"%s","totp":"%s"}\n' "$1" "$url" "$user" "$password" "$totp"
   wait "$server" || { tail -20 "$DATA/server.log" >&2; die "$1 ended by itself"; }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use computetower_browser::{Account, BrowserError, Notes, Page, Profile, SignIn, shows, sign_in};
+use computetower_browser::{BrowserError, Notes, Profile, SignIn, shows};
 use computetower_jobs::{CredentialId, Failure, FailureCode, ProviderId};
 use computetower_store::credentials::Credential;
 
@@ -11,6 +11,7 @@ use crate::classify;
 use crate::context::JobContext;
 use crate::notes::failure_of;
 use crate::run::chain;
+use crate::signing_in::sign_in_with;
 
 /// A page of a session, signed in where there is an account.
 pub(crate) struct SignedIn {
@@ -205,38 +206,6 @@ async fn usable(context: &JobContext, id: CredentialId) -> Result<Credential, Fa
         ));
     }
     Ok(credential)
-}
-
-async fn sign_in_with(
-    context: &JobContext,
-    page: &Page,
-    credential: &Credential,
-    notes: &Notes,
-) -> Result<SignIn, Failure> {
-    let password = context
-        .store
-        .password(context.job.tenant, credential.id)
-        .await
-        .map_err(|error| classify::store(&error))?;
-    let account = Account {
-        username: &credential.username,
-        password: password.reveal(),
-    };
-    match sign_in(page, &account, notes).await {
-        Ok(done) => Ok(done),
-        Err(error) => {
-            let failure = failure_of(context, &error).await;
-            if failure.code == FailureCode::InvalidCredentials
-                && let Err(error) = context
-                    .store
-                    .mark_credential_invalid(context.job.tenant, credential.id)
-                    .await
-            {
-                tracing::warn!(job.id = %context.job.id, error = %chain(&error), "the refused credential could not be marked");
-            }
-            Err(failure)
-        }
-    }
 }
 
 /// Keeps the signed-in state for other workers. Failing costs them a login, not this job.

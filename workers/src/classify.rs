@@ -34,6 +34,14 @@ pub(crate) fn browser(error: &BrowserError) -> Failure {
             FailureCode::SecondFactor,
             format!("The page asks for a second factor: {observation}"),
         ),
+        BrowserError::CodeRefused { observation, .. } => (
+            FailureCode::SecondFactor,
+            format!("The page refused the code: {observation}"),
+        ),
+        BrowserError::SignInUnclear { observation, .. } => (
+            FailureCode::ElementNotFound,
+            format!("Nothing shows whether the page accepted the account: {observation}"),
+        ),
         BrowserError::SessionExpired { .. } => (
             FailureCode::SessionExpired,
             "The page signed the account out.".to_owned(),

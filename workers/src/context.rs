@@ -9,6 +9,7 @@ use computetower_store::jobs::ClaimedJob;
 use crate::browsers::Browsers;
 use crate::feed::Feed;
 use crate::running::Stop;
+use crate::waiting::Waiting;
 
 /// One attempt, as its handler sees it.
 #[derive(Clone)]
@@ -23,6 +24,8 @@ pub(crate) struct JobContext {
     pub(crate) feed: Feed,
     /// By which it is told to stop.
     pub(crate) stop: Stop,
+    /// The time that it has waited for people.
+    pub(crate) waiting: Arc<Waiting>,
 }
 
 impl JobContext {

@@ -11,10 +11,13 @@ mod kinds;
 mod lanes;
 mod notes;
 mod pages;
+mod person;
 pub mod process;
 mod run;
 mod running;
+mod signing_in;
 pub mod trace;
 pub mod upkeep;
+mod waiting;
 
 pub use process::{WorkerOptions, run_worker};

@@ -69,6 +69,7 @@ pub(crate) async fn run_attempt(shared: Arc<Shared>, claimed: ClaimedJob, asked:
         job: claimed,
         feed,
         stop,
+        waiting: Arc::default(),
     };
     let Some(outcome) = execute(&context).await else {
         context.feed.close();
@@ -96,16 +97,15 @@ async fn execute(context: &JobContext) -> Option<Outcome> {
     if left.is_some_and(|left| left.is_zero()) {
         return Some(Outcome::Failed(deadline_exceeded()));
     }
-    let limit = left.map_or(job.timeout, |left| left.min(job.timeout));
     let handler = AssertUnwindSafe(kinds::handle(context)).catch_unwind();
     tokio::select! {
         outcome = handler => Some(outcome.unwrap_or_else(|_| {
             Outcome::Failed(Failure::new(FailureCode::Unknown, "The worker met a defect of its own; the log has the details.").with_internal("the handler panicked"))
         })),
-        () = tokio::time::sleep(limit) => Some(Outcome::Failed(match left {
-            Some(left) if left <= job.timeout => deadline_exceeded(),
-            _ => Failure::new(FailureCode::AttemptTimeout, format!("The attempt took longer than the {} s it may.", job.timeout.as_secs())),
-        })),
+        () = sleep_for(left) => Some(Outcome::Failed(deadline_exceeded())),
+        () = context.waiting.is_over(job.timeout) => Some(Outcome::Failed(
+            Failure::new(FailureCode::AttemptTimeout, format!("The attempt took longer than the {} s it may.", job.timeout.as_secs())),
+        )),
         reason = stop.stopped() => match reason {
             StopReason::Cancelled => Some(Outcome::Cancelled),
             StopReason::Paused => Some(Outcome::Paused),
@@ -114,6 +114,14 @@ async fn execute(context: &JobContext) -> Option<Outcome> {
         },
         () = save_events(context, stop) => None,
         never = tell(context) => match never {},
+    }
+}
+
+/// Resolves after that time; never without one.
+async fn sleep_for(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -225,7 +233,14 @@ fn conclude(job: &ClaimedJob, outcome: Outcome) -> (Ending, Vec<EventBody>) {
         Verdict::Requeue => (Ending::Requeued(failure), vec![retrying(Utc::now())]),
         Verdict::Park => (
             Ending::Parked(failure),
-            vec![EventBody::InterventionNeeded { failure: public }],
+            vec![EventBody::InterventionNeeded {
+                failure: public,
+                intervention_id: None,
+                reason: None,
+                screenshot_url: None,
+                answer_url: None,
+                expires_at: None,
+            }],
         ),
         Verdict::Fail => (
             Ending::Failed(failure),

@@ -73,6 +73,8 @@ enum Action {
         /// The job.
         id: JobId,
     },
+    /// Answer what a job asks of a person: the code that its page wants, or that it was done elsewhere.
+    Answer(moves::HumanAnswer),
     /// Queue failed or cancelled jobs again: those of these ids, or all that have something in common.
     Replay(moves::Replay),
 }
@@ -93,6 +95,7 @@ pub(super) async fn run(args: Args, json: bool) -> Result<ExitCode, Failure> {
         Action::Retry { id } => moves::run(&api, id, "retry", json).await?,
         Action::Pause { id } => moves::run(&api, id, "pause", json).await?,
         Action::Resume { id } => moves::run(&api, id, "resume", json).await?,
+        Action::Answer(args) => moves::answer(&api, &args, json).await?,
         Action::Replay(args) => moves::replay(&api, &args, json).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,4 +1,4 @@
-//! `computetower jobs cancel`, `retry`, `pause`, `resume` and `replay`.
+//! `computetower jobs cancel`, `retry`, `pause`, `resume`, `answer` and `replay`.
 
 use computetower_jobs::JobId;
 use reqwest::header::HeaderMap;
@@ -23,6 +23,40 @@ pub(super) async fn run(api: &Api, id: JobId, verb: &str, json: bool) -> Result<
         out::line(&format!("{state}, told to pause"))
     } else {
         out::line(&state)
+    }
+}
+
+/// What to answer.
+#[derive(clap::Args)]
+pub(super) struct HumanAnswer {
+    /// The job.
+    id: JobId,
+    /// The code, or the text of a picture, that the page asks for.
+    #[arg(long, required_unless_present = "done", conflicts_with = "done")]
+    code: Option<String>,
+    /// What the page asks for was done elsewhere, for example confirmed on a phone.
+    #[arg(long)]
+    done: bool,
+}
+
+/// Answers what a job asks of a person.
+pub(super) async fn answer(api: &Api, args: &HumanAnswer, as_json: bool) -> Result<(), Failure> {
+    let body = match &args.code {
+        Some(code) => json!({ "code": code }),
+        None => json!({ "done": true }),
+    };
+    let id = args.id.to_string();
+    let intervention = api
+        .post(
+            &["jobs", &id, "intervention"],
+            Some(&body),
+            HeaderMap::new(),
+        )
+        .await?;
+    if as_json {
+        out::json(&intervention)
+    } else {
+        out::line("answered: the job goes on")
     }
 }
 

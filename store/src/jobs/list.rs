@@ -153,9 +153,10 @@ impl Store {
         let mut connection = self.as_tenant(tenant).await?;
         sqlx::query_as!(
             Row,
-            "select id, kind, state, payload, priority, attempt, run_at, deadline, result, failure, limit_key, cancel_requested, pause_requested,
-                    event_seq, batch_id, schedule_id, waits_for, created_at, started_at, finished_at
-             from jobs where id = $1 and tenant_id = $2",
+            r#"select id, kind, case when state = 'running' and waits_for_person(id, attempt) then 'intervention_needed' else state end as "state!", payload,
+                      priority, attempt, run_at, deadline, result, failure, limit_key, cancel_requested, pause_requested,
+                      event_seq, batch_id, schedule_id, waits_for, created_at, started_at, finished_at
+               from jobs where id = $1 and tenant_id = $2"#,
             id.0,
             tenant.0
         )
@@ -174,14 +175,17 @@ impl Store {
         let mut connection = self.as_tenant(tenant).await?;
         let rows = sqlx::query_as!(
             Row,
-            "select id, kind, state, payload, priority, attempt, run_at, deadline, result, failure, limit_key, cancel_requested, pause_requested,
+            r#"select id, kind, case when state = 'running' and waits_for_person(id, attempt) then 'intervention_needed' else state end as "state!", payload,
+                    priority, attempt, run_at, deadline, result, failure, limit_key, cancel_requested, pause_requested,
                     event_seq, batch_id, schedule_id, waits_for, created_at, started_at, finished_at
              from jobs
-             where tenant_id = $1 and ($2::text is null or kind = $2) and ($3::text is null or state = $3) and ($4::uuid is null or id < $4)
+             where tenant_id = $1 and ($2::text is null or kind = $2) and ($3::text is null
+                    or state = $3 and not ($3 = 'running' and waits_for_person(id, attempt))
+                    or $3 = 'intervention_needed' and state = 'running' and waits_for_person(id, attempt)) and ($4::uuid is null or id < $4)
                and ($6::text is null or queue = $6) and ($7::text is null or failure ->> 'code' = $7)
                and ($8::timestamptz is null or finished_at >= $8) and ($9::timestamptz is null or finished_at < $9)
                and ($10::uuid is null or batch_id = $10) and ($11::uuid is null or schedule_id = $11)
-             order by id desc limit $5",
+             order by id desc limit $5"#,
             tenant.0,
             filter.kind.map(JobKind::name),
             filter.state.map(JobState::name),

@@ -120,3 +120,107 @@ async fn accounts_that_make_no_sense_are_refused() {
         assert!(!reply.body.to_string().contains("\"c\""));
     }
 }
+
+#[tokio::test]
+async fn the_secret_of_an_authenticator_app_is_checked_sealed_and_never_shown() {
+    let app = TestApp::without_workers().await;
+    let client = app.client();
+    let secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    let body = |totp: &str| json!({"url": "http://127.0.0.1:9/", "username": "ada", "password": "x", "totp_secret": totp});
+    for bad in [
+        "",
+        "short",
+        "GEZDGNBVGY3TQOJ1",
+        "otpauth://hotp/x?secret=GEZDGNBVGY3TQOJQ",
+    ] {
+        let refused = client.post("/api/v1/credentials", body(bad)).await;
+        assert_eq!(
+            (refused.status, &refused.body["errors"][0]["field"]),
+            (422, &json!("totp_secret")),
+            "{}",
+            refused.body
+        );
+        assert!(
+            !refused.body.to_string().contains("GEZDG"),
+            "{}",
+            refused.body
+        );
+    }
+    let reply = client
+        .post("/api/v1/credentials", body(&secret.to_lowercase()))
+        .await;
+    assert_eq!(
+        (reply.status, &reply.body["has_totp"]),
+        (201, &json!(true)),
+        "{}",
+        reply.body
+    );
+    let list = client.get("/api/v1/credentials").await.body.to_string();
+    assert!(!list.to_uppercase().contains("GEZDG"), "{list}");
+    let mut connection = PgConnection::connect(&app.config.store.database_url)
+        .await
+        .unwrap();
+    let stored: Vec<u8> = sqlx::query("select totp from credentials")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap()
+        .get(0);
+    assert!(
+        !stored
+            .windows(5)
+            .any(|window| window.eq_ignore_ascii_case(b"GEZDG"))
+    );
+    let id = reply.body["id"].as_str().unwrap().parse().unwrap();
+    let opened = app.store.totp(app.tenant, id).await.unwrap().unwrap();
+    assert_eq!(opened.reveal(), secret.to_lowercase());
+    assert!(app.store.take_totp_step(app.tenant, id, 7).await.unwrap());
+    assert!(!app.store.take_totp_step(app.tenant, id, 7).await.unwrap());
+    assert!(app.store.take_totp_step(app.tenant, id, 6).await.unwrap());
+    // Taken away again.
+    let path = format!("/api/v1/credentials/{id}");
+    let changed = client.patch(&path, json!({"totp_secret": null})).await;
+    assert_eq!(
+        (changed.status, &changed.body["has_totp"]),
+        (200, &json!(false)),
+        "{}",
+        changed.body
+    );
+}
+
+#[tokio::test]
+async fn an_account_whose_sign_ins_are_not_accepted_is_left_alone_for_a_while() {
+    let app = TestApp::without_workers().await;
+    let client = app.client();
+    let reply = client
+        .post(
+            "/api/v1/credentials",
+            json!({"url": "http://127.0.0.1:9/", "username": "ada", "password": "x"}),
+        )
+        .await;
+    let id = reply.body["id"].as_str().unwrap().parse().unwrap();
+    for _ in 0..3 {
+        app.store
+            .note_sign_in_trouble(app.tenant, id)
+            .await
+            .unwrap();
+        assert_eq!(app.store.sign_in_pause(app.tenant, id).await.unwrap(), None);
+    }
+    app.store
+        .note_sign_in_trouble(app.tenant, id)
+        .await
+        .unwrap();
+    let pause = app
+        .store
+        .sign_in_pause(app.tenant, id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!((800..=900).contains(&pause.as_secs()), "{pause:?}");
+    // Whoever gives another password may try at once.
+    let path = format!("/api/v1/credentials/{id}");
+    assert_eq!(
+        client.patch(&path, json!({"password": "y"})).await.status,
+        200
+    );
+    assert_eq!(app.store.sign_in_pause(app.tenant, id).await.unwrap(), None);
+}

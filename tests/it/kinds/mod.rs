@@ -4,3 +4,4 @@ mod chat;
 mod conversations;
 mod discovery;
 mod login;
+mod second_factor;

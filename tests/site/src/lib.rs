@@ -6,6 +6,7 @@
 
 mod answers;
 mod chat;
+mod doors;
 pub mod echo;
 mod login;
 mod odd;
@@ -190,6 +191,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .merge(chat::routes())
         .merge(answers::routes())
         .merge(odd::routes())
+        .merge(doors::routes())
         .route("/assets/{file}", get(asset))
         .with_state(shared)
 }

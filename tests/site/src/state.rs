@@ -7,6 +7,7 @@ use axum::extract::{FromRef, FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 
+use crate::doors::Doors;
 use crate::echo::Pace;
 use crate::run::Run;
 use crate::shape::{Login, SHAPES, Shape, find};
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) pace: Pace,
     records: HashMap<&'static str, Mutex<Record>>,
     nowhere: Mutex<Record>,
+    pub(crate) doors: Doors,
 }
 
 impl Shared {
@@ -52,6 +54,7 @@ impl Shared {
             pace,
             records,
             nowhere: Mutex::default(),
+            doors: Doors::default(),
         }
     }
 

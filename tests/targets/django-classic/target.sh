@@ -1,3 +1,3 @@
 # Django's own admin login page (CSRF token, autocomplete), then a plain page that reads a fetch stream.
 user=admin password='Classic-pass-4' path=/chat venv=django
-serve() { "$VENV/bin/python" "$HERE/../django_site.py" prepare && exec "$VENV/bin/python" "$HERE/../django_site.py" serve classic; }
+serve() { "$VENV/bin/python" "$HERE/../django_site.py" prepare classic && exec "$VENV/bin/python" "$HERE/../django_site.py" serve classic; }

@@ -65,6 +65,24 @@ pub enum BrowserError {
     SecondFactor {
         /// What the page showed.
         observation: String,
+        /// The code of an authenticator app may be meant: there is a field for a code, and nothing says that one was sent.
+        by_app: bool,
+        /// The page as it looked.
+        evidence: Evidence,
+    },
+    /// The page refused the code of the second factor.
+    #[error("the page refused the code: {observation}")]
+    CodeRefused {
+        /// What the page showed.
+        observation: String,
+        /// The page as it looked.
+        evidence: Evidence,
+    },
+    /// The sign-in form was submitted, and nothing shows that it was accepted or refused.
+    #[error("nothing shows what became of the sign-in: {observation}")]
+    SignInUnclear {
+        /// What the page showed.
+        observation: String,
         /// The page as it looked.
         evidence: Evidence,
     },
@@ -169,6 +187,8 @@ impl BrowserError {
             | Self::InvalidCredentials { evidence, .. }
             | Self::Captcha { evidence, .. }
             | Self::SecondFactor { evidence, .. }
+            | Self::CodeRefused { evidence, .. }
+            | Self::SignInUnclear { evidence, .. }
             | Self::SessionExpired { evidence }
             | Self::ProviderRateLimited { evidence, .. }
             | Self::AnswerStalled { evidence, .. }

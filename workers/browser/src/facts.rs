@@ -24,6 +24,8 @@ pub struct PageFacts {
     pub fields: Vec<Field>,
     /// Visible buttons and links, in document order.
     pub buttons: Vec<Button>,
+    /// Visible boxes to tick.
+    pub boxes: Vec<Tick>,
     /// Visible alerts, toasts and error texts.
     pub alerts: Vec<Alert>,
     /// Visible frames.
@@ -148,6 +150,20 @@ pub struct Button {
     pub popup: String,
     /// `aria-pressed`.
     pub pressed: String,
+}
+
+/// A box to tick, or a switch.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tick {
+    /// Finds it again: the box, or its label where the box itself is hidden.
+    pub locator: String,
+    /// What it says.
+    pub words: String,
+    /// Whether it is on.
+    pub on: bool,
+    /// The form it belongs to, by number.
+    pub form: Option<u32>,
 }
 
 /// Something that calls for attention.

@@ -1,21 +1,31 @@
-//! Giving the code that a page asks for after the password, once. Where the code comes from is decided elsewhere.
+//! Giving the code that a page asks for after the password, once, and the text of a picture. Where they come from is decided elsewhere.
 
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::detect::login::{LoginForm, Stage, stage};
+use crate::detect::login::{CodeField, LoginForm, Stage, stage};
 use crate::detect::verdict::{Outcome, Since, judge};
+use crate::detect::words;
 use crate::error::BrowserError;
+use crate::facts::PageFacts;
 use crate::notes::Notes;
 use crate::page::Page;
-use crate::sign_in::{SignIn, TICK, VERDICT_LIMIT, fill, limited, look, submit, verdict};
+use crate::passed::{Going, Passed, press_on};
+use crate::password::VERDICT_LIMIT;
+use crate::proof::SHOW_LIMIT;
+use crate::sign_in::{SignIn, TICK, fill, limited, look, submit, verdict};
 
-/// Gives the code that a page asks for after the password (see [`BrowserError::SecondFactor`]), once.
+/// How soon a page that submits the last digit by itself does so.
+const BY_ITSELF: Duration = Duration::from_millis(700);
+/// A page that still asks after so long has refused.
+const STALE: Duration = Duration::from_secs(12);
+
+/// Gives the code that a page asks for after the password (see [`BrowserError::SecondFactor`]), once. Boxes like "trust this device" stay as they are.
 ///
 /// # Errors
-/// As [`crate::sign_in`]; a refused code is [`BrowserError::InvalidCredentials`].
+/// As [`crate::sign_in`]; a refused code is [`BrowserError::CodeRefused`].
 pub async fn submit_code(page: &Page, code: &str, notes: &Notes) -> Result<SignIn, BrowserError> {
     let (before, found) = look(page, false).await?;
     let Stage::Code(field) = found else {
@@ -25,25 +35,21 @@ pub async fn submit_code(page: &Page, code: &str, notes: &Notes) -> Result<SignI
             evidence: page.evidence().await,
         });
     };
-    let single = before
-        .fields
-        .iter()
-        .any(|known| known.locator == field && known.maxlength == 1);
-    if single {
-        // One box per digit: each takes a key and hands the focus on.
-        page.focus(&field).await?;
-        page.type_keys(code).await?;
-    } else {
-        fill(page, &field, code, "code field").await?;
-    }
-    let filled = page.facts().await?;
+    let activity = page.activity();
     let submitted = Instant::now();
-    // Some pages submit by themselves with the last digit.
-    if matches!(stage(&filled), Stage::Code(_)) {
-        submit(page, &field).await?;
+    type_code(page, &field, code).await?;
+    let by_itself = goes_by_itself(page, &field, activity).await;
+    if !by_itself {
+        submit(page, &field.field).await?;
     }
-    notes.step("login.code_submitted", json!({"field": field}), submitted);
+    notes.step(
+        "login.code_submitted",
+        json!({"field": field.field, "split": field.split, "by_itself": by_itself}),
+        submitted,
+    );
     let mut agreeing: Option<Instant> = None;
+    let mut unproven: Option<Instant> = None;
+    let mut passed = Passed::default();
     loop {
         sleep(TICK).await;
         let waited = submitted.elapsed();
@@ -57,30 +63,29 @@ pub async fn submit_code(page: &Page, code: &str, notes: &Notes) -> Result<SignI
             continue;
         };
         let asks = matches!(stage(&now), Stage::Code(_));
-        let outcome = judge(&before, &now, Since { waited, sent: true });
-        match outcome {
-            Outcome::Accepted { confidence, why } => {
-                let first = *agreeing.get_or_insert_with(Instant::now);
-                if first.elapsed() < Duration::from_millis(if confidence > 0.9 { 200 } else { 900 })
-                {
-                    continue;
+        let accepted = match judge(&before, &now, Since { waited, sent: true }) {
+            // A code field is still there: refused, or not looked at yet.
+            _ if asks => {
+                if let Some(observation) = refusal(&before, &now, waited) {
+                    return Err(refused(page, observation).await);
                 }
-                let verdict = verdict(page, true, confidence, why).await;
-                notes.validation(verdict.clone());
-                return Ok(SignIn {
-                    verdict,
-                    form: LoginForm::default(),
-                    needed: true,
-                });
+                None
             }
-            Outcome::Refused {
-                why: observation, ..
-            } => {
-                return Err(BrowserError::InvalidCredentials {
-                    observation,
-                    evidence: page.evidence().await,
-                });
+            Outcome::Accepted { confidence, why } => Some((confidence, why)),
+            // The field is gone, and no complaint: whoever was refused would be asked again.
+            Outcome::Unproven(why) => {
+                let since = *unproven.get_or_insert_with(Instant::now);
+                (since.elapsed() > SHOW_LIMIT).then_some((0.7, why))
             }
+            Outcome::GoesOn(passage) => match passed.going(&now, &passage) {
+                Going::Wait => None,
+                Going::Press => {
+                    press_on(page, &passage, notes).await?;
+                    None
+                }
+                Going::Over => Some((0.7, "the field for the code is gone".to_owned())),
+            },
+            Outcome::Refused { why, .. } => return Err(refused(page, why).await),
             Outcome::Limited(observation) => return Err(limited(page, observation).await),
             Outcome::Broken(text) => {
                 return Err(BrowserError::PageError {
@@ -88,30 +93,142 @@ pub async fn submit_code(page: &Page, code: &str, notes: &Notes) -> Result<SignI
                     evidence: page.evidence().await,
                 });
             }
-            _ if asks => {
-                let complaint = now
-                    .alerts
-                    .iter()
-                    .find(|alert| !before.alerts.contains(alert))
-                    .map(|alert| alert.text.clone());
-                let stale = waited > Duration::from_secs(12);
-                if let Some(observation) = complaint
-                    .or_else(|| stale.then(|| "the page asks for the code again".to_owned()))
-                {
-                    return Err(BrowserError::InvalidCredentials {
-                        observation,
-                        evidence: page.evidence().await,
+            Outcome::SecondFactor { why, by_app } => {
+                return Err(BrowserError::SecondFactor {
+                    observation: why,
+                    by_app,
+                    evidence: page.evidence().await,
+                });
+            }
+            Outcome::Challenge(_) | Outcome::Pending => None,
+        };
+        match accepted {
+            Some((confidence, why)) => {
+                let first = *agreeing.get_or_insert_with(Instant::now);
+                let lasting = Duration::from_millis(if confidence > 0.9 { 200 } else { 900 });
+                if first.elapsed() >= lasting {
+                    let verdict = verdict(page, true, confidence, why).await;
+                    notes.validation(verdict.clone());
+                    return Ok(SignIn {
+                        verdict,
+                        form: LoginForm::default(),
+                        needed: true,
                     });
                 }
             }
-            _ => agreeing = None,
+            None => agreeing = None,
         }
         if waited > VERDICT_LIMIT {
-            let what = "reaction to the code".to_owned();
-            return Err(BrowserError::ElementNotFound {
-                what,
+            let observation = "the page does not react to the code".to_owned();
+            return Err(BrowserError::SignInUnclear {
+                observation,
                 evidence: page.evidence().await,
             });
         }
+    }
+}
+
+async fn refused(page: &Page, observation: String) -> BrowserError {
+    BrowserError::CodeRefused {
+        observation,
+        evidence: page.evidence().await,
+    }
+}
+
+async fn type_code(page: &Page, field: &CodeField, code: &str) -> Result<(), BrowserError> {
+    if field.split {
+        // One box per digit: each takes a key and hands the focus on.
+        page.focus(&field.field).await?;
+        return page.type_keys(code).await;
+    }
+    match fill(page, &field.field, code, "code field").await {
+        // It may have been submitted, and be gone, with the last digit.
+        Err(BrowserError::ElementNotFound { .. })
+            if !matches!(page.facts().await.as_ref().map(stage), Ok(Stage::Code(_))) =>
+        {
+            Ok(())
+        }
+        filled => filled,
+    }
+}
+
+/// Whether the page submits by itself with the last digit: then pressing, too, would give the code twice.
+async fn goes_by_itself(page: &Page, field: &CodeField, activity: u64) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < BY_ITSELF {
+        if page.activity() > activity {
+            return true;
+        }
+        // Between two documents there is nothing to look at: it has gone.
+        match page.facts().await {
+            Ok(facts)
+                if facts
+                    .fields
+                    .iter()
+                    .any(|known| known.locator == field.field) => {}
+            _ => return true,
+        }
+        sleep(TICK).await;
+    }
+    false
+}
+
+/// Why a page that still asks for a code has refused the one it got; none while nothing can be said.
+fn refusal(before: &PageFacts, now: &PageFacts, waited: Duration) -> Option<String> {
+    let complaint = now
+        .alerts
+        .iter()
+        .filter(|alert| !before.alerts.contains(alert))
+        .map(|alert| alert.text.clone())
+        .chain(now.dialogs.iter().skip(before.dialogs.len()).cloned())
+        .find(|text| !words::any(&text.to_lowercase(), words::WAITING));
+    let emptied = |facts: &PageFacts| facts.fields.iter().all(|field| field.length == 0);
+    let invalid = |facts: &PageFacts| facts.fields.iter().any(|field| field.invalid);
+    complaint
+        .or_else(|| {
+            // The same words as before are a complaint that was there: about the code before.
+            let said = |facts: &PageFacts| words::any(&facts.text.to_lowercase(), words::WRONG);
+            (said(now) && !said(before)).then(|| now.text.chars().take(200).collect())
+        })
+        .or_else(|| {
+            (invalid(now) && !invalid(before)).then(|| "the field is marked as invalid".to_owned())
+        })
+        .or_else(|| {
+            let calm = !now.busy && now.ready == "complete";
+            (waited > Duration::from_millis(3_500) && calm && emptied(now))
+                .then(|| "the page asks for the code again".to_owned())
+        })
+        .or_else(|| (waited > STALE).then(|| "the page still asks for the code".to_owned()))
+}
+
+/// Puts the text that a person has read off a picture into the field beside it. It is submitted with the form.
+///
+/// # Errors
+/// [`BrowserError::ElementNotFound`] when there is no such field.
+pub async fn answer_challenge(page: &Page, text: &str) -> Result<(), BrowserError> {
+    let facts = page.facts().await?;
+    let field = facts.fields.iter().find(|field| {
+        field.r#type != "password"
+            && words::any(
+                &field.words(),
+                &[
+                    "captcha",
+                    "characters",
+                    "picture",
+                    "image",
+                    "zeichen",
+                    "bild",
+                    "验证码",
+                    "文字",
+                    "картинк",
+                ],
+            )
+    });
+    match field {
+        Some(field) => fill(page, &field.locator, text, "field for the picture's text").await,
+        None => Err(BrowserError::ElementNotFound {
+            what: "field for the picture's text".to_owned(),
+            evidence: page.evidence().await,
+        }),
     }
 }

@@ -6,20 +6,21 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
+use crate::detect::between::{approval, passage};
 pub use crate::detect::login::LoginForm;
-use crate::detect::login::{Stage, stage, submit_button};
+use crate::detect::login::{Stage, stage, stage_expecting, submit_button};
 use crate::detect::verdict::{Outcome, Since, judge};
 use crate::error::BrowserError;
 use crate::facts::{PageFacts, settled};
 use crate::input::Key;
 use crate::notes::{Notes, Verdict};
 use crate::page::Page;
+use crate::passed::{Going, Passed, press_on};
+use crate::password::submit_password;
 use crate::trace::step;
 
 /// How long a page may take to show what it wants.
 const LOOK_LIMIT: Duration = Duration::from_secs(12);
-/// How long a submitted form may stay undecided.
-pub(crate) const VERDICT_LIMIT: Duration = Duration::from_secs(25);
 pub(crate) const TICK: Duration = Duration::from_millis(120);
 
 /// An account on a web app.
@@ -52,19 +53,36 @@ pub async fn sign_in(
     account: &Account<'_>,
     notes: &Notes,
 ) -> Result<SignIn, BrowserError> {
-    step("sign in", sign_in_as(page, account, notes)).await
+    step("sign in", sign_in_as(page, account, notes, false)).await
+}
+
+/// As [`sign_in`], after a person has said that the challenge in the way is solved, or that what the page wanted confirmed elsewhere was: the page is
+/// looked at as it is now, a challenge beside a form is not minded, and a form that is there is submitted.
+///
+/// # Errors
+/// As [`sign_in`].
+pub async fn sign_in_past_challenge(
+    page: &Page,
+    account: &Account<'_>,
+    notes: &Notes,
+) -> Result<SignIn, BrowserError> {
+    step("sign in", sign_in_as(page, account, notes, true)).await
 }
 
 async fn sign_in_as(
     page: &Page,
     account: &Account<'_>,
     notes: &Notes,
+    solved: bool,
 ) -> Result<SignIn, BrowserError> {
     let began = Instant::now();
     let mut opener = None;
     let mut stepped = false;
+    let mut chosen: Vec<String> = Vec::new();
+    let mut passed = Passed::default();
     loop {
-        let (facts, found) = look(page, opener.is_some() || stepped).await?;
+        let expecting = opener.is_some() || stepped || !chosen.is_empty();
+        let (facts, found) = look(page, expecting).await?;
         notes.step(
             "login.looked",
             json!({"found": name_of(&found), "url": facts.url}),
@@ -73,11 +91,12 @@ async fn sign_in_as(
         match found {
             Stage::Form(mut form) => {
                 // A box to tick or a picture to read stops the form from being accepted; others solve themselves.
-                if let Some(kind) = facts
-                    .challenges
-                    .iter()
-                    .find(|kind| *kind != "turnstile")
-                    .cloned()
+                if !solved
+                    && let Some(kind) = facts
+                        .challenges
+                        .iter()
+                        .find(|kind| *kind != "turnstile")
+                        .cloned()
                 {
                     return Err(BrowserError::Captcha {
                         kind,
@@ -92,6 +111,23 @@ async fn sign_in_as(
                 submit_user(page, account, &facts, &form, notes).await?;
                 stepped = true;
             }
+            // On the way already: somebody is known here, and the app has to be let in.
+            Stage::Opener(_) | Stage::Chooser(_) | Stage::Nothing | Stage::Inside(_)
+                if (opener.is_some() || stepped || solved)
+                    && let Some(passage) = passage(&facts)
+                    && let going = passed.going(&facts, &passage)
+                    && going != Going::Over =>
+            {
+                match going {
+                    Going::Press => press_on(page, &passage, notes).await?,
+                    _ => sleep(TICK).await,
+                }
+            }
+            Stage::Chooser(locator) if chosen.len() < 2 && !chosen.contains(&locator) => {
+                page.click(&locator).await?;
+                notes.step("login.chosen", json!({"button": locator}), began);
+                chosen.push(locator);
+            }
             Stage::Opener(locator) if opener.is_none() && !stepped => {
                 page.click(&locator).await?;
                 notes.step("login.opened", json!({"button": locator}), began);
@@ -103,10 +139,11 @@ async fn sign_in_as(
                     evidence: page.evidence().await,
                 });
             }
-            Stage::Code(_) => {
+            Stage::Code(code) => {
                 let observation = facts.headings.first().cloned().unwrap_or_default();
                 return Err(BrowserError::SecondFactor {
                     observation,
+                    by_app: code.by_app,
                     evidence: page.evidence().await,
                 });
             }
@@ -117,14 +154,25 @@ async fn sign_in_as(
                     evidence: page.evidence().await,
                 });
             }
-            Stage::Opener(_) if stepped => {
+            Stage::Opener(_) | Stage::Chooser(_) if stepped => {
                 let what = "password field".to_owned();
                 return Err(BrowserError::ElementNotFound {
                     what,
                     evidence: page.evidence().await,
                 });
             }
-            Stage::Inside(_) | Stage::Nothing | Stage::Opener(_) => {
+            Stage::Inside(_) | Stage::Nothing | Stage::Opener(_) | Stage::Chooser(_) => {
+                // Somebody was to confirm something elsewhere: the page may learn of it in a moment.
+                if solved && let Some(observation) = approval(&facts) {
+                    if began.elapsed() < LOOK_LIMIT {
+                        continue;
+                    }
+                    return Err(BrowserError::SecondFactor {
+                        observation,
+                        by_app: false,
+                        evidence: page.evidence().await,
+                    });
+                }
                 let (observation, confidence) = match found {
                     Stage::Inside(why) => (why, 0.9),
                     _ => ("the page asks for no login".to_owned(), 0.6),
@@ -147,6 +195,7 @@ fn name_of(stage: &Stage) -> &'static str {
         Stage::UserStep(_) => "user step",
         Stage::Code(_) => "code",
         Stage::Challenge(_) => "challenge",
+        Stage::Chooser(_) => "chooser",
         Stage::Opener(_) => "opener",
         Stage::Inside(_) => "inside",
         Stage::Nothing => "nothing",
@@ -173,7 +222,11 @@ pub(crate) async fn look(page: &Page, expecting: bool) -> Result<(PageFacts, Sta
                 continue;
             }
         };
-        let found = stage(&facts);
+        let found = if expecting {
+            stage_expecting(&facts)
+        } else {
+            stage(&facts)
+        };
         if wanted.0 != name_of(&found) {
             wanted = (name_of(&found), Instant::now());
         }
@@ -181,10 +234,15 @@ pub(crate) async fn look(page: &Page, expecting: bool) -> Result<(PageFacts, Sta
             (Stage::Form(_) | Stage::Code(_), _) => Duration::ZERO,
             (Stage::UserStep(_), false) => Duration::from_millis(300),
             (Stage::Inside(_), false) => Duration::from_millis(900),
-            (Stage::Opener(_) | Stage::Challenge(_), false) => Duration::from_millis(1200),
+            (Stage::Chooser(_) | Stage::Opener(_) | Stage::Challenge(_), false) => {
+                Duration::from_millis(1200)
+            }
             (Stage::Nothing, false) => {
                 Duration::from_millis(if facts.text.is_empty() { 8000 } else { 2500 })
             }
+            (Stage::Chooser(_), true) => Duration::from_millis(1500),
+            // A page on the way, too, if it is one.
+            (_, true) if passage(&facts).is_some() => Duration::from_millis(1500),
             (_, true) => Duration::from_secs(6),
         };
         let calm = last
@@ -255,6 +313,7 @@ async fn submit_user(
                 }
             }
             Stage::Nothing | Stage::Opener(_) => {}
+            Stage::Chooser(_) if began.elapsed() < Duration::from_millis(1500) => {}
             _ => return Ok(()),
         }
     }
@@ -294,130 +353,6 @@ pub(crate) async fn submit(page: &Page, anchor: &str) -> Result<Option<String>, 
                 return Ok(None);
             }
         }
-    }
-}
-
-async fn submit_password(
-    page: &Page,
-    account: &Account<'_>,
-    mut form: LoginForm,
-    notes: &Notes,
-) -> Result<SignIn, BrowserError> {
-    let began = Instant::now();
-    if let Some(user) = &form.user {
-        fill(page, user, account.username, "user field").await?;
-    }
-    let password = form.password.clone().unwrap_or_default();
-    fill(page, &password, account.password, "password field").await?;
-    let before = page.facts().await?;
-    notes.step(
-        "login.filled",
-        json!({"user": form.user, "password": password, "reasons": form.reasons}),
-        began,
-    );
-    let activity = page.activity();
-    let submitted = Instant::now();
-    form.submit = submit(page, &password).await?;
-    notes.step(
-        "login.submitted",
-        json!({"button": form.submit, "enter": form.submit.is_none()}),
-        submitted,
-    );
-
-    let mut agreeing: Option<Instant> = None;
-    let mut entered = form.submit.is_none();
-    loop {
-        sleep(TICK).await;
-        let now = match page.facts().await {
-            Ok(now) => now,
-            Err(error @ BrowserError::Crashed { .. }) => return Err(error),
-            Err(_) if submitted.elapsed() < VERDICT_LIMIT => continue,
-            Err(error) => return Err(error),
-        };
-        let since = Since {
-            waited: submitted.elapsed(),
-            sent: page.activity() > activity,
-        };
-        let outcome = judge(&before, &now, since);
-        let (observation, evidence) = match outcome {
-            Outcome::Accepted { confidence, why } => {
-                let first = *agreeing.get_or_insert_with(Instant::now);
-                if first.elapsed() < Duration::from_millis(if confidence > 0.9 { 200 } else { 900 })
-                {
-                    continue;
-                }
-                let verdict = verdict(page, true, confidence, why).await;
-                notes.step(
-                    "login.accepted",
-                    json!({"observation": verdict.observation}),
-                    submitted,
-                );
-                notes.validation(verdict.clone());
-                return Ok(SignIn {
-                    verdict,
-                    form,
-                    needed: true,
-                });
-            }
-            Outcome::Pending => {
-                agreeing = None;
-                // The button did nothing at all: nothing has left the page, so the Enter key submits for the first time.
-                if !entered
-                    && !since.sent
-                    && since.waited > Duration::from_secs(3)
-                    && now.url == before.url
-                {
-                    entered = true;
-                    page.js::<bool>("focus", (&password,)).await?;
-                    page.key(Key::Enter, false).await?;
-                    notes.step("login.submitted", json!({"enter": true}), submitted);
-                }
-                if submitted.elapsed() < VERDICT_LIMIT {
-                    continue;
-                }
-                let what = "reaction to the sign-in form".to_owned();
-                return Err(BrowserError::ElementNotFound {
-                    what,
-                    evidence: page.evidence().await,
-                });
-            }
-            Outcome::Limited(observation) => return Err(limited(page, observation).await),
-            Outcome::Broken(text) => {
-                return Err(BrowserError::PageError {
-                    text,
-                    evidence: page.evidence().await,
-                });
-            }
-            Outcome::SecondFactor(observation) => {
-                return Err(BrowserError::SecondFactor {
-                    observation,
-                    evidence: page.evidence().await,
-                });
-            }
-            Outcome::Challenge(kind) => {
-                return Err(BrowserError::Captcha {
-                    kind,
-                    evidence: page.evidence().await,
-                });
-            }
-            Outcome::Refused { confidence, why } => {
-                let refused = verdict(page, false, confidence, why.clone()).await;
-                let evidence = crate::error::Evidence(
-                    Some(refused.screenshot.clone()).filter(|shot| !shot.is_empty()),
-                );
-                notes.validation(refused);
-                (why, evidence)
-            }
-        };
-        notes.step(
-            "login.refused",
-            json!({"observation": observation}),
-            submitted,
-        );
-        return Err(BrowserError::InvalidCredentials {
-            observation,
-            evidence,
-        });
     }
 }
 

@@ -3,6 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::code::CodeField;
+use super::code::code_field;
+use super::ways::{opener, own_way, way_out};
 use super::{Scored, chat, words};
 use crate::facts::{Button, Field, PageFacts};
 
@@ -34,10 +37,12 @@ pub enum Stage {
     Form(LoginForm),
     /// A user name now and, it seems, a password later.
     UserStep(LoginForm),
-    /// A code from elsewhere. Holds the field's locator.
-    Code(String),
+    /// A code from elsewhere.
+    Code(CodeField),
     /// A person has to solve something first.
     Challenge(String),
+    /// One of several ways to sign in has to be chosen: this one is by address and password, or leads to it.
+    Chooser(String),
     /// The form is behind this button or link.
     Opener(String),
     /// Nothing: this is the page behind the login, or one that needs none.
@@ -46,24 +51,46 @@ pub enum Stage {
     Nothing,
 }
 
+/// What a first step of a login has to score. Elsewhere, a field for an address is mostly for something else.
+const USER_STEP: i32 = 8;
+/// The same, where a login was just asked for.
+const USER_STEP_EXPECTED: i32 = 6;
+
 /// Judges what the page wants.
 #[must_use]
 pub fn stage(facts: &PageFacts) -> Stage {
+    judged(facts, USER_STEP)
+}
+
+/// Judges what the page wants, on the way into a login that was asked for: a lone field for a name is its first step.
+#[must_use]
+pub fn stage_expecting(facts: &PageFacts) -> Stage {
+    judged(facts, USER_STEP_EXPECTED)
+}
+
+fn judged(facts: &PageFacts, user_step_needs: i32) -> Stage {
     if let Some(form) = password_form(facts) {
         return Stage::Form(form);
     }
     if let Some(code) = code_field(facts) {
         return Stage::Code(code);
     }
-    if let Some(form) = user_step(facts) {
+    if let Some(form) = user_step(facts, user_step_needs) {
         return Stage::UserStep(form);
     }
-    let leaves = facts.buttons.iter().find(|button| is_exit(button));
-    if let Some(button) = leaves {
+    let chat = chat::inputs(facts).into_iter().next();
+    let opener = opener(facts);
+    // A way out says that somebody is in, and an offer to sign in that nobody is. Where both show, only the app itself decides.
+    if let Some(button) = way_out(facts)
+        && (opener.is_none() || chat.is_some())
+    {
         return Stage::Inside(format!("there is a way out: {}", shorten(&button.words())));
     }
-    let opener = opener(facts);
-    let chat = chat::inputs(facts).into_iter().next();
+    if chat.is_none()
+        && let Some(way) = own_way(facts)
+    {
+        return Stage::Chooser(way);
+    }
     match (opener, chat) {
         (Some(opener), _) => Stage::Opener(opener),
         (None, Some(best)) => {
@@ -74,15 +101,6 @@ pub fn stage(facts: &PageFacts) -> Stage {
             None => Stage::Nothing,
         },
     }
-}
-
-fn is_exit(button: &Button) -> bool {
-    let words = button.words();
-    words.len() < 60 && words::any(&words, words::LOGGED_IN) && !words::any(&words, words::SIGN_IN)
-        || words::any(
-            &button.href.to_lowercase(),
-            &["logout", "signout", "log-out", "sign-out"],
-        )
 }
 
 fn shorten(text: &str) -> String {
@@ -159,7 +177,7 @@ fn password_form(facts: &PageFacts) -> Option<LoginForm> {
     })
 }
 
-fn takes_a_name(field: &Field) -> bool {
+pub(super) fn takes_a_name(field: &Field) -> bool {
     matches!(
         field.r#type.as_str(),
         "text" | "email" | "tel" | "number" | "url"
@@ -262,7 +280,7 @@ pub fn submit_button(facts: &PageFacts, anchor: &Field) -> Option<Scored> {
     choices.pop().filter(|choice| choice.score >= 4)
 }
 
-fn user_step(facts: &PageFacts) -> Option<LoginForm> {
+fn user_step(facts: &PageFacts, needs: i32) -> Option<LoginForm> {
     let page = format!("{} {} {}", facts.url, facts.title, facts.headings.join(" ")).to_lowercase();
     let mut choices: Vec<(Scored, Option<Scored>)> = facts
         .fields
@@ -323,7 +341,7 @@ fn user_step(facts: &PageFacts) -> Option<LoginForm> {
         })
         .collect();
     choices.sort_by_key(|(choice, _)| (choice.score, std::cmp::Reverse(choice.index)));
-    let (choice, submit) = choices.pop().filter(|(choice, _)| choice.score >= 8)?;
+    let (choice, submit) = choices.pop().filter(|(choice, _)| choice.score >= needs)?;
     Some(LoginForm {
         url: facts.url.clone(),
         user: Some(facts.fields[choice.index].locator.clone()),
@@ -334,53 +352,6 @@ fn user_step(facts: &PageFacts) -> Option<LoginForm> {
         confidence: 0.8,
         reasons: choice.reasons,
     })
-}
-
-fn code_field(facts: &PageFacts) -> Option<String> {
-    let single = facts
-        .fields
-        .iter()
-        .filter(|field| field.maxlength == 1 && takes_a_name(field))
-        .count();
-    facts
-        .fields
-        .iter()
-        .find(|field| {
-            field.autocomplete == "one-time-code"
-                || (4..=10).contains(&single) && field.maxlength == 1
-                || takes_a_name(field)
-                    && words::any(&field.words(), words::CODE)
-                    && (field.inputmode == "numeric" || (4..=10).contains(&field.maxlength))
-        })
-        .map(|field| field.locator.clone())
-}
-
-fn opener(facts: &PageFacts) -> Option<String> {
-    let mut choices: Vec<(i32, &Button)> = facts
-        .buttons
-        .iter()
-        .filter(|button| {
-            let text = format!("{} {}", button.text, button.aria).to_lowercase();
-            text.trim().chars().count() <= 32
-                && !button.locator.is_empty()
-                && !button.disabled
-                && words::any(&text, words::SIGN_IN)
-                && !words::any(&text, words::NOT_SUBMIT)
-                && !button.is_in("log")
-                && !button.is_in("article")
-        })
-        .map(|button| {
-            let mut score = 0;
-            score += i32::from(!button.link) * 2;
-            score +=
-                i32::from(button.is_in("header") || button.is_in("nav") || button.is_in("dialog"))
-                    * 2;
-            score += i32::from(!button.covered);
-            (score, button)
-        })
-        .collect();
-    choices.sort_by_key(|(score, _)| *score);
-    choices.pop().map(|(_, button)| button.locator.clone())
 }
 
 #[cfg(test)]
@@ -490,6 +461,97 @@ mod tests {
             fields: vec![code],
             ..Default::default()
         };
-        assert_eq!(stage(&facts), Stage::Code("token".to_owned()));
+        let wanted = |by_app| {
+            Stage::Code(CodeField {
+                field: "token".to_owned(),
+                split: false,
+                by_app,
+            })
+        };
+        assert_eq!(stage(&facts), wanted(true));
+        let sent = PageFacts {
+            text: "We have sent a code to your e-mail address".to_owned(),
+            ..facts.clone()
+        };
+        assert_eq!(stage(&sent), wanted(false));
+    }
+
+    #[test]
+    fn forms_are_read_in_many_languages() {
+        for (name, go, decoys) in [
+            (
+                "Benutzername",
+                "Anmelden",
+                ["Registrieren", "Passwort vergessen?"],
+            ),
+            (
+                "Nom d'utilisateur",
+                "Se connecter",
+                ["S'inscrire", "Mot de passe oublié ?"],
+            ),
+            (
+                "Correo electrónico",
+                "Iniciar sesión",
+                ["Crear cuenta", "¿Olvidaste tu contraseña?"],
+            ),
+            ("Usuário", "Entrar", ["Criar conta", "Esqueceu a senha?"]),
+            (
+                "Nome utente",
+                "Accedi",
+                ["Registrati", "Password dimenticata?"],
+            ),
+            (
+                "Gebruikersnaam",
+                "Inloggen",
+                ["Registreren", "Wachtwoord vergeten?"],
+            ),
+            (
+                "Nazwa użytkownika",
+                "Zaloguj się",
+                ["Zarejestruj się", "Nie pamiętasz hasła? Zapomniałem"],
+            ),
+            (
+                "Имя пользователя",
+                "Войти",
+                ["Зарегистрироваться", "Забыли пароль?"],
+            ),
+            (
+                "ユーザー名",
+                "ログイン",
+                ["新規登録", "パスワードを忘れた方"],
+            ),
+            ("用户名", "登录", ["注册", "忘记密码"]),
+            ("사용자 이름", "로그인", ["회원가입", "비밀번호 찾기"]),
+        ] {
+            let labelled = |kind: &str, locator: &str, label: &str, y: f64| Field {
+                label: label.to_owned(),
+                name: String::new(),
+                ..field(kind, locator, None, y)
+            };
+            let at = |text: &str, y: f64| button(text, None, false, [100.0, y, 300.0, 40.0]);
+            let mut facts = PageFacts {
+                url: "http://x/konto".to_owned(),
+                title: go.to_owned(),
+                fields: vec![
+                    labelled("text", "name", name, 200.0),
+                    labelled("password", "secret", "", 260.0),
+                ],
+                buttons: vec![at(decoys[0], 320.0), at(go, 370.0), at(decoys[1], 420.0)],
+                ..Default::default()
+            };
+            let Stage::Form(form) = stage(&facts) else {
+                panic!("{name}: {:?}", stage(&facts))
+            };
+            let wanted = format!("button:{go}");
+            assert_eq!(form.user.as_deref(), Some("name"));
+            assert_eq!(form.submit.as_deref(), Some(wanted.as_str()), "{name}");
+            // The name alone, as a first step.
+            facts.fields.pop();
+            let first = stage(&facts);
+            assert!(matches!(first, Stage::UserStep(_)), "{name}: {first:?}");
+            // Behind a button.
+            facts.fields.clear();
+            assert_eq!(stage(&facts), Stage::Opener(wanted), "{name}");
+        }
     }
 }

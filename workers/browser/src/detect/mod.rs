@@ -1,8 +1,12 @@
 //! Judgements over captured facts: pure, explained, and the same with or without a browser. No host name, no brand.
 
+pub mod between;
 pub mod chat;
+pub mod code;
+mod elsewhere;
 pub mod login;
 pub mod verdict;
+pub mod ways;
 #[rustfmt::skip] // Lists of words, one to a line, would hide the rest.
 pub(crate) mod words;
 

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
+use super::between::{Passage, passage};
+use super::elsewhere::elsewhere;
 use super::login::{Stage, stage};
+use super::ways::way_out;
 use super::words;
 use crate::facts::PageFacts;
 
@@ -30,8 +33,17 @@ pub enum Outcome {
     Limited(String),
     /// The page or its server failed; that says nothing about the account.
     Broken(String),
-    /// A code from elsewhere is asked for.
-    SecondFactor(String),
+    /// The form is gone, and nothing shows that somebody is in.
+    Unproven(String),
+    /// A page between login and app: this is to be pressed.
+    GoesOn(Passage),
+    /// A code from elsewhere is asked for, or a confirmation.
+    SecondFactor {
+        /// What the page says.
+        why: String,
+        /// The code of an authenticator app may be meant.
+        by_app: bool,
+    },
     /// A person has to solve something.
     Challenge(String),
 }
@@ -63,7 +75,31 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
         why: why.to_owned(),
     };
     let ms = since.waited.as_millis();
+    let calm = !now.busy && now.ready != "loading";
+    let new_way_out = way_out(now).filter(|_| way_out(before).is_none());
+    // Asked before anything else: a page that lets an app in may have a way out of its own.
+    let here = now.fields.iter().any(|field| field.r#type == "password");
+    if !here
+        && complaint.is_none()
+        && limit.is_none()
+        && calm
+        && let Some(passage) = passage(now)
+    {
+        return Outcome::GoesOn(passage);
+    }
     match stage(now) {
+        // A password field in the app itself, behind a way out that was not there before.
+        Stage::Form(_)
+            if new_way_out.is_some()
+                && now.url != before.url
+                && complaint.is_none()
+                && limit.is_none() =>
+        {
+            Outcome::Accepted {
+                confidence: 0.8,
+                why: "there is a way out, and the address has changed".to_owned(),
+            }
+        }
         Stage::Form(form) => {
             if let Some(text) = limit {
                 return Outcome::Limited(text.clone());
@@ -106,55 +142,29 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
             }
             Outcome::Pending
         }
-        Stage::Code(_) => Outcome::SecondFactor(
-            now.headings
+        Stage::Code(code) => Outcome::SecondFactor {
+            why: now
+                .headings
                 .first()
                 .cloned()
                 .unwrap_or_else(|| "a code".to_owned()),
-        ),
+            by_app: code.by_app,
+        },
         Stage::UserStep(_) => match (limit, complaint) {
             (Some(text), _) => Outcome::Limited(text.clone()),
             (None, Some(text)) => refused(0.95, text),
             (None, None) if ms > 4000 => refused(0.6, "the page asks for the user name again"),
             (None, None) => Outcome::Pending,
         },
-        Stage::Inside(why) => Outcome::Accepted {
-            confidence: 0.95,
-            why,
-        },
-        Stage::Challenge(kind) if ms > 1500 => Outcome::Challenge(kind),
-        Stage::Challenge(_) => Outcome::Pending,
-        Stage::Opener(_) | Stage::Nothing => {
-            if let Some(text) = limit {
-                return Outcome::Limited(text.clone());
-            }
-            if let Some(text) = complaint
-                .filter(|text| now.text.len() < 500 || now.alerts.iter().any(|a| &a.text == *text))
-            {
-                return refused(0.8, text);
-            }
-            let said = now.text.to_lowercase();
-            let accuses = words::any(&said, words::WRONG)
-                && (words::any(&said, words::SECRET) || words::any(&said, words::USER));
-            if accuses && now.text.len() < 300 && now.fields.is_empty() {
-                return refused(0.8, &now.text);
-            }
-            let blank = now.text.is_empty() && now.fields.is_empty() && now.buttons.is_empty();
-            if blank || now.ready == "loading" || now.busy && ms < 6000 {
-                return Outcome::Pending;
-            }
-            match (now.url != before.url, ms) {
-                (true, 800..) => Outcome::Accepted {
-                    confidence: 0.8,
-                    why: "the sign-in form is gone and the address has changed".to_owned(),
-                },
-                (false, 2000..) => Outcome::Accepted {
-                    confidence: 0.65,
-                    why: "the sign-in form is gone".to_owned(),
-                },
-                _ => Outcome::Pending,
+        Stage::Inside(why) if way_out(now).is_none() || new_way_out.is_some() => {
+            Outcome::Accepted {
+                confidence: 0.95,
+                why,
             }
         }
+        Stage::Challenge(kind) if ms > 1500 => Outcome::Challenge(kind),
+        Stage::Challenge(_) => Outcome::Pending,
+        found => elsewhere(before, now, since, &found, (limit, complaint)),
     }
 }
 
@@ -342,6 +352,96 @@ mod tests {
         assert!(matches!(
             judge(&before, &wrong, since(3000)),
             Outcome::Refused { .. }
+        ));
+    }
+
+    fn elsewhere_page(text: &str, buttons: &[&str]) -> PageFacts {
+        PageFacts {
+            url: "http://x/elsewhere".into(),
+            ready: "complete".into(),
+            text: text.into(),
+            headings: vec![text.into()],
+            buttons: buttons
+                .iter()
+                .map(|text| crate::facts::Button {
+                    locator: (*text).into(),
+                    text: (*text).into(),
+                    link: true,
+                    ..Default::default()
+                })
+                .collect(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_page_that_let_nobody_in_is_no_success_whatever_its_address() {
+        let before = form("Sign in Password Go");
+        for text in [
+            "We could not sign you in.",
+            "Access denied",
+            "Anmeldung nicht möglich",
+            "Connexion impossible",
+            "Oops!",
+            "No se pudo iniciar sesión",
+            "ログインできません",
+            "Не удалось войти",
+        ] {
+            let now = elsewhere_page(text, &[]);
+            assert!(
+                matches!(judge(&before, &now, since(3000)), Outcome::Refused { .. }),
+                "{text}"
+            );
+        }
+        for text in [
+            "Your account is locked",
+            "Ihr Konto ist gesperrt",
+            "Su cuenta está bloqueada",
+            "アカウントがロックされました",
+        ] {
+            let now = elsewhere_page(text, &[]);
+            assert!(
+                matches!(judge(&before, &now, since(3000)), Outcome::Limited(_)),
+                "{text}"
+            );
+        }
+        let home = elsewhere_page("The best chat there is", &["Prices", "Profile", "Sign in"]);
+        for ms in [900, 3000, 5000] {
+            assert_eq!(judge(&before, &home, since(ms)), Outcome::Pending);
+        }
+        assert!(matches!(
+            judge(&before, &home, since(7000)),
+            Outcome::Refused { .. }
+        ));
+        let silent = elsewhere_page("Nothing to see", &["Imprint"]);
+        assert!(matches!(
+            judge(&before, &silent, since(3000)),
+            Outcome::Unproven(_)
+        ));
+    }
+
+    #[test]
+    fn a_way_out_is_proof_only_if_it_is_new() {
+        let before = form("Sign in");
+        let now = elsewhere_page("Things", &["Log out"]);
+        assert!(
+            matches!(judge(&before, &now, since(300)), Outcome::Accepted { confidence, .. } if confidence > 0.9)
+        );
+        let mut always = before.clone();
+        always.buttons = now.buttons.clone();
+        assert!(matches!(
+            judge(&always, &now, since(3000)),
+            Outcome::Unproven(_)
+        ));
+        let greeted = elsewhere_page("Welcome, Ada", &[]);
+        assert!(matches!(
+            judge(&before, &greeted, since(3000)),
+            Outcome::Accepted { .. }
+        ));
+        let menu = elsewhere_page("Things", &["Profile"]);
+        assert!(matches!(
+            judge(&before, &menu, since(3000)),
+            Outcome::Accepted { .. }
         ));
     }
 

@@ -6,6 +6,17 @@ pub(crate) fn any(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| has(text, word))
 }
 
+/// As [`any`], for what a button says: words of up to three Latin letters have to stand alone ("no" is not in "notes").
+pub(crate) fn said(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| {
+        if word.is_ascii() && word.len() <= 3 {
+            text.split(|c: char| !c.is_alphanumeric()).any(|part| part == *word)
+        } else {
+            has(text, word)
+        }
+    })
+}
+
 fn has(text: &str, word: &str) -> bool {
     let latin = word
         .chars()
@@ -31,17 +42,20 @@ pub(crate) const USER: &[&str] = &[
     "kennung", "utilisateur", "identifiant", "courriel", "usuario", "correo", "cuenta", "usuário", "utente",
     "gebruiker", "użytkownik", "användare", "bruger", "phone", "telefon", "username", "userid", "loginid", "用户", "帐号",
     "账号", "邮箱", "手机", "ユーザ", "メール", "アカウント", "사용자", "이메일", "아이디", "логин", "почт", "пользовател",
+    "adres e-mail", "nazwa użytkownika", "имя пользователя", "电子邮件", "帳號", "用戶", "계정", "ログインid", "e-posta", "kullanıcı",
 ];
 pub(crate) const SIGN_IN: &[&str] = &[
     "sign in", "sign-in", "signin", "log in", "log-in", "login", "logon", "log on", "anmelden", "anmeldung",
     "einloggen", "connexion", "se connecter", "connecter", "iniciar ses", "acceder", "entrar", "ingresar",
     "iniciar sess", "acessar", "accedi", "inloggen", "aanmelden", "zaloguj", "logga in", "登录", "登錄", "登入", "ログイン",
     "サインイン", "로그인", "войти", "вход",
+    "logga in", "zaloguj się", "logowanie", "zalogować", "авторизоваться", "авторизация", "ingresa", "inicia ses", "iniciar a ses", "fazer login", "accesso", "log ind", "logg inn", "kirjaudu", "giriş", "přihlásit", "登陆", "サインイン", "로그인하기", "se connecter", "m'identifier", "s'identifier", "einwählen",
 ];
 pub(crate) const NEXT: &[&str] = &[
     "next", "continue", "weiter", "fortfahren", "suivant", "continuer", "siguiente", "continuar", "próximo",
     "seguinte", "avançar", "avanti", "continua", "volgende", "doorgaan", "verder", "dalej", "nästa", "proceed", "下一步",
     "继续", "次へ", "続行", "다음", "далее", "submit", "enter", "go",
+    "kontynuuj", "następny", "продолжить", "далi", "繼續", "계속", "ok", "avanti", "próxima", "siguiente", "suite", "submit", "verify", "confirm", "bestätigen", "prüfen", "vérifier", "valider", "verificar", "confirmar", "verifica", "conferma", "verifiëren", "bevestigen", "zweryfikuj", "potwierdź", "подтвердить", "проверить", "确认", "验证", "確認", "認証", "확인", "인증",
 ];
 pub(crate) const NOT_SUBMIT: &[&str] = &[
     "show", "hide", "reveal", "toggle", "visibility", "anzeigen", "zeigen", "afficher", "montrer", "mostrar",
@@ -50,6 +64,7 @@ pub(crate) const NOT_SUBMIT: &[&str] = &[
     "regist", "crear", "criar", "crea ", "subscribe", "newsletter", "search", "suche", "buscar", "recherche",
     "zoeken", "cerca", "cancel", "close", "back", "help", "cookie", "accept", "language", "theme", "passkey",
     "zurück", "abbrechen", "schließen", "显示", "忘记", "注册", "搜索", "表示", "検索", "登録", "パスワードを忘れ", "sso", "in with", "continue with", "weiter mit", "anmelden mit", "continuer avec", "continuar con", "continuar com", "continua con", "accedi con", "qr",
+    "zapomnia", "zarejestruj", "szukaj", "anuluj", "pokaż", "забыли", "зарегистр", "показать", "отмена", "поиск", "キャンセル", "戻る", "取消", "返回", "찾기", "회원가입", "가입", "취소", "표시", "annuler", "annuleren", "cancelar", "annulla", "se connecter avec", "s'identifier avec", "zaloguj przez", "войти через", "で続行", "でログイン", "で サインイン", "使用其他",
 ];
 pub(crate) const SEARCH: &[&str] = &[
     "search", "suche", "such", "recherche", "buscar", "búsqueda", "busca", "pesquis", "cerca", "ricerca", "zoek",
@@ -86,10 +101,12 @@ pub(crate) const WRONG: &[&str] = &[
     "invalide", "erroné", "échoué", "mauvais", "incorrecto", "incorrecta", "inválid", "no válid", "errónea",
     "incorret", "errat", "non valid", "onjuist", "ongeldig", "verkeerd", "nieprawidłow", "błędn", "fel", "错误", "不正确",
     "无效", "失败", "正しくありません", "間違", "無効", "誤", "잘못", "올바르지", "неверн", "неправильн", "please enter a correct",
+    "hibás", "ontkend", "niet correct", "nie jest poprawn", "nie pasuj", "podane dane", "ошибка", "не найден", "不存在", "有误", "一致しません", "見つかりません", "일치하지", "않습니다", "틀렸", "no coincide", "non corrisp", "não confere", "não corresponde", "ne correspond", "identifiants incorrects", "introuvable", "inconnu", "desconocid", "inexistente", "unbekannt", "expired", "abgelaufen",
 ];
 pub(crate) const SECRET: &[&str] = &[
     "password", "credential", "passwort", "kennwort", "zugangsdaten", "mot de passe", "contraseña", "credencial",
     "senha", "credenziali", "wachtwoord", "hasło", "lösenord", "code", "pin", "密码", "パスワード", "비밀번호", "парол",
+    "hasł", "codigo", "código", "codice", "kod", "コード", "验证码", "認証", "코드", "인증", "код", "anmeldedaten", "identifiants", "credenciais", "учетн", "口令",
 ];
 pub(crate) const BROKEN: &[&str] = &[
     "http error", "server error", "internal error", "unavailable", "network", "timeout", "timed out", "bad gateway",
@@ -103,18 +120,127 @@ pub(crate) const LOCKED: &[&str] = &[
     "slow down", "quota", "limit reached", "usage limit", "overloaded", "capacity", "message limit", "reached your",
     "reached the limit", "limit exceeded", "exceeded", "limit erreicht", "limite atteinte", "límite alcanzado",
     "limite atingido", "limite raggiunto", "limiet bereikt", "上限", "한도",
+    "zu oft", "zablokowan", "zbyt wiele", "слишком много", "заблокирован", "превышен", "tymczasowo", "bloccato", "bloqueado", "bloqueada", "verrouillé", "bloqué", "geblokkeerd", "vergrendeld", "锁定", "鎖定", "稍后再试", "ロックされ", "しばらくして", "잠겼", "잠금", "나중에 다시",
 ];
-pub(crate) const LOGGED_IN: &[&str] = &[
-    "log out", "logout", "log-out", "sign out", "signout", "sign-out", "log off", "abmelden", "ausloggen",
-    "déconnexion", "se déconnecter", "cerrar ses", "salir", "sair", "terminar sess", "esci", "disconnetti",
-    "uitloggen", "afmelden", "wyloguj", "logga ut", "退出", "登出", "注销", "ログアウト", "サインアウト", "로그아웃", "выйти",
-    "my account", "mein konto", "mon compte", "mi cuenta", "profile", "user menu", "account menu", "avatar",
+pub(crate) const EXIT: &[&str] = &[
+    "log out", "logout", "log-out", "sign out", "signout", "sign-out", "log off", "logoff", "sign off", "abmelden", "ausloggen",
+    "déconnexion", "se déconnecter", "déconnecter", "cerrar ses", "salir", "desconectar", "sair", "terminar sess", "encerrar sess", "esci",
+    "disconnetti", "uitloggen", "afmelden", "wyloguj", "logga ut", "log ud", "logg ut", "kirjaudu ulos", "退出登录", "退出", "登出", "注销", "ログアウト",
+    "サインアウト", "로그아웃", "выйти", "выход", "çıkış", "odhlásit", "вийти",
+];
+pub(crate) const ACCOUNT: &[&str] = &[
+    "my account", "mein konto", "mon compte", "mi cuenta", "minha conta", "il mio account", "mijn account", "moje konto", "profile", "profil",
+    "user menu", "account menu", "avatar", "профиль", "мой аккаунт", "マイページ", "アカウント", "个人中心", "我的账户", "프로필", "내 계정",
 ];
 pub(crate) const CODE: &[&str] = &[
-    "one-time", "one time", "otp", "totp", "2fa", "two-factor", "two factor", "verification code", "authenticator",
-    "security code", "passcode", "auth code", "authentication code", "token", "bestätigungscode", "sicherheitscode",
-    "einmal", "code de vérification", "código de verific", "código de seguridad", "codice di verifica",
-    "verificatiecode", "验证码", "動態", "認証コード", "확인 코드", "인증 코드", "код подтверждения",
+    "one-time", "one time", "otp", "totp", "2fa", "mfa", "two-factor", "two factor", "two-step", "2-step", "verification code",
+    "authenticator", "security code", "passcode", "auth code", "authentication code", "token", "6-digit", "six-digit", "bestätigungscode",
+    "sicherheitscode", "prüfcode", "einmal", "zwei-faktor", "zwei-schritt", "code de vérification", "code de sécurité", "à usage unique",
+    "deux facteurs", "código de verific", "código de seguridad", "dos factores", "dos pasos", "código de segurança", "dois fatores",
+    "duas etapas", "codice di verifica", "codice di sicurezza", "due fattori", "verificatiecode", "beveiligingscode", "tweestaps",
+    "kod weryfikacyjny", "kod bezpieczeństwa", "jednorazow", "dwuetapow", "验证码", "驗證碼", "動態", "动态", "两步验证", "認証コード", "確認コード",
+    "ワンタイム", "二段階", "확인 코드", "인증 코드", "인증번호", "код подтверждения", "одноразов", "двухфактор", "код безопасности",
+];
+/// Said of a code that has been sent, and is made by no app.
+pub(crate) const SENT: &[&str] = &[
+    "we sent", "we have sent", "we've sent", "was sent", "sent to", "we texted", "we emailed", "we e-mailed", "text message", "sms", "by email",
+    "by e-mail", "check your email", "check your inbox", "to your phone", "gesendet", "geschickt", "per e-mail", "envoyé", "par e-mail",
+    "par sms", "enviado", "enviamos", "por correo", "por e-mail", "inviato", "via e-mail", "verzonden", "gestuurd", "wysłali", "wysłan",
+    "отправ", "已发送", "發送", "短信", "邮箱", "送信しました", "メール", "전송", "보냈", "문자",
+];
+/// Said of an authenticator app.
+pub(crate) const APP: &[&str] = &[
+    "authenticator", "authentication app", "authenticator-app", "totp", "token generator", "code generator", "generated by", "authentifizierungs-app",
+    "authentifizierungsapp", "application d'authentification", "aplicación de autenticación", "app de autenticação", "aplicativo autenticador",
+    "autenticador", "app di autenticazione", "authenticatie-app", "aplikacji uwierzytelniającej", "приложени", "认证器", "驗證器", "身份验证器",
+    "認証アプリ", "인증 앱", "인증 앱",
+];
+/// Said where something has to be confirmed elsewhere, without a code.
+pub(crate) const APPROVE: &[&str] = &[
+    "approve the", "approve this", "approve sign", "approve your", "confirm on your", "check your phone", "check your device", "sent a notification",
+    "push notification", "open the app on", "tap yes", "check your inbox", "check your email", "check your e-mail", "sent you a link", "magic link",
+    "sent a link", "auf ihrem smartphone", "auf ihrem handy", "auf deinem handy", "posteingang", "confirmez sur", "sur votre téléphone",
+    "consultez votre", "en tu teléfono", "en su teléfono", "revisa tu correo", "no seu telefone", "no seu celular", "verifique seu e-mail",
+    "sul tuo telefono", "controlla la tua", "op je telefoon", "op uw telefoon", "controleer je", "na telefonie", "sprawdź swoją", "на телефоне",
+    "проверьте почту", "スマートフォンで", "メールを確認", "휴대전화에서", "이메일을 확인", "在手机上", "查看您的邮", "查收邮件",
+];
+/// Said on a page that asks to let another app in.
+pub(crate) const CONSENT: &[&str] = &[
+    "wants to access", "would like to", "requests access", "requesting access", "is requesting", "authorize", "authorise", "authorization",
+    "permission", "grant", "consent", "allow", "access your", "access to your", "scopes", "möchte", "zugriff", "berechtigung", "autorisier",
+    "zulassen", "souhaite accéder", "demande l'accès", "autoris", "permet", "quiere acceder", "autoriza", "permiso", "permitir", "deseja acessar",
+    "permiss", "vuole accedere", "accesso al", "consent", "wil toegang", "toestemming", "toegang", "chce uzyskać", "dostęp", "uprawnie", "zezw",
+    "запрашивает доступ", "разреш", "доступ", "アクセス", "許可", "同意", "授权", "授權", "权限", "허용", "권한", "동의",
+];
+pub(crate) const ALLOW: &[&str] = &[
+    "allow", "accept", "authorize", "authorise", "approve", "agree", "i agree", "grant", "continue", "confirm", "yes", "proceed", "zulassen",
+    "erlauben", "akzeptieren", "zustimmen", "autorisieren", "fortfahren", "weiter", "bestätigen", "ja", "autoriser", "accepter", "continuer",
+    "oui", "permitir", "autorizar", "aceptar", "aceitar", "continuar", "confirmar", "sí", "sim", "consenti", "autorizza", "accetta", "continua",
+    "conferma", "toestaan", "accepteren", "doorgaan", "akkoord", "zezwól", "zezwalaj", "akceptuj", "kontynuuj", "potwierdź", "tak",
+    "разрешить", "принять", "продолжить", "подтвердить", "да", "許可する", "許可", "同意する", "同意", "続行", "続ける", "承認", "はい", "允许", "允許", "授权",
+    "授權", "接受", "继续", "繼續", "确认", "是", "허용", "동의", "계속", "수락", "승인", "예",
+];
+pub(crate) const DENY: &[&str] = &[
+    "deny", "cancel", "decline", "reject", "refuse", "disallow", "don't", "do not", "not now", "abbrechen", "ablehnen", "verweigern", "nicht",
+    "nein", "annuler", "refuser", "non", "pas", "cancelar", "denegar", "rechazar", "negar", "recusar", "não", "annulla", "rifiuta", "nega",
+    "annuleren", "weigeren", "niet", "nee", "odrzuć", "anuluj", "nie", "отмена", "отклонить", "запретить", "нет", "не разрешать", "不允许",
+    "取消", "拒绝", "拒絕", "不同意", "否", "キャンセル", "拒否", "許可しない", "同意しない", "いいえ", "취소", "거부", "동의하지", "허용 안", "아니요", "no",
+];
+pub(crate) const STAY: &[&str] = &[
+    "stay signed in", "stay logged in", "keep me signed in", "keep me logged in", "remain signed in", "keep you signed in", "angemeldet bleiben",
+    "eingeloggt bleiben", "rester connecté", "mantener la sesión", "mantener sesión", "permanecer conectado", "manter sessão", "manter-me conectado",
+    "continuar conectado", "resta connesso", "rimani connesso", "rimanere connesso", "aangemeld blijven", "ingelogd blijven", "pozostań zalogowan",
+    "nie wylogowuj", "оставаться в системе", "остаться в системе", "не выходить", "サインインの状態を維持", "ログイン状態を保持", "ログインしたまま", "保持登录", "保持登入",
+    "로그인 상태 유지", "로그인 유지",
+];
+/// Said by a box that keeps the account signed in.
+pub(crate) const REMEMBER: &[&str] = &[
+    "remember me", "remember my", "rememberme", "remember", "keep me", "stay signed", "stay logged", "angemeldet bleiben", "eingeloggt bleiben",
+    "angemeldet lassen", "merken", "se souvenir", "rester connecté", "recordar", "recuérdame", "mantener", "lembrar", "manter", "continuar conectado",
+    "ricorda", "resta connesso", "onthoud", "aangemeld blijven", "ingelogd blijven", "zapamiętaj", "pozostań", "запомнить", "оставаться",
+    "ログイン状態", "ログインしたまま", "記憶", "记住", "記住", "保持登录", "自动登录", "로그인 상태", "로그인 유지", "기억",
+];
+/// Puts off what a page offers between login and app.
+pub(crate) const LATER: &[&str] = &[
+    "not now", "maybe later", "later", "skip", "remind me", "ask me later", "no thanks", "do this later", "später", "nicht jetzt", "überspringen",
+    "plus tard", "pas maintenant", "passer", "ahora no", "más tarde", "omitir", "agora não", "mais tarde", "pular", "non ora", "più tardi",
+    "salta", "niet nu", "overslaan", "nie teraz", "później", "pomiń", "не сейчас", "позже", "пропустить", "今はしない", "後で", "あとで", "スキップ",
+    "以后再说", "稍后", "暂不", "跳过", "나중에", "건너뛰기",
+];
+/// Words for the e-mail address or the password, in what chooses that way of signing in.
+pub(crate) const OWN_WAY: &[&str] = &[
+    "email", "e-mail", "mail", "password", "username", "user name", "passwort", "kennwort", "benutzername", "mot de passe", "courriel", "identifiant",
+    "correo", "contraseña", "usuario", "senha", "usuário", "posta elettronica", "wachtwoord", "gebruikersnaam", "hasł", "hasło", "почт", "парол",
+    "логин", "メール", "パスワード", "ユーザー名", "邮箱", "电子邮件", "密码", "帐号", "账号", "이메일", "비밀번호", "아이디",
+];
+/// Words that lead to further ways of signing in.
+pub(crate) const OTHER_WAYS: &[&str] = &[
+    "other option", "other way", "another way", "another method", "other method", "more option", "more ways", "other sign", "weitere option",
+    "andere option", "andere methode", "andere möglichkeit", "autres options", "autre méthode", "otras opciones", "otro método", "otra forma",
+    "outras opções", "outro método", "altre opzioni", "altro metodo", "andere opties", "andere manier", "inne opcje", "inny sposób",
+    "другие способы", "другой способ", "その他の方法", "別の方法", "其他方式", "其他登录", "更多选项", "다른 방법",
+];
+/// In what chooses the e-mail address for something else than signing in with a password.
+pub(crate) const NOT_OWN_WAY: &[&str] = &[
+    "forgot", "reset", "recover", "sign up", "signup", "register", "create", "join", "subscribe", "newsletter", "contact", "link", "vergessen",
+    "registrier", "abonn", "oublié", "inscri", "olvid", "regist", "crear", "esquec", "criar", "dimenticat", "crea ", "vergeten", "zapomnia",
+    "zarejestruj", "забыли", "регистр", "忘れ", "登録", "忘记", "注册", "찾기", "가입",
+];
+/// Said by a page that has let nobody in, besides [`WRONG`].
+pub(crate) const NO_ENTRY: &[&str] = &[
+    "could not", "couldn't", "cannot", "can't", "can not", "unable", "did not work", "didn't work", "denied", "not authori", "not allowed",
+    "forbidden", "refused", "rejected", "disabled", "suspended", "deactivated", "blocked", "not logged in", "not signed in", "oops", "sorry",
+    "nicht", "leider", "deaktiviert", "abgelehnt", "verweigert", "impossible", "refusé", "désactivé", "désolé", "no se pudo", "no se ha",
+    "denegado", "desactivad", "lo sentimos", "não foi", "negado", "desativad", "impossibile", "negato", "disattivat", "niet", "geweigerd",
+    "geblokkeerd", "nie można", "nie udało", "odmow", "zablokowan", "не удалось", "отказано", "заблокирован", "отключен", "できません", "できない",
+    "拒否", "停止", "不能", "无法", "無法", "拒绝", "禁用", "停用", "없습니다", "거부", "차단", "정지",
+];
+/// Greets somebody who has come in.
+pub(crate) const WELCOME: &[&str] = &[
+    "welcome", "hello", "hi,", "dashboard", "logged in", "signed in", "you are in", "you're in", "success", "willkommen", "hallo", "angemeldet als",
+    "eingeloggt", "erfolgreich", "bienvenue", "bonjour", "connecté", "tableau de bord", "bienvenid", "hola", "bem-vind", "olá", "painel",
+    "benvenut", "ciao", "welkom", "ingelogd", "witaj", "zalogowan", "добро пожаловать", "здравствуйте", "ようこそ", "こんにちは", "欢迎", "您好", "환영",
+    "안녕하세요",
 ];
 pub(crate) const CLOSE: &[&str] = &[
     "close", "dismiss", "got it", "ok", "okay", "skip", "later", "not now", "no thanks", "decline", "reject",

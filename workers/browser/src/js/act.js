@@ -45,7 +45,7 @@ const look = el => (attr(el, 'aria-label') + '|' + attr(el, 'title') + '|' + att
 let veils = [];
 const veil = on => {
   if (on) {
-    veils = all('input[type=password]').filter(el => el.value).map(el => [el, el.style.filter]);
+    veils = all('input[type=password],input[autocomplete=one-time-code],input[maxlength="1"]').filter(el => el.value).map(el => [el, el.style.filter]);
     for (const [el] of veils) el.style.filter = 'blur(8px)';
     return veils.length > 0;
   }

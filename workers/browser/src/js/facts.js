@@ -92,12 +92,17 @@ const facts = () => {
     });
     if (buttons.length >= 400) break;
   }
+  const boxes = all('input[type=checkbox],[role=checkbox],[role=switch]').slice(0, 60).map(el => {
+    const seen = shown(el) ? el : [...(el.labels || [])].find(shown);
+    const words = [labelOf(el), attr(el, 'aria-label'), attr(el, 'title'), attr(el, 'name'), attr(el, 'id'), textOf(el, 80)].join(' ').trim().slice(0, 200).toLowerCase();
+    return seen && !el.disabled && { locator: locate(seen), words, on: el.checked === true || attr(el, 'aria-checked') === 'true', form: formIndex(el.form || el.closest('form')) };
+  }).filter(Boolean);
   const alerts = alertEls().map(el => ({ text: textOf(el, 300), role: attr(el, 'role'), sig: sig(el), box: box(el) })).filter(a => a.text).slice(0, 30);
   const frames = all('iframe').filter(visible).map(f => ({ src: (f.src || '').slice(0, 300), title: attr(f, 'title'), foreign: !frameDoc(f), box: box(f) }));
   const body = document.body;
   return {
     url: location.href, title: document.title.slice(0, 200), lang: document.documentElement.lang || '', ready: document.readyState,
-    viewport: [innerWidth, innerHeight], fields, buttons, alerts, frames,
+    viewport: [innerWidth, innerHeight], fields, buttons, boxes, alerts, frames,
     headings: all('h1,h2,h3,[role=heading],legend').filter(shown).map(el => textOf(el, 100)).filter(Boolean).slice(0, 20),
     text: body ? squash(body.innerText).slice(0, 6000) : '', elements: document.getElementsByTagName('*').length,
     challenges: challenges(frames), cookies: cookieLength(),

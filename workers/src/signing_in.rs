@@ -1,0 +1,240 @@
+//! Signing in as far as it goes: the password, then the code of the account's authenticator app, else a person's help.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use computetower_browser::{
+    Account, BrowserError, Notes, Page, SignIn, answer_challenge, sign_in, sign_in_past_challenge,
+    submit_code,
+};
+use computetower_jobs::{Failure, FailureCode, Totp};
+use computetower_store::credentials::Credential;
+use computetower_store::interventions::HumanAnswer;
+
+use crate::classify;
+use crate::context::JobContext;
+use crate::notes::failure_of;
+use crate::person;
+use crate::run::chain;
+
+/// A page that refuses a code takes no other for a moment.
+const AFTER_A_REFUSAL: Duration = Duration::from_millis(1_500);
+/// How often one sign-in may ask for a person.
+const MOST_QUESTIONS: usize = 3;
+
+/// Signs in with an account, on the page as it stands.
+///
+/// # Errors
+/// As a failure of the job. A refused account is marked, so that nothing tries it again.
+pub(crate) async fn sign_in_with(
+    context: &JobContext,
+    page: &Page,
+    credential: &Credential,
+    notes: &Notes,
+) -> Result<SignIn, Failure> {
+    let attempt = Attempt {
+        context,
+        credential,
+        notes,
+    };
+    attempt.not_too_often().await?;
+    let password = context
+        .store
+        .password(context.job.tenant, credential.id)
+        .await
+        .map_err(|error| classify::store(&error))?;
+    let account = Account {
+        username: &credential.username,
+        password: password.reveal(),
+    };
+    let mut outcome = sign_in(page, &account, notes).await;
+    let mut codes = attempt.codes().await?;
+    let mut questions = 0;
+    loop {
+        let error = match outcome {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        // The app's codes are for a page that may mean the app, and as long as nobody was asked for another.
+        let app_may_help = match &error {
+            BrowserError::SecondFactor { by_app, .. } => *by_app && questions == 0,
+            BrowserError::CodeRefused { .. } => questions == 0,
+            _ => false,
+        };
+        if app_may_help && let Some(code) = attempt.next_code(&mut codes).await? {
+            outcome = submit_code(page, &code, notes).await;
+            continue;
+        }
+        let can_be_helped = matches!(
+            &error,
+            BrowserError::SecondFactor { .. } | BrowserError::Captcha { .. }
+        );
+        if !can_be_helped || questions == MOST_QUESTIONS {
+            return Err(attempt
+                .refused(&error, codes.is_some() && questions == 0)
+                .await);
+        }
+        questions += 1;
+        let answer = person::ask(context, failure_of(context, &error).await).await?;
+        outcome = match (&error, answer) {
+            (BrowserError::Captcha { .. }, HumanAnswer::Code(text)) => {
+                match answer_challenge(page, text.reveal()).await {
+                    Ok(()) => sign_in_past_challenge(page, &account, notes).await,
+                    Err(error) => Err(error),
+                }
+            }
+            (BrowserError::Captcha { .. }, HumanAnswer::Done) => {
+                sign_in_past_challenge(page, &account, notes).await
+            }
+            (_, HumanAnswer::Code(code)) => submit_code(page, code.reveal(), notes).await,
+            (_, HumanAnswer::Done) => sign_in_past_challenge(page, &account, notes).await,
+        };
+    }
+}
+
+struct Attempt<'a> {
+    context: &'a JobContext,
+    credential: &'a Credential,
+    notes: &'a Notes,
+}
+
+/// The codes of an authenticator app that one sign-in may type: that of the present step, and one of a neighbour.
+struct Codes {
+    totp: Totp,
+    typed: Vec<u64>,
+    typed_at: u64,
+}
+
+impl Attempt<'_> {
+    /// Many sign-ins that were not accepted, in whatever job and worker: knocking on would lock the account out.
+    async fn not_too_often(&self) -> Result<(), Failure> {
+        let (store, tenant) = (&self.context.store, self.context.job.tenant);
+        let pause = store
+            .sign_in_pause(tenant, self.credential.id)
+            .await
+            .map_err(|error| classify::store(&error))?;
+        let Some(pause) = pause else {
+            return Ok(());
+        };
+        let text = "Too many sign-ins with this account were not accepted lately; it is left alone for a while, so that it is not locked out.";
+        let mut failure = Failure::new(FailureCode::ProviderRateLimited, text);
+        failure.retry_after = Some(pause);
+        Err(failure)
+    }
+
+    async fn codes(&self) -> Result<Option<Codes>, Failure> {
+        let secret = self
+            .context
+            .store
+            .totp(self.context.job.tenant, self.credential.id)
+            .await
+            .map_err(|error| classify::store(&error))?;
+        let Some(secret) = secret else {
+            return Ok(None);
+        };
+        match Totp::read(secret.reveal()) {
+            Ok(totp) => Ok(Some(Codes {
+                totp,
+                typed: Vec::new(),
+                typed_at: 0,
+            })),
+            // It was checked when it was taken.
+            Err(error) => Err(Failure::new(
+                FailureCode::Unknown,
+                "The account's totp_secret cannot be read; give it anew.",
+            )
+            .with_internal(error.to_string())),
+        }
+    }
+
+    /// The next code to type, which nobody has typed before; none when there is nothing left to try.
+    async fn next_code(&self, codes: &mut Option<Codes>) -> Result<Option<String>, Failure> {
+        let Some(codes) = codes else {
+            return Ok(None);
+        };
+        let step = match codes.typed.as_slice() {
+            [] => loop {
+                let (step, wait) = codes.totp.step_to_use(now_ms());
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+                if self.take(step).await? {
+                    break step;
+                }
+                // Another sign-in has used it up.
+                let wait = codes.totp.until(step + 1, now_ms());
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+            },
+            [first] => {
+                let step = codes.totp.neighbour(*first, codes.typed_at);
+                if !self.take(step).await? {
+                    return Ok(None);
+                }
+                tokio::time::sleep(AFTER_A_REFUSAL).await;
+                step
+            }
+            _ => return Ok(None),
+        };
+        codes.typed.push(step);
+        codes.typed_at = now_ms();
+        self.notes.step(
+            "login.code_made",
+            serde_json::json!({"try": codes.typed.len()}),
+            tokio::time::Instant::now(),
+        );
+        Ok(Some(codes.totp.code(step)))
+    }
+
+    async fn take(&self, step: u64) -> Result<bool, Failure> {
+        let (store, tenant) = (&self.context.store, self.context.job.tenant);
+        store
+            .take_totp_step(tenant, self.credential.id, step)
+            .await
+            .map_err(|error| classify::store(&error))
+    }
+
+    /// The failure of a sign-in that did not come about. What the page held against the account is noted.
+    async fn refused(&self, error: &BrowserError, has_totp: bool) -> Failure {
+        let mut failure = failure_of(self.context, error).await;
+        match error {
+            BrowserError::CodeRefused { observation, .. } if has_totp => {
+                // As good as a wrong password: more of them would lock the account out.
+                failure.code = FailureCode::InvalidCredentials;
+                let text = format!(
+                    "The page refused the codes of the account's totp_secret: {observation}"
+                );
+                failure.public = text.into();
+            }
+            // A person's code: another attempt would ask again, and knows no better.
+            BrowserError::CodeRefused { .. } => failure = failure.given_up(),
+            BrowserError::SecondFactor { .. } | BrowserError::Captcha { .. } => {
+                return failure.given_up();
+            }
+            BrowserError::InvalidCredentials { .. } | BrowserError::SignInUnclear { .. } => {}
+            _ => return failure,
+        }
+        self.note_trouble(failure.code == FailureCode::InvalidCredentials)
+            .await;
+        failure
+    }
+
+    async fn note_trouble(&self, invalid: bool) {
+        let (store, tenant, id) = (
+            &self.context.store,
+            self.context.job.tenant,
+            self.credential.id,
+        );
+        let noted = async {
+            store.note_sign_in_trouble(tenant, id).await?;
+            if invalid {
+                store.mark_credential_invalid(tenant, id).await?;
+            }
+            Ok::<(), computetower_store::StoreError>(())
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(job.id = %self.context.job.id, error = %chain(&error), "the refused sign-in could not be noted");
+        }
+    }
+}
+
+fn now_ms() -> u64 {
+    u64::try_from(Utc::now().timestamp_millis()).unwrap_or_default()
+}
