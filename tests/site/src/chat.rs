@@ -32,9 +32,28 @@ async fn front(at: At, headers: HeaderMap) -> Response {
         return to_login(&at);
     }
     at.record().pages += 1;
-    if at.shape.looks(Look::Frame) {
-        let page = include_str!("../assets/frame.html").replace("{{base}}", &at.base());
-        return Html(page).into_response();
+    let origins = &at.shared.origins;
+    let framed = [
+        (Look::Frame, include_str!("../assets/frame.html"), ""),
+        (
+            Look::PortFrame,
+            include_str!("../assets/frame.html"),
+            &origins.port,
+        ),
+        (
+            Look::ForeignFrame,
+            include_str!("../assets/frame.html"),
+            &origins.site,
+        ),
+        (
+            Look::Widget,
+            include_str!("../assets/widget.html"),
+            &origins.site,
+        ),
+    ];
+    if let Some((_, page, origin)) = framed.iter().find(|(look, ..)| at.shape.looks(*look)) {
+        let page = page.replace("{{origin}}", origin);
+        return Html(page.replace("{{base}}", &at.base())).into_response();
     }
     Html(page(&at, None)).into_response()
 }

@@ -33,22 +33,33 @@ pub(crate) struct Record {
     pub(crate) runs: HashMap<String, Arc<Run>>,
 }
 
+/// The same site under other addresses.
+#[derive(Debug)]
+pub(crate) struct Origins {
+    /// Another origin of the same site.
+    pub(crate) port: String,
+    /// Another site.
+    pub(crate) site: String,
+}
+
 /// What the whole site remembers.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) pace: Pace,
+    pub(crate) origins: Origins,
     records: HashMap<&'static str, Mutex<Record>>,
     nowhere: Mutex<Record>,
 }
 
 impl Shared {
-    pub(crate) fn new(pace: Pace) -> Self {
+    pub(crate) fn new(pace: Pace, origins: Origins) -> Self {
         let records = SHAPES
             .iter()
             .map(|shape| (shape.name, Mutex::new(Record::default())))
             .collect();
         Self {
             pace,
+            origins,
             records,
             nowhere: Mutex::default(),
         }

@@ -44,13 +44,20 @@ pub struct PageFacts {
     pub status: u64,
     /// What the page's own `alert`-like dialogs said so far.
     pub dialogs: Vec<String>,
+    /// What can be pressed in the page's lower corners and is none of `buttons`: elements of any kind.
+    pub corners: Vec<Button>,
+    /// Elements that may have a closed shadow root and were not asked about yet.
+    pub unseen: u64,
+    /// There is nothing to write or sign in with, and it was not looked for everywhere lately.
+    pub bare: bool,
 }
 
 /// A field that takes text.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Field {
-    /// Finds it again: CSS segments joined by ` >>> `.
+    /// Finds it again: CSS segments joined by ` >>> `, each in the shadow root or frame of the one before; ` |>> `
+    /// leads into a frame of another origin.
     pub locator: String,
     /// Element name.
     pub tag: String,
@@ -173,14 +180,29 @@ pub struct Frame {
     pub src: String,
     /// Its title.
     pub title: String,
-    /// Of another origin, so that its fields are not among the facts.
+    /// Of another origin: it was asked by itself.
     pub foreign: bool,
     /// Where it is.
     #[serde(rename = "box")]
     pub area: Box4,
+    /// Finds it again.
+    pub locator: String,
+    /// Large enough to hold something, and no challenge.
+    pub enter: bool,
+    /// Left and top of the document in it, and its scale across and down.
+    pub inner: Box4,
+    /// What it stands in.
+    pub context: Vec<String>,
+    /// Something else lies over its middle.
+    pub covered: bool,
 }
 
 impl Field {
+    /// Whether it may be what a chat or a sign-in form is about.
+    pub(crate) fn takes_lines_or_secrets(&self) -> bool {
+        matches!(self.r#type.as_str(), "textarea" | "rich" | "password")
+    }
+
     /// All that it says about itself, in lower case.
     #[must_use]
     pub fn words(&self) -> String {

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::error::{BrowserError, Evidence};
 use crate::page::Page;
+use crate::view::frame_of;
 
 /// Where a click on an element would go.
 #[derive(Debug, Deserialize)]
@@ -21,6 +22,22 @@ pub(crate) struct Point {
     pub(crate) shown: bool,
     pub(crate) disabled: bool,
     pub(crate) cover: String,
+}
+
+impl Point {
+    pub(crate) fn at(&self) -> (f64, f64) {
+        (self.x, self.y)
+    }
+}
+
+/// Where a point inside a frame is in the document around it.
+#[derive(Debug, Deserialize)]
+struct Through {
+    x: f64,
+    y: f64,
+    free: bool,
+    shown: bool,
+    cover: String,
 }
 
 /// Keys with an effect of their own.
@@ -77,14 +94,45 @@ impl Page {
         Ok(())
     }
 
-    /// Scrolls an element into view and says where it is.
+    /// Scrolls an element into view and says where it is, in the page's coordinates.
     pub(crate) async fn point(&self, locator: &str) -> Result<Point, BrowserError> {
-        self.js::<Option<Point>>("point", (locator,))
-            .await?
-            .ok_or_else(|| BrowserError::ElementNotFound {
-                what: format!("element {locator}"),
-                evidence: Evidence::default(),
-            })
+        let mut point = self.point_at_once(locator).await?;
+        if frame_of(locator).is_none() {
+            return Ok(point);
+        }
+        // Documents around a frame scroll in their own time.
+        for _ in 0..6 {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            let again = self.point_at_once(locator).await?;
+            let still = (again.x - point.x).abs() < 1.0 && (again.y - point.y).abs() < 1.0;
+            point = again;
+            if still {
+                break;
+            }
+        }
+        Ok(point)
+    }
+
+    async fn point_at_once(&self, locator: &str) -> Result<Point, BrowserError> {
+        let missing = |what: &str| BrowserError::ElementNotFound {
+            what: format!("element {what}"),
+            evidence: Evidence::default(),
+        };
+        let found = self.js::<Option<Point>>("point", (locator,)).await?;
+        let mut point = found.ok_or_else(|| missing(locator))?;
+        let mut place = frame_of(locator);
+        while let Some(frame) = place {
+            let found = self.js::<Option<Through>>("through", (frame, point.x, point.y));
+            let through = found.await?.ok_or_else(|| missing(frame))?;
+            (point.x, point.y) = (through.x, through.y);
+            point.shown &= through.shown;
+            if point.free && !through.free {
+                point.free = false;
+                point.cover = through.cover;
+            }
+            place = frame_of(frame);
+        }
+        Ok(point)
     }
 
     /// Presses and releases a key. `control` holds the control key down meanwhile.

@@ -12,14 +12,14 @@ use chromiumoxide::cdp::browser_protocol::inspector;
 use chromiumoxide::cdp::browser_protocol::network;
 use chromiumoxide::cdp::browser_protocol::page::{
     self as cdp_page, AddScriptToEvaluateOnNewDocumentParams, CaptureScreenshotFormat,
-    CaptureScreenshotParams, CreateIsolatedWorldParams, GetFrameTreeParams,
-    HandleJavaScriptDialogParams, NavigateParams, RemoveScriptToEvaluateOnNewDocumentParams,
-    StopLoadingParams,
+    CaptureScreenshotParams, HandleJavaScriptDialogParams, NavigateParams,
+    RemoveScriptToEvaluateOnNewDocumentParams, StopLoadingParams,
 };
 use chromiumoxide::cdp::browser_protocol::target::{
-    AttachToTargetParams, CloseTargetParams, CreateTargetParams, TargetId,
+    AttachToTargetParams, CloseTargetParams, CreateTargetParams, FilterEntry, SetAutoAttachParams,
+    TargetFilter, TargetId,
 };
-use chromiumoxide::cdp::js_protocol::runtime::{EvaluateParams, ExecutionContextId};
+use chromiumoxide::cdp::js_protocol::runtime::RunIfWaitingForDebuggerParams;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -30,23 +30,13 @@ use crate::engine::link::{Event, Link};
 use crate::error::{BrowserError, Evidence};
 use crate::facts::PageFacts;
 use crate::trace::step;
+use crate::view::{Views, WORLD};
 
 /// Deadline of one command to a page.
 pub(crate) const PAGE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a server may take to answer a navigation, and then the document to become usable.
 const NAVIGATION_LIMIT: Duration = Duration::from_secs(20);
 const USABLE_LIMIT: Duration = Duration::from_secs(10);
-const WORLD: &str = "computetower";
-const SCRIPT: &str = concat!(
-    "(() => {\n",
-    include_str!("js/dom.js"),
-    include_str!("js/facts.js"),
-    include_str!("js/act.js"),
-    include_str!("js/markdown.js"),
-    include_str!("js/watch.js"),
-    "\n})()"
-);
-
 /// A page of a session. Every call has a deadline, and fails with [`BrowserError::Crashed`] when the page is gone.
 pub struct Page {
     inner: Arc<PageInner>,
@@ -56,7 +46,9 @@ pub(crate) struct PageInner {
     link: Link,
     session: String,
     target: TargetId,
-    world: Mutex<Option<ExecutionContextId>>,
+    views: Views,
+    /// Put into frames of other sites before their own scripts run.
+    preload: Mutex<Option<String>>,
     dialogs: Mutex<Vec<String>>,
     /// HTTP status of the document shown, 0 while unknown.
     status: AtomicU64,
@@ -96,7 +88,8 @@ impl Page {
             link: link.clone(),
             session: session.clone(),
             target,
-            world: Mutex::new(None),
+            views: Views::default(),
+            preload: Mutex::new(None),
             dialogs: Mutex::new(Vec::new()),
             status: AtomicU64::new(0),
             activity: AtomicU64::new(0),
@@ -105,12 +98,16 @@ impl Page {
             inner: Arc::new(inner),
         };
         let events = link.listen(Some(&session), "Page.javascriptDialogOpening");
-        let traffic = link.listen(Some(&session), "Network.");
+        let traffic = link.listen_family(&session, "Network.");
         tokio::spawn(attend(Arc::downgrade(&page.inner), events, traffic));
+        let targets = link.listen_family(&session, "Target.");
+        let crashes = link.listen_family(&session, "Inspector.");
+        tokio::spawn(attend_frames(Arc::downgrade(&page.inner), targets, crashes));
         page.call(cdp_page::EnableParams::default()).await?;
         page.call(inspector::EnableParams::default()).await?;
         page.call(network::EnableParams::default()).await?;
         page.call(SetFocusEmulationEnabledParams::new(true)).await?;
+        page.call(take_in()).await?;
         Ok(page)
     }
 
@@ -196,6 +193,11 @@ impl Page {
             ..AddScriptToEvaluateOnNewDocumentParams::new(script)
         };
         let added = self.call(add).await?;
+        *self
+            .inner
+            .preload
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(script.to_owned());
         let outcome = self.goto(url).await;
         self.call(RemoveScriptToEvaluateOnNewDocumentParams::new(
             added.identifier,
@@ -240,7 +242,7 @@ impl Page {
     /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
     pub async fn screenshot(&self) -> Result<Vec<u8>, BrowserError> {
         // A page that cannot be scripted has no password field that shows a value.
-        let veiled = self.js::<bool>("veil", (true,)).await.unwrap_or(false);
+        let veiled = self.everywhere::<bool>("veil", (true,)).await;
         let capture = CaptureScreenshotParams {
             format: Some(CaptureScreenshotFormat::Jpeg),
             quality: Some(60),
@@ -248,8 +250,8 @@ impl Page {
             ..Default::default()
         };
         let taken = self.call(capture).await;
-        if veiled {
-            let _ = self.js::<bool>("veil", (false,)).await;
+        if veiled.contains(&true) {
+            self.everywhere::<bool>("veil", (false,)).await;
         }
         let data: String = taken?.data.into();
         base64::engine::general_purpose::STANDARD
@@ -266,22 +268,6 @@ impl Page {
         Evidence(taken.ok().and_then(Result::ok))
     }
 
-    /// Everything a detector may look at, captured at once.
-    ///
-    /// # Errors
-    /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
-    pub async fn facts(&self) -> Result<PageFacts, BrowserError> {
-        let mut facts: PageFacts = self.js("facts", ()).await?;
-        facts.status = self.inner.status.load(Ordering::Relaxed);
-        facts.dialogs = self
-            .inner
-            .dialogs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        Ok(facts)
-    }
-
     /// Closes the page; the session and its cookies stay.
     pub async fn close(self) {
         let close = CloseTargetParams::new(self.inner.target.clone());
@@ -294,123 +280,49 @@ impl Page {
         self.inner.activity.load(Ordering::Relaxed)
     }
 
-    /// Calls a function of the page scripts. `arguments` is a tuple; the answer comes as JSON.
-    pub(crate) async fn js<T: DeserializeOwned>(
-        &self,
-        function: &str,
-        arguments: impl Serialize + Send,
-    ) -> Result<T, BrowserError> {
-        let protocol = |reason: String| BrowserError::Protocol {
-            command: format!("page script {function}"),
-            reason,
-        };
-        let arguments =
-            match serde_json::to_string(&arguments).map_err(|error| protocol(error.to_string()))? {
-                unit if unit == "null" => "[]".to_owned(),
-                arguments => arguments,
-            };
-        let expression = format!("JSON.stringify(__ct.{function}(...{arguments}) ?? null)");
-        let mut last = String::new();
-        for attempt in 0..4 {
-            if attempt > 1 {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            let context = match self.world().await {
-                Ok(context) => context,
-                Err(BrowserError::Protocol { reason, .. }) => {
-                    last = reason;
-                    continue;
-                }
-                Err(other) => return Err(other),
-            };
-            let evaluate = EvaluateParams {
-                context_id: Some(context),
-                return_by_value: Some(true),
-                ..EvaluateParams::new(expression.clone())
-            };
-            let (link, session) = self.link();
-            match link.call_value(Some(session), evaluate, PAGE_LIMIT).await {
-                Ok(answer) => {
-                    if let Some(details) = answer.get("exceptionDetails") {
-                        let text = details
-                            .pointer("/exception/description")
-                            .or_else(|| details.get("text"));
-                        last = text
-                            .and_then(Value::as_str)
-                            .unwrap_or("exception")
-                            .chars()
-                            .take(300)
-                            .collect();
-                        if !last.contains("__ct is not defined") {
-                            return Err(protocol(last));
-                        }
-                    } else {
-                        let text = answer
-                            .pointer("/result/value")
-                            .and_then(Value::as_str)
-                            .unwrap_or("null");
-                        return serde_json::from_str(text)
-                            .map_err(|error| protocol(error.to_string()));
-                    }
-                }
-                Err(BrowserError::Protocol { reason, .. }) if !reason.starts_with("no answer") => {
-                    last = reason
-                }
-                Err(other) => return Err(other),
-            }
-            // The document was replaced: its world went with it.
-            *self
-                .inner
-                .world
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = None;
-        }
-        Err(protocol(last))
+    pub(crate) fn views(&self) -> &Views {
+        &self.inner.views
     }
 
-    async fn world(&self) -> Result<ExecutionContextId, BrowserError> {
-        let known = *self
+    /// What is known about the page beside what its documents say.
+    pub(crate) fn add_own(&self, facts: &mut PageFacts) {
+        facts.status = self.inner.status.load(Ordering::Relaxed);
+        facts.dialogs = self
             .inner
-            .world
+            .dialogs
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(context) = known {
-            return Ok(context);
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+    }
+
+    /// Calls a function in every document that scripts run in; those that do not answer are left out.
+    pub(crate) async fn everywhere<T: DeserializeOwned>(
+        &self,
+        function: &str,
+        arguments: impl Serialize + Sync + Send,
+    ) -> Vec<T> {
+        let mut answers = Vec::new();
+        let mut places = self.views().places();
+        if places.is_empty() {
+            places.push(String::new());
         }
-        let (link, session) = self.link();
-        let tree = link
-            .call_value(Some(session), GetFrameTreeParams::default(), PAGE_LIMIT)
-            .await?;
-        let frame = tree
-            .pointer("/frameTree/frame/id")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let create = CreateIsolatedWorldParams {
-            world_name: Some(WORLD.to_owned()),
-            ..CreateIsolatedWorldParams::new(cdp_page::FrameId::new(frame))
-        };
-        let context = self.call(create).await?.execution_context_id;
-        let install = EvaluateParams {
-            context_id: Some(context),
-            ..EvaluateParams::new(SCRIPT)
-        };
-        let answer = link.call_value(Some(session), install, PAGE_LIMIT).await?;
-        if let Some(details) = answer.get("exceptionDetails") {
-            let reason = details
-                .pointer("/exception/description")
-                .and_then(Value::as_str)
-                .unwrap_or("exception");
-            return Err(BrowserError::Protocol {
-                command: "page script".to_owned(),
-                reason: reason.to_owned(),
-            });
+        for place in places {
+            answers.extend(self.js_in(&place, function, &arguments).await);
         }
-        *self
-            .inner
-            .world
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(context);
-        Ok(context)
+        answers
+    }
+}
+
+/// Related targets that a page's session takes in: frames of other sites, and workers.
+fn take_in() -> SetAutoAttachParams {
+    let kind = |kind: &str| FilterEntry {
+        exclude: None,
+        r#type: Some(kind.to_owned()),
+    };
+    SetAutoAttachParams {
+        flatten: Some(true),
+        filter: Some(TargetFilter::new(vec![kind("iframe"), kind("worker")])),
+        ..SetAutoAttachParams::new(true, true)
     }
 }
 
@@ -449,6 +361,67 @@ async fn attend(
                     page.activity.fetch_add(1, Ordering::Relaxed);
                 }
             }
+        }
+    }
+}
+
+/// Takes frames of other sites and workers in as they come, and lets them run; forgets those that go.
+async fn attend_frames(
+    page: Weak<PageInner>,
+    mut targets: tokio::sync::mpsc::UnboundedReceiver<Arc<Event>>,
+    mut crashes: tokio::sync::mpsc::UnboundedReceiver<Arc<Event>>,
+) {
+    loop {
+        let event = tokio::select! {
+            event = targets.recv() => event,
+            event = crashes.recv() => event,
+        };
+        let (Some(event), Some(page)) = (event, page.upgrade()) else {
+            return;
+        };
+        let text = |pointer: &str| event.params.pointer(pointer).and_then(Value::as_str);
+        match event.method.as_ref() {
+            "Target.attachedToTarget" => {
+                let (Some(session), Some(target)) =
+                    (text("/sessionId"), text("/targetInfo/targetId"))
+                else {
+                    continue;
+                };
+                if text("/targetInfo/type") == Some("iframe") {
+                    page.views.attached(target, session);
+                    let preload = page.preload.lock().unwrap_or_else(PoisonError::into_inner);
+                    if let Some(script) = preload.clone() {
+                        let add = AddScriptToEvaluateOnNewDocumentParams {
+                            world_name: Some(WORLD.to_owned()),
+                            ..AddScriptToEvaluateOnNewDocumentParams::new(script)
+                        };
+                        page.link
+                            .fire(Some(session), cdp_page::EnableParams::default());
+                        page.link.fire(Some(session), add);
+                    }
+                    page.link
+                        .fire(Some(session), inspector::EnableParams::default());
+                    page.link
+                        .fire(Some(session), SetFocusEmulationEnabledParams::new(true));
+                }
+                page.link
+                    .fire(Some(session), network::EnableParams::default());
+                page.link.fire(Some(session), take_in());
+                page.link
+                    .fire(Some(session), RunIfWaitingForDebuggerParams::default());
+            }
+            "Target.detachedFromTarget" => {
+                if let Some(session) = text("/sessionId") {
+                    page.views.detached(session);
+                }
+            }
+            "Inspector.targetCrashed" | "Inspector.targetReloadedAfterCrash" => {
+                if let Some(session) = event.session.as_deref().filter(|own| *own != page.session) {
+                    let crashed = event.method == "Inspector.targetCrashed";
+                    page.views.crashed(session, crashed);
+                }
+            }
+            _ => {}
         }
     }
 }

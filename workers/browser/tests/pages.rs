@@ -8,7 +8,8 @@
 mod stage;
 
 use computetower_browser::{
-    Account, BrowserError, ChatMap, Conversation, Notes, Page, Profile, discover_chat, sign_in, submit_code,
+    Account, BrowserError, ChatMap, Conversation, Notes, Page, Profile, discover_chat, sign_in,
+    submit_code,
 };
 use computetower_test_site::{Site, echo};
 use stage::{Stage, account, ask, letters};
@@ -27,6 +28,8 @@ macro_rules! conversation {
 const PLAIN: &str = "What colour is the sky on 7 May?";
 const MARKDOWN: &str = "Please answer in markdown now";
 const STALL: &str = "stall in the middle, please";
+
+mod reach;
 
 conversation! {
     classic_sse: "classic-sse", [PLAIN, MARKDOWN, STALL];

@@ -20,6 +20,7 @@ use crate::facts::PageFacts;
 use crate::network::tap::Tap;
 use crate::notes::{Notes, Verdict};
 use crate::page::Page;
+use crate::view::{frame_of, inside};
 
 pub(crate) use read::Reading;
 
@@ -107,7 +108,7 @@ impl<'p> Conversation<'p> {
     /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
     pub async fn stop(&mut self) -> Result<bool, BrowserError> {
         let began = Instant::now();
-        let Some(button) = self.page.js::<Option<String>>("stopButton", ()).await? else {
+        let Some(button) = self.stop_button().await? else {
             return Ok(false);
         };
         self.page.click(&button).await?;
@@ -120,6 +121,16 @@ impl<'p> Conversation<'p> {
     #[must_use]
     pub fn map(&self) -> &ChatMap {
         &self.map
+    }
+
+    /// Locator of the frame that the conversation is in; empty for the page itself.
+    fn place(&self) -> &str {
+        frame_of(&self.map.input).unwrap_or_default()
+    }
+
+    async fn stop_button(&self) -> Result<Option<String>, BrowserError> {
+        let found: Option<String> = self.page.js_in(self.place(), "stopButton", ()).await?;
+        Ok(found.map(|locator| inside(self.place(), &locator)))
     }
 
     async fn field_state(&self) -> Result<Option<FieldState>, BrowserError> {
@@ -177,16 +188,36 @@ impl<'p> Conversation<'p> {
         }
     }
 
+    /// What lies over the box, or over a frame that it is in; outside first.
+    async fn overlay(&self) -> Result<Option<Overlay>, BrowserError> {
+        let mut levels = vec![self.map.input.as_str()];
+        while let Some(frame) = levels.last().and_then(|inner| frame_of(inner)) {
+            levels.push(frame);
+        }
+        let point = match levels.len() {
+            1 => None,
+            _ => Some(self.page.point(&self.map.input).await?.at()),
+        };
+        for (depth, level) in levels.iter().rev().enumerate() {
+            // The page's own coordinates hold in its own document.
+            let at = point.filter(|_| depth == 0);
+            let found: Option<Overlay> = self.page.js("overlay", (level, at)).await?;
+            if let Some(mut overlay) = found {
+                for door in &mut overlay.doors {
+                    door.locator = inside(frame_of(level).unwrap_or_default(), &door.locator);
+                }
+                return Ok(Some(overlay));
+            }
+        }
+        Ok(None)
+    }
+
     /// Closes what lies over the box, as a person would: by a button that closes or declines before one that agrees,
     /// else by Escape. Every door taken is noted.
     pub(crate) async fn clear_overlays(&self) -> Result<(), BrowserError> {
         for attempt in 0..4 {
             let began = Instant::now();
-            let Some(overlay) = self
-                .page
-                .js::<Option<Overlay>>("overlay", (&self.map.input,))
-                .await?
-            else {
+            let Some(overlay) = self.overlay().await? else {
                 return Ok(());
             };
             let named = |door: &&Door| {

@@ -116,12 +116,7 @@ impl Conversation<'_> {
             .any(|mark| mark.starts_with("stop:"));
         let limit = Duration::from_millis(if known { 20_000 } else { 1_000 });
         while began.elapsed() < limit {
-            if self
-                .page
-                .js::<Option<String>>("stopButton", ())
-                .await?
-                .is_none()
-            {
+            if self.stop_button().await?.is_none() {
                 return Ok(());
             }
             sleep(Duration::from_millis(150)).await;
@@ -244,7 +239,8 @@ impl Conversation<'_> {
     async fn proof(&self, activity: u64) -> Result<Option<&'static str>, BrowserError> {
         let began = Instant::now();
         loop {
-            let sent = match self.page.js::<Option<Sent>>("sent", ()).await {
+            let sent = self.page.js_in::<Option<Sent>>(self.place(), "sent", ());
+            let sent = match sent.await {
                 // A new document took the old one's place.
                 Ok(None) => return Ok(Some("the page moved on")),
                 Ok(Some(sent)) => sent,

@@ -8,11 +8,22 @@ const point = locator => {
   const free = !hit || contains(el, hit) || contains(hit, el) || !!(el.labels && [...el.labels].some(l => contains(l, hit)));
   return { x, y, free, shown: shown(el), disabled: !!el.disabled || attr(el, 'aria-disabled') === 'true', cover: free ? '' : sig(hit) + ' ' + textOf(hit, 60) };
 };
-// What lies over an element: the dialog or overlay, and the buttons in it by which a person would close it.
-const overlay = locator => {
+// Where a point in a frame's document is in this one. Brings it into view when it is not.
+const through = (locator, x, y) => {
   const el = find(locator);
   if (!el) return null;
-  const r = rect(el), hit = hitAt(r.left + r.width / 2, r.top + r.height / 2);
+  const at = () => { const [left, top, across, down] = innerOf(el); return [left + x * across, top + y * down]; };
+  let [px, py] = at();
+  if (px < 0 || py < 0 || px > innerWidth || py > innerHeight) { el.scrollIntoView({ block: 'center', inline: 'nearest', behavior: 'instant' }); [px, py] = at(); }
+  const hit = hitAt(px, py), free = !hit || hit === el;
+  return { x: px, y: py, free, shown: shown(el), cover: free ? '' : sig(hit) + ' ' + textOf(hit, 60) };
+};
+// What lies over an element (its middle, or the point given): the dialog or overlay, and the buttons in it by which a
+// person would close it.
+const overlay = (locator, at) => {
+  const el = find(locator);
+  if (!el) return null;
+  const r = rect(el), [x, y] = at || [r.left + r.width / 2, r.top + r.height / 2], hit = hitAt(x, y);
   if (!hit || contains(el, hit) || contains(hit, el)) return null;
   let top = hit;
   for (let n = hit; n && n !== document.body && !contains(n, el); n = up(n)) if (n.nodeType === 1) top = n;
@@ -21,7 +32,7 @@ const overlay = locator => {
   visit(top);
   return { what: sig(top), text: textOf(top, 200), doors: doors.slice(0, 12).map(d => ({ locator: locate(d), text: textOf(d, 60) || d.value || '', aria: attr(d, 'aria-label') || attr(d, 'title') })) };
 };
-const deepActive = () => { let a = document.activeElement; for (;;) { const n = a && (a.shadowRoot?.activeElement || (isFrame(a) && frameDoc(a)?.activeElement)); if (!n) return a; a = n; } };
+const deepActive = () => { let a = document.activeElement; for (;;) { const n = a && (rootOf(a)?.activeElement || (isFrame(a) && frameDoc(a)?.activeElement)); if (!n) return a; a = n; } };
 const focus = locator => {
   const el = find(locator);
   if (!el) return false;

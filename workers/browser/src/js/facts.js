@@ -47,16 +47,23 @@ const hitAt = (x, y) => {
     const next = root.elementFromPoint(x, y);
     if (!next || next === el) return el;
     el = next;
-    if (el.shadowRoot) root = el.shadowRoot;
+    const shadow = rootOf(el);
+    if (shadow) root = shadow;
     else if (isFrame(el) && frameDoc(el)) { const r = el.getBoundingClientRect(); x -= r.left + el.clientLeft; y -= r.top + el.clientTop; root = frameDoc(el); }
     else return el;
   }
   return el;
 };
+// Left and top of the document in a frame, and how much it is scaled.
+const innerOf = f => { const r = rect(f), across = r.width / (f.offsetWidth || 1), down = r.height / (f.offsetHeight || 1); return [r.left + f.clientLeft * across, r.top + f.clientTop * down, across, down]; };
+const CHALLENGE = /recaptcha|hcaptcha|turnstile|challenge-platform|captcha/i;
+let searched = 0, searchedAt = 0;
 const facts = () => {
+  roots(true, true);
+  const missed = unseenHosts.length;
   const forms = [], formIndex = f => f ? (forms.includes(f) ? forms.indexOf(f) : forms.push(f) - 1) : null;
   const fields = [], buttons = [];
-  const fieldEls = all('input,textarea,select,[contenteditable],[role=textbox]', true).filter(el => !TYPES.has((el.type || '').toLowerCase()) || el.localName !== 'input');
+  const fieldEls = all('input,textarea,select,[contenteditable],[role=textbox]').filter(el => !TYPES.has((el.type || '').toLowerCase()) || el.localName !== 'input');
   for (const el of fieldEls) {
     if (el.localName === 'select') continue;
     const rich = el.localName !== 'input' && el.localName !== 'textarea';
@@ -93,15 +100,20 @@ const facts = () => {
     if (buttons.length >= 400) break;
   }
   const alerts = alertEls().map(el => ({ text: textOf(el, 300), role: attr(el, 'role'), sig: sig(el), box: box(el) })).filter(a => a.text).slice(0, 30);
-  const frames = all('iframe').filter(visible).map(f => ({ src: (f.src || '').slice(0, 300), title: attr(f, 'title'), foreign: !frameDoc(f), box: box(f) }));
+  const frames = all('iframe,frame').filter(shown).map(f => {
+    const foreign = !frameDoc(f), r = rect(f), enter = foreign && r.width >= 40 && r.height >= 16 && !CHALLENGE.test(f.src || '');
+    return { src: (f.src || '').slice(0, 300), title: attr(f, 'title'), foreign, box: box(f), enter, locator: enter ? locate(f) : '', inner: innerOf(f), context: enter ? contextOf(f) : [], covered: enter && covered(f) };
+  });
   const body = document.body;
+  const bare = document.readyState === 'complete' && !fields.some(f => f.type === 'textarea' || f.type === 'rich' || f.type === 'password') && searched < 5 && performance.now() - searchedAt > 1500 * searched;
+  if (bare) { searched++; searchedAt = performance.now(); }
   return {
     url: location.href, title: document.title.slice(0, 200), lang: document.documentElement.lang || '', ready: document.readyState,
     viewport: [innerWidth, innerHeight], fields, buttons, alerts, frames,
     headings: all('h1,h2,h3,[role=heading],legend').filter(shown).map(el => textOf(el, 100)).filter(Boolean).slice(0, 20),
     text: body ? squash(body.innerText).slice(0, 6000) : '', elements: document.getElementsByTagName('*').length,
     challenges: challenges(frames), cookies: cookieLength(),
-    busy: all('[aria-busy=true],[role=progressbar]').some(shown),
+    busy: all('[aria-busy=true],[role=progressbar]').some(shown), unseen: missed, bare,
   };
 };
 const ALERT = '[role=alert],[role=alertdialog],[aria-live=assertive],[class*=error i],[class*=alert i],[class*=toast i],[class*=notif i],[class*=snack i],[class*=invalid i],[class*=danger i],[class*=warning i],[class*=feedback i],output[role=status],[role=status]';

@@ -30,7 +30,7 @@ const silent = el => {
 };
 const isInline = el => {
   const tag = el.localName;
-  if (el.shadowRoot || isFrame(el)) return false;
+  if (rootOf(el) || isFrame(el)) return false;
   if (!INLINE.has(tag)) { if (tag.includes('-') || tag === 'slot') return /^inline/.test(style(el).display) && !el.querySelector(BLOCKY); return false; }
   if (el.firstElementChild && el.querySelector(BLOCKY)) return false;
   if (tag === 'span' || tag === 'a' || tag === 'label' || tag === 'code') { const d = style(el).display; return d === 'contents' || d.startsWith('inline') || d.startsWith('ruby'); }

@@ -209,7 +209,7 @@ const poll = full => {
     const marks = marksNow();
     lastMarks = [...marks].filter(([k, n]) => n > (base ? base.marks.get(k) || 0 : 0)).map(([k]) => k);
   }
-  const out = { q: !!qEl, n: lastBlocks.length, from, blocks, marks: lastMarks };
+  const out = { q: !!qEl, n: lastBlocks.length, from, blocks, marks: lastMarks, unseen: unseenHosts.length };
   if (moved) {
     const known = new Set(base ? base.alerts : []);
     out.alerts = alertsNow().filter(a => !known.has(a));
@@ -224,4 +224,4 @@ const stopButton = () => {
   const el = now[now.length - 1];
   return el ? locate(el) : null;
 };
-globalThis.__ct = { facts, ready, address, storage, point, overlay, focus, press, fieldText, holds, state, veil, baseline, restore, resume, sent, asks, poll, stopButton };
+globalThis.__ct = { find, unseen, adopt, through, facts, ready, address, storage, point, overlay, focus, press, fieldText, holds, state, veil, baseline, restore, resume, sent, asks, poll, stopButton };
