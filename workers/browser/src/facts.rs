@@ -61,7 +61,8 @@ pub struct Field {
     pub locator: String,
     /// Element name.
     pub tag: String,
-    /// Input type, `textarea`, or `rich` for something editable.
+    /// Input type, `textarea`, `rich` for something editable, `editor` for a field that takes keys for text that is
+    /// drawn beside it.
     pub r#type: String,
     /// ARIA role.
     pub role: String,
@@ -200,7 +201,10 @@ pub struct Frame {
 impl Field {
     /// Whether it may be what a chat or a sign-in form is about.
     pub(crate) fn takes_lines_or_secrets(&self) -> bool {
-        matches!(self.r#type.as_str(), "textarea" | "rich" | "password")
+        matches!(
+            self.r#type.as_str(),
+            "textarea" | "rich" | "editor" | "password"
+        )
     }
 
     /// All that it says about itself, in lower case.

@@ -191,11 +191,13 @@ impl Page {
     }
 
     /// Inserts text line by line, with the key that breaks a line without sending between them.
-    pub(crate) async fn insert_lines(&self, text: &str) -> Result<(), BrowserError> {
+    pub(crate) async fn insert_lines(&self, text: &str, apart: bool) -> Result<(), BrowserError> {
         for (number, line) in text.split('\n').enumerate() {
             if number > 0 {
                 // Where an editor gives its text away without its line breaks, a blank keeps the words apart.
-                self.insert(" ").await?;
+                if apart {
+                    self.insert(" ").await?;
+                }
                 self.key(Key::ShiftEnter, false).await?;
             }
             if !line.is_empty() {
@@ -203,6 +205,11 @@ impl Page {
             }
         }
         Ok(())
+    }
+
+    /// Hands a text of very many lines to a field, by script: as the clipboard does, or written into it. Whether there was a way.
+    pub(crate) async fn hand(&self, locator: &str, text: &str) -> Result<bool, BrowserError> {
+        self.js("hand", (locator, text)).await
     }
 
     /// Types text key by key, for fields that heed nothing else.

@@ -166,6 +166,8 @@ async fn converse(
     {
         // Whatever it took to get here, the page is at rest before anything is typed. A trusted session's first page has been waited for already.
         if signed_in.sign_in.is_some() || provider.credential.is_none() || context.job.attempt > 1 {
+            // What is wrong with a chat that does not open shows when it is typed into.
+            let _ = conversation.open().await;
             shows(&signed_in.page, &map.input).await;
         }
         noted = ask(context, &signed_in.page, &mut conversation, &question).await?;
@@ -217,6 +219,7 @@ async fn was_asked(
         .unwrap_or(start);
     let looked = async {
         page.goto(left_at).await?;
+        conversation.open().await?;
         // The page may need a moment to fetch the conversation, and another to show it around the question.
         let deadline = tokio::time::Instant::now() + FIND_CONVERSATION;
         let mut shown = false;

@@ -10,11 +10,13 @@ mod send;
 mod traffic;
 mod waits;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::chat_map::{ChatMap, StreamMethod};
-use crate::detect::{chat, words};
+use crate::detect::{chat, launcher, words};
 use crate::error::BrowserError;
 use crate::facts::PageFacts;
 use crate::network::tap::Tap;
@@ -99,7 +101,47 @@ impl<'p> Conversation<'p> {
     /// # Errors
     /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
     pub async fn shows(&self, question: &str) -> Result<bool, BrowserError> {
-        self.page.js("asks", (&self.map.input, question)).await
+        match self.page.js("asks", (&self.map.input, question)).await {
+            // The frame that it would show in is not there (yet).
+            Err(BrowserError::ElementNotFound { .. }) => Ok(false),
+            other => other,
+        }
+    }
+
+    /// Opens the chat where something has to be pressed for it, and waits until its box is there; at most ten seconds.
+    /// Does nothing on other pages, and where the box shows.
+    ///
+    /// # Errors
+    /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
+    pub async fn open(&self) -> Result<(), BrowserError> {
+        let Some(launcher) = &self.map.launcher else {
+            return Ok(());
+        };
+        let began = Instant::now();
+        let mut seen = 0;
+        let mut pressed: Option<Instant> = None;
+        while began.elapsed() < Duration::from_secs(10) {
+            let facts = self.page.facts().await?;
+            if facts
+                .fields
+                .iter()
+                .any(|field| field.locator == self.map.input)
+            {
+                return Ok(());
+            }
+            let there = launcher::controls(&facts)
+                .any(|button| button.locator == *launcher && !button.disabled);
+            seen = if there { seen + 1 } else { 0 };
+            // Many open by themselves where they were open before: to press then would close them.
+            if seen >= 4 && pressed.is_none_or(|at| at.elapsed() > Duration::from_secs(4)) {
+                self.page.click(launcher).await?;
+                self.notes
+                    .step("chat.launched", json!({"button": launcher}), began);
+                pressed = Some(Instant::now());
+            }
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+        Ok(())
     }
 
     /// Presses the page's stop control, if there is one.
@@ -143,8 +185,9 @@ impl<'p> Conversation<'p> {
 
     /// Finds the box again when it is not where it was.
     async fn resolve_input(&mut self) -> Result<PageFacts, BrowserError> {
+        self.open().await?;
         let began = Instant::now();
-        let limit = std::time::Duration::from_secs(15);
+        let limit = Duration::from_secs(15);
         loop {
             let facts = self.page.facts().await?;
             let known = facts
@@ -155,7 +198,7 @@ impl<'p> Conversation<'p> {
                 return Ok(facts);
             }
             if known.is_none()
-                && began.elapsed() > std::time::Duration::from_secs(2)
+                && began.elapsed() > Duration::from_secs(2)
                 && let Some(best) = chat::inputs(&facts).first()
             {
                 let field = &facts.fields[best.index];
@@ -168,7 +211,7 @@ impl<'p> Conversation<'p> {
                 continue;
             }
             let asks_password = facts.fields.iter().any(|field| field.r#type == "password");
-            if asks_password && began.elapsed() > std::time::Duration::from_secs(1) {
+            if asks_password && began.elapsed() > Duration::from_secs(1) {
                 return Err(BrowserError::SessionExpired {
                     evidence: self.page.evidence().await,
                 });
@@ -184,7 +227,7 @@ impl<'p> Conversation<'p> {
                     evidence: self.page.evidence().await,
                 });
             }
-            tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+            tokio::time::sleep(Duration::from_millis(150)).await;
         }
     }
 
@@ -253,7 +296,7 @@ impl<'p> Conversation<'p> {
                 json!({"overlay": overlay.what, "text": overlay.text, "door": door.map(|door| &door.text)}),
                 began,
             );
-            tokio::time::sleep(std::time::Duration::from_millis(350)).await;
+            tokio::time::sleep(Duration::from_millis(350)).await;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Judgements over captured facts: pure, explained, and the same with or without a browser. No host name, no brand.
 
 pub mod chat;
+pub mod launcher;
 pub mod login;
 pub mod verdict;
 #[rustfmt::skip] // Lists of words, one to a line, would hide the rest.

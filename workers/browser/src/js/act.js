@@ -1,12 +1,12 @@
 // What acting on an element needs from inside the page: where to click, what would be hit, what a field holds.
 const point = locator => {
-  const el = find(locator);
+  const field = find(locator), el = surfaceOf(field) || field;
   if (!el) return null;
   el.scrollIntoView({ block: 'center', inline: 'nearest', behavior: 'instant' });
   const r = rect(el), x = r.left + r.width / 2, y = r.top + r.height / 2;
   const hit = hitAt(x, y);
   const free = !hit || contains(el, hit) || contains(hit, el) || !!(el.labels && [...el.labels].some(l => contains(l, hit)));
-  return { x, y, free, shown: shown(el), disabled: !!el.disabled || attr(el, 'aria-disabled') === 'true', cover: free ? '' : sig(hit) + ' ' + textOf(hit, 60) };
+  return { x, y, free, shown: shown(el), disabled: !!field.disabled || attr(field, 'aria-disabled') === 'true', cover: free ? '' : sig(hit) + ' ' + textOf(hit, 60) };
 };
 // Where a point in a frame's document is in this one. Brings it into view when it is not.
 const through = (locator, x, y) => {
@@ -21,7 +21,7 @@ const through = (locator, x, y) => {
 // What lies over an element (its middle, or the point given): the dialog or overlay, and the buttons in it by which a
 // person would close it.
 const overlay = (locator, at) => {
-  const el = find(locator);
+  const field = find(locator), el = surfaceOf(field) || field;
   if (!el) return null;
   const r = rect(el), [x, y] = at || [r.left + r.width / 2, r.top + r.height / 2], hit = hitAt(x, y);
   if (!hit || contains(el, hit) || contains(hit, el)) return null;
@@ -43,7 +43,30 @@ const focus = locator => {
   return !!now && (now === el || contains(el, now));
 };
 const press = locator => { const el = find(locator); if (!el) return false; el.click(); return true; };
-const held = el => 'value' in el && el.localName !== 'li' ? el.value : (el.innerText ?? el.textContent);
+// Text as a person would paste it; whether the page took it.
+const paste = (locator, text) => {
+  const el = find(locator);
+  if (!el) return false;
+  const data = new DataTransfer();
+  data.setData('text/plain', text);
+  return !(deepActive() || el).dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true, composed: true }));
+};
+// A text of very many lines, which the browser takes minutes to insert: handed over as the clipboard does, or written
+// into the field, which then says so.
+const hand = (locator, text) => {
+  const el = find(locator);
+  if (!el) return false;
+  const plain = 'value' in el && typeof el.setRangeText === 'function';
+  if (!plain && paste(locator, text)) return true;
+  if (plain) el.setRangeText(text, 0, el.value.length, 'end');
+  else if (el.isContentEditable) el.innerText = text;
+  else return false;
+  el.dispatchEvent(new InputEvent('input', { bubbles: true, composed: true, inputType: 'insertFromPaste' }));
+  return true;
+};
+const heldBySurface = (el, surface) => { const t = drawnText(surface, el); return t.trim() || !el.editContext ? t : el.editContext.text; };
+const held = el => { const surface = surfaceOf(el); return surface ? heldBySurface(el, surface) : heldByField(el); };
+const heldByField = el => 'value' in el && el.localName !== 'li' ? el.value : (el.innerText ?? el.textContent);
 const fieldText = locator => { const el = find(locator); return el ? (held(el) || '') : null; };
 // Compared here so that a secret never travels back.
 const holds = (locator, text) => { const el = find(locator); return !!el && held(el) === text; };

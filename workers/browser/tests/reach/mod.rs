@@ -2,18 +2,26 @@
 //! draw their text, chats behind a button, very long questions.
 use std::time::Duration;
 
-use computetower_browser::{Account, BrowserError, Notes, Page, PageFacts, sign_in};
-use computetower_test_site::Site;
+use computetower_browser::{
+    Account, BrowserError, Conversation, Notes, Page, PageFacts, discover_chat, sign_in,
+};
+use computetower_test_site::{Site, echo};
 use tokio::time::Instant;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, letters};
 use crate::{MARKDOWN, PLAIN, STALL};
+
+const LINES: &str = "What does this do?\nfn add(left: u64, right: u64) -> u64 {\n    left + right\n}\nAnswer briefly.";
 
 conversation! {
     closed_sse: "closed-sse", [PLAIN, MARKDOWN];
     foreign_frame_sse: "foreign-frame-sse", [PLAIN, MARKDOWN, STALL];
     port_frame_poll: "port-frame-poll", [PLAIN, MARKDOWN];
     foreign_login_sse: "foreign-login-sse", [PLAIN];
+    widget_ws: "widget-ws", [PLAIN, MARKDOWN];
+    launcher_whole: "launcher-whole", [PLAIN];
+    drawn_sse: "drawn-sse", [PLAIN, MARKDOWN, LINES];
+    context_ndjson: "context-ndjson", [PLAIN, MARKDOWN, LINES];
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -128,5 +136,77 @@ async fn frames_come_and_go_hang_and_crash_without_holding_up_the_page() {
     assert_eq!(placeholders(&gone), ["Outside"]);
     session.close().await;
     chromium.shutdown().await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_that_the_box_does_not_take_is_refused_before_it_is_sent() {
+    let stage = Stage::set().await;
+    let (session, page) = stage.open("short-sse", None).await;
+    let map = discover_chat(&page, None, &Notes::none()).await.unwrap();
+    let question = "word ".repeat(120);
+    let outcome = Conversation::new(&page, &map, &Notes::none())
+        .type_question(&question)
+        .await;
+    assert!(
+        matches!(
+            outcome,
+            Err(BrowserError::QuestionTooLong {
+                limit: 500,
+                length: 600,
+                ..
+            })
+        ),
+        "{outcome:?}"
+    );
+    assert_eq!(stage.site.asked("short-sse").len(), 1, "the trial alone");
+    session.close().await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_thousand_characters_arrive_whole() {
+    let stage = Stage::set().await;
+    let notes = Notes::none();
+    let lines = (0..4000).map(|line| format!("Line {line} has its own words: {}.\n", line * 7919));
+    let mut text: String = lines.collect();
+    while text.len() < 200_000 {
+        text.push_str("And more of it, until it is as long as it has to be.\n");
+    }
+    let question = text.trim_end();
+    for shape in ["open-sse", "port-frame-poll"] {
+        let (session, page) = stage.open(shape, None).await;
+        let map = discover_chat(&page, None, &notes).await.unwrap();
+        let mut conversation = Conversation::new(&page, &map, &notes);
+        let began = Instant::now();
+        conversation.type_question(question).await.unwrap();
+        let typed = began.elapsed();
+        conversation.send().await.unwrap();
+        let sent = began.elapsed();
+        let (chunks, mut unread) = tokio::sync::mpsc::channel::<String>(64);
+        tokio::spawn(async move { while unread.recv().await.is_some() {} });
+        let answer = conversation.read_answer(&chunks).await.unwrap();
+        println!(
+            "{shape}: typed after {typed:?}, sent after {sent:?}, answered after {:?}",
+            began.elapsed()
+        );
+        let asked = stage.site.asked(shape).pop().unwrap();
+        let words = |text: &str| {
+            text.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert!(
+            words(&asked) == words(question),
+            "{shape}: {} characters arrived",
+            asked.len()
+        );
+        assert_eq!(
+            letters(&answer.text),
+            letters(&echo::answer(&asked)),
+            "{shape}"
+        );
+        session.close().await;
+    }
     stage.end().await;
 }
