@@ -45,6 +45,7 @@ async fn front(at: At, headers: HeaderMap) -> Response {
             include_str!("../assets/frame.html"),
             &origins.site,
         ),
+        (Look::Tab, include_str!("../assets/tab.html"), ""),
         (
             Look::Widget,
             include_str!("../assets/widget.html"),

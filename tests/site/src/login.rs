@@ -69,6 +69,7 @@ fn template(login: Login) -> &'static str {
         Login::Token => include_str!("../assets/login/token.html"),
         Login::Frame => include_str!("../assets/login/framing.html"),
         Login::ForeignFrame => include_str!("../assets/login/foreign-framing.html"),
+        Login::Window => include_str!("../assets/login/window.html"),
         Login::Shadow => include_str!("../assets/login/shadow.html"),
     }
 }
@@ -104,7 +105,9 @@ async fn page(at: At, headers: HeaderMap) -> Response {
 
 async fn framed(at: At) -> Response {
     let page = match at.shape.login {
-        Login::ForeignFrame => include_str!("../assets/login/foreign-framed.html"),
+        Login::ForeignFrame | Login::Window => {
+            include_str!("../assets/login/foreign-framed.html")
+        }
         _ => include_str!("../assets/login/framed.html"),
     };
     fresh(page, &at, "", "")
@@ -258,7 +261,10 @@ async fn scripted(at: At, Json(given): Json<Given>) -> Response {
         )
             .into_response();
     }
-    if matches!(at.shape.login, Login::Token | Login::ForeignFrame) {
+    if matches!(
+        at.shape.login,
+        Login::Token | Login::ForeignFrame | Login::Window
+    ) {
         return Json(json!({"ok": true, "token": at.open_session()})).into_response();
     }
     let set = set_cookie(&at, "session", &at.open_session());

@@ -45,6 +45,8 @@ words! {
         Frame = "frame",
         /// The form lives in an iframe of another site; it hands a token to the page around it.
         ForeignFrame = "foreign-frame",
+        /// A button opens a window of another site with the form; it hands a token to the page, and closes.
+        Window = "window",
         /// The form lives in nested open shadow roots.
         Shadow = "shadow",
         /// Password page, then a page that asks for six digits sent by e-mail ([`crate::Site::code`]).
@@ -179,8 +181,12 @@ words! {
         Widget = "widget",
         /// Nothing but a button by name; pressed, it opens the chat in the page, and pressed again it closes it.
         Launcher = "launcher",
+        /// Nothing but a button by name; pressed, it opens the chat in a tab of its own.
+        Tab = "tab",
         /// Code in answers can be edited in place.
         EditableCode = "editable-code",
+        /// What goes to the server and comes back passes through a worker of the page.
+        Worker = "worker",
         /// A question may have so many letters and no more.
         Short = "short",
         /// An image of the page never finishes loading.
@@ -549,6 +555,36 @@ pub const SHAPES: &[Shape] = &[
         busy: Busy::CssCursor,
         skin: Skin::Bubbles,
         looks: &[Look::EditableCode],
+    },
+    Shape {
+        name: "worker-sse",
+        about: "the page's worker asks and streams",
+        login: Login::None,
+        input: Input::TextareaEnter,
+        transport: Transport::SseDelta,
+        busy: Busy::AriaBusy,
+        skin: Skin::Bubbles,
+        looks: &[Look::Worker],
+    },
+    Shape {
+        name: "window-login-sse",
+        about: "a button opens a window of another site with the login form",
+        login: Login::Window,
+        input: Input::Toggle,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Bubbles,
+        looks: &[],
+    },
+    Shape {
+        name: "tab-sse",
+        about: "a button opens the chat in a tab of its own",
+        login: Login::None,
+        input: Input::TextareaIcon,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Articles,
+        looks: &[Look::Tab],
     },
     Shape {
         name: "short-sse",

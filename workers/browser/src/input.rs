@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::error::{BrowserError, Evidence};
 use crate::page::Page;
-use crate::view::frame_of;
+use crate::view::{WINDOW, frame_of, in_window};
 
 /// Where a click on an element would go.
 #[derive(Debug, Deserialize)]
@@ -64,6 +64,7 @@ impl Page {
     /// by script instead, so that nothing else is hit.
     pub(crate) async fn click(&self, locator: &str) -> Result<(), BrowserError> {
         let point = self.point(locator).await?;
+        self.act_in(in_window(locator));
         if !point.free || !point.shown {
             tracing::debug!(cover = %point.cover, "clicking a covered element by script");
             self.js::<bool>("press", (locator,)).await?;
@@ -75,16 +76,16 @@ impl Page {
             click_count: Some(clicks),
             ..DispatchMouseEventParams::new(kind, point.x, point.y)
         };
-        self.call(event(DispatchMouseEventType::MouseMoved, None, 0, 0))
+        self.call_active(event(DispatchMouseEventType::MouseMoved, None, 0, 0))
             .await?;
-        self.call(event(
+        self.call_active(event(
             DispatchMouseEventType::MousePressed,
             Some(MouseButton::Left),
             1,
             1,
         ))
         .await?;
-        self.call(event(
+        self.call_active(event(
             DispatchMouseEventType::MouseReleased,
             Some(MouseButton::Left),
             0,
@@ -121,7 +122,7 @@ impl Page {
         let found = self.js::<Option<Point>>("point", (locator,)).await?;
         let mut point = found.ok_or_else(|| missing(locator))?;
         let mut place = frame_of(locator);
-        while let Some(frame) = place {
+        while let Some(frame) = place.filter(|frame| *frame != WINDOW) {
             let found = self.js::<Option<Through>>("through", (frame, point.x, point.y));
             let through = found.await?.ok_or_else(|| missing(frame))?;
             (point.x, point.y) = (through.x, through.y);
@@ -158,8 +159,9 @@ impl Page {
         } else {
             DispatchKeyEventType::RawKeyDown
         };
-        self.call(event(down, text)).await?;
-        self.call(event(DispatchKeyEventType::KeyUp, None)).await?;
+        self.call_active(event(down, text)).await?;
+        self.call_active(event(DispatchKeyEventType::KeyUp, None))
+            .await?;
         Ok(())
     }
 
@@ -180,14 +182,18 @@ impl Page {
                 .then(|| vec!["selectAll".to_owned()]),
             ..DispatchKeyEventParams::new(kind)
         };
-        self.call(select(DispatchKeyEventType::RawKeyDown)).await?;
-        self.call(select(DispatchKeyEventType::KeyUp)).await?;
+        self.call_active(select(DispatchKeyEventType::RawKeyDown))
+            .await?;
+        self.call_active(select(DispatchKeyEventType::KeyUp))
+            .await?;
         self.key(Key::Backspace, false).await
     }
 
     /// Inserts text into the focused field at once, as a paste or an input method would.
     pub(crate) async fn insert(&self, text: &str) -> Result<(), BrowserError> {
-        self.call(InsertTextParams::new(text)).await.map(drop)
+        self.call_active(InsertTextParams::new(text))
+            .await
+            .map(drop)
     }
 
     /// Inserts text line by line, with the key that breaks a line without sending between them.
@@ -212,6 +218,11 @@ impl Page {
         self.js("hand", (locator, text)).await
     }
 
+    /// Hands a text to a code editor as the clipboard does; false where the field is none, or does not take it.
+    pub(crate) async fn paste_code(&self, locator: &str, text: &str) -> Result<bool, BrowserError> {
+        self.js("pasteCode", (locator, text)).await
+    }
+
     /// Types text key by key, for fields that heed nothing else.
     pub(crate) async fn type_keys(&self, text: &str) -> Result<(), BrowserError> {
         for letter in text.chars() {
@@ -222,9 +233,10 @@ impl Page {
                 unmodified_text: with_text.then(|| letter.clone()),
                 ..DispatchKeyEventParams::new(kind)
             };
-            self.call(event(DispatchKeyEventType::KeyDown, true))
+            self.call_active(event(DispatchKeyEventType::KeyDown, true))
                 .await?;
-            self.call(event(DispatchKeyEventType::KeyUp, false)).await?;
+            self.call_active(event(DispatchKeyEventType::KeyUp, false))
+                .await?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use futures::future::{BoxFuture, join_all};
 use crate::error::BrowserError;
 use crate::facts::{Box4, Field, Frame, PageFacts};
 use crate::page::Page;
-use crate::view::inside;
+use crate::view::{WINDOW, inside};
 
 /// Frames in frames.
 const DEPTH: usize = 4;
@@ -19,12 +19,25 @@ const FRAME_LOOK: Duration = Duration::from_millis(1500);
 const TEXT: usize = 6000;
 
 impl Page {
-    /// Everything a detector may look at, captured at once, frames of other origins included.
+    /// Everything a detector may look at, captured at once: frames of other origins and the window that the page opened
+    /// last included.
     ///
     /// # Errors
     /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
     pub async fn facts(&self) -> Result<PageFacts, BrowserError> {
         let mut facts = self.facts_in(String::new(), 0).await?;
+        if self.views().window().is_some() {
+            let look = self.facts_in(WINDOW.to_owned(), 0);
+            // A window that has nothing to show yet, or closes just now, is not there.
+            if let Ok(Ok(inner)) = tokio::time::timeout(FRAME_LOOK, look).await {
+                let whole = Frame {
+                    locator: WINDOW.to_owned(),
+                    inner: [0.0, 0.0, 1.0, 1.0],
+                    ..Default::default()
+                };
+                merge(&mut facts, &whole, inner);
+            }
+        }
         self.add_own(&mut facts);
         Ok(facts)
     }

@@ -1,7 +1,7 @@
 //! One page: navigation, screenshots, facts, real mouse and key events. Reads the page through scripts in an isolated
 //! world, so that neither side sees the other's variables. Decides nothing about logins or chats.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -12,21 +12,18 @@ use chromiumoxide::cdp::browser_protocol::inspector;
 use chromiumoxide::cdp::browser_protocol::network;
 use chromiumoxide::cdp::browser_protocol::page::{
     self as cdp_page, AddScriptToEvaluateOnNewDocumentParams, CaptureScreenshotFormat,
-    CaptureScreenshotParams, HandleJavaScriptDialogParams, NavigateParams,
-    RemoveScriptToEvaluateOnNewDocumentParams, StopLoadingParams,
+    CaptureScreenshotParams, NavigateParams, RemoveScriptToEvaluateOnNewDocumentParams,
+    StopLoadingParams,
 };
 use chromiumoxide::cdp::browser_protocol::target::{
-    AttachToTargetParams, CloseTargetParams, CreateTargetParams, FilterEntry, SetAutoAttachParams,
-    TargetFilter, TargetId,
+    AttachToTargetParams, CloseTargetParams, CreateTargetParams, TargetId,
 };
-use chromiumoxide::cdp::js_protocol::runtime::RunIfWaitingForDebuggerParams;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::chromium::{BROWSER_LIMIT, Chromium};
-use crate::engine::link::{Event, Link};
+use crate::engine::link::Link;
 use crate::error::{BrowserError, Evidence};
 use crate::facts::PageFacts;
 use crate::trace::step;
@@ -37,6 +34,8 @@ pub(crate) const PAGE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a server may take to answer a navigation, and then the document to become usable.
 const NAVIGATION_LIMIT: Duration = Duration::from_secs(20);
 const USABLE_LIMIT: Duration = Duration::from_secs(10);
+mod attend;
+
 /// A page of a session. Every call has a deadline, and fails with [`BrowserError::Crashed`] when the page is gone.
 pub struct Page {
     inner: Arc<PageInner>,
@@ -47,6 +46,8 @@ pub(crate) struct PageInner {
     session: String,
     target: TargetId,
     views: Views,
+    /// Keys go to the window that the page opened.
+    in_window: AtomicBool,
     /// Put into frames of other sites before their own scripts run.
     preload: Mutex<Option<String>>,
     dialogs: Mutex<Vec<String>>,
@@ -89,6 +90,7 @@ impl Page {
             session: session.clone(),
             target,
             views: Views::default(),
+            in_window: AtomicBool::new(false),
             preload: Mutex::new(None),
             dialogs: Mutex::new(Vec::new()),
             status: AtomicU64::new(0),
@@ -97,17 +99,23 @@ impl Page {
         let page = Self {
             inner: Arc::new(inner),
         };
-        let events = link.listen(Some(&session), "Page.javascriptDialogOpening");
+        let events = link.listen_family(&session, "Page.javascriptDialogOpening");
         let traffic = link.listen_family(&session, "Network.");
-        tokio::spawn(attend(Arc::downgrade(&page.inner), events, traffic));
+        tokio::spawn(attend::events(Arc::downgrade(&page.inner), events, traffic));
         let targets = link.listen_family(&session, "Target.");
         let crashes = link.listen_family(&session, "Inspector.");
-        tokio::spawn(attend_frames(Arc::downgrade(&page.inner), targets, crashes));
+        let windows = link.listen(None, "Target.target");
+        tokio::spawn(attend::windows(Arc::downgrade(&page.inner), windows));
+        tokio::spawn(attend::frames(
+            Arc::downgrade(&page.inner),
+            targets,
+            crashes,
+        ));
         page.call(cdp_page::EnableParams::default()).await?;
         page.call(inspector::EnableParams::default()).await?;
         page.call(network::EnableParams::default()).await?;
         page.call(SetFocusEmulationEnabledParams::new(true)).await?;
-        page.call(take_in()).await?;
+        page.call(attend::take_in()).await?;
         Ok(page)
     }
 
@@ -123,6 +131,26 @@ impl Page {
             .link
             .call(Some(&self.inner.session), command, PAGE_LIMIT)
             .await
+    }
+
+    /// Says whether the mouse and the keys are used in the window that the page opened, from here on.
+    pub(crate) fn act_in(&self, window: bool) {
+        self.inner.in_window.store(window, Ordering::Relaxed);
+    }
+
+    /// As [`Page::call`], to the window that is acted in.
+    pub(crate) async fn call_active<C: chromiumoxide::Command>(
+        &self,
+        command: C,
+    ) -> Result<C::Response, BrowserError> {
+        let window = self.inner.in_window.load(Ordering::Relaxed);
+        match self.views().window().filter(|_| window) {
+            Some((_, session)) => {
+                let link = &self.inner.link;
+                link.call(Some(&session), command, PAGE_LIMIT).await
+            }
+            None => self.call(command).await,
+        }
     }
 
     pub(crate) fn link(&self) -> (&Link, &str) {
@@ -249,7 +277,14 @@ impl Page {
             optimize_for_speed: Some(true),
             ..Default::default()
         };
-        let taken = self.call(capture).await;
+        // What a person would have before them.
+        let taken = match self.views().window() {
+            Some((_, session)) => {
+                let link = &self.inner.link;
+                link.call(Some(&session), capture, PAGE_LIMIT).await
+            }
+            None => self.call(capture).await,
+        };
         if veiled.contains(&true) {
             self.everywhere::<bool>("veil", (false,)).await;
         }
@@ -270,6 +305,10 @@ impl Page {
 
     /// Closes the page; the session and its cookies stay.
     pub async fn close(self) {
+        for (window, _) in self.views().windows() {
+            let close = CloseTargetParams::new(TargetId::new(window));
+            self.inner.link.fire(None, close);
+        }
         let close = CloseTargetParams::new(self.inner.target.clone());
         // A page that is gone is as good as closed.
         let _ = self.inner.link.call(None, close, BROWSER_LIMIT).await;
@@ -310,118 +349,5 @@ impl Page {
             answers.extend(self.js_in(&place, function, &arguments).await);
         }
         answers
-    }
-}
-
-/// Related targets that a page's session takes in: frames of other sites, and workers.
-fn take_in() -> SetAutoAttachParams {
-    let kind = |kind: &str| FilterEntry {
-        exclude: None,
-        r#type: Some(kind.to_owned()),
-    };
-    SetAutoAttachParams {
-        flatten: Some(true),
-        filter: Some(TargetFilter::new(vec![kind("iframe"), kind("worker")])),
-        ..SetAutoAttachParams::new(true, true)
-    }
-}
-
-/// Answers the page's own dialogs (they would hold up everything else) and keeps what they said; counts what
-/// leaves the page.
-async fn attend(
-    page: Weak<PageInner>,
-    mut dialogs: tokio::sync::mpsc::UnboundedReceiver<Arc<Event>>,
-    mut traffic: tokio::sync::mpsc::UnboundedReceiver<Arc<Event>>,
-) {
-    loop {
-        tokio::select! {
-            event = dialogs.recv() => {
-                let (Some(event), Some(page)) = (event, page.upgrade()) else { return };
-                let message = event.params.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
-                page.link.fire(Some(&page.session), HandleJavaScriptDialogParams::new(true));
-                page.dialogs.lock().unwrap_or_else(PoisonError::into_inner).push(message);
-            }
-            event = traffic.recv() => {
-                let (Some(event), Some(page)) = (event, page.upgrade()) else { return };
-                let document = event.params.get("type").and_then(Value::as_str) == Some("Document");
-                let of_page = event.params.get("frameId").and_then(Value::as_str) == Some(page.target.inner().as_str());
-                if document && of_page && event.method == "Network.responseReceived" {
-                    let status = event.params.pointer("/response/status").and_then(Value::as_u64).unwrap_or(0);
-                    page.status.store(status, Ordering::Relaxed);
-                }
-                let counts = match event.method.as_ref() {
-                    "Network.webSocketFrameSent" => true,
-                    "Network.requestWillBeSent" => {
-                        event.params.pointer("/request/method").and_then(Value::as_str) != Some("GET")
-                            || document
-                    }
-                    _ => false,
-                };
-                if counts {
-                    page.activity.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-        }
-    }
-}
-
-/// Takes frames of other sites and workers in as they come, and lets them run; forgets those that go.
-async fn attend_frames(
-    page: Weak<PageInner>,
-    mut targets: tokio::sync::mpsc::UnboundedReceiver<Arc<Event>>,
-    mut crashes: tokio::sync::mpsc::UnboundedReceiver<Arc<Event>>,
-) {
-    loop {
-        let event = tokio::select! {
-            event = targets.recv() => event,
-            event = crashes.recv() => event,
-        };
-        let (Some(event), Some(page)) = (event, page.upgrade()) else {
-            return;
-        };
-        let text = |pointer: &str| event.params.pointer(pointer).and_then(Value::as_str);
-        match event.method.as_ref() {
-            "Target.attachedToTarget" => {
-                let (Some(session), Some(target)) =
-                    (text("/sessionId"), text("/targetInfo/targetId"))
-                else {
-                    continue;
-                };
-                if text("/targetInfo/type") == Some("iframe") {
-                    page.views.attached(target, session);
-                    let preload = page.preload.lock().unwrap_or_else(PoisonError::into_inner);
-                    if let Some(script) = preload.clone() {
-                        let add = AddScriptToEvaluateOnNewDocumentParams {
-                            world_name: Some(WORLD.to_owned()),
-                            ..AddScriptToEvaluateOnNewDocumentParams::new(script)
-                        };
-                        page.link
-                            .fire(Some(session), cdp_page::EnableParams::default());
-                        page.link.fire(Some(session), add);
-                    }
-                    page.link
-                        .fire(Some(session), inspector::EnableParams::default());
-                    page.link
-                        .fire(Some(session), SetFocusEmulationEnabledParams::new(true));
-                }
-                page.link
-                    .fire(Some(session), network::EnableParams::default());
-                page.link.fire(Some(session), take_in());
-                page.link
-                    .fire(Some(session), RunIfWaitingForDebuggerParams::default());
-            }
-            "Target.detachedFromTarget" => {
-                if let Some(session) = text("/sessionId") {
-                    page.views.detached(session);
-                }
-            }
-            "Inspector.targetCrashed" | "Inspector.targetReloadedAfterCrash" => {
-                if let Some(session) = event.session.as_deref().filter(|own| *own != page.session) {
-                    let crashed = event.method == "Inspector.targetCrashed";
-                    page.views.crashed(session, crashed);
-                }
-            }
-            _ => {}
-        }
     }
 }

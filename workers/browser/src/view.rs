@@ -24,6 +24,8 @@ use crate::page::{PAGE_LIMIT, Page};
 pub(crate) const WORLD: &str = "computetower";
 /// Between the locator of a frame and what is inside it, where scripts of the outer document cannot go.
 pub(crate) const FRAME: &str = " |>> ";
+/// Stands for the window that the page opened last, in the place of a frame's locator.
+pub(crate) const WINDOW: &str = "@window";
 /// What the scripts throw at a shadow root that they were not given yet.
 const UNSEEN: &str = "computetower: unseen root";
 /// A frame must not hold up the page that it is in.
@@ -42,6 +44,13 @@ const SCRIPT: &str = concat!(
 /// Locator of the frame that a locator leads into; none for the page itself.
 pub(crate) fn frame_of(locator: &str) -> Option<&str> {
     locator.rsplit_once(FRAME).map(|(frame, _)| frame)
+}
+
+/// Whether a locator leads into the window that the page opened.
+pub(crate) fn in_window(locator: &str) -> bool {
+    locator
+        .strip_prefix(WINDOW)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(FRAME))
 }
 
 /// A locator found inside `frame` (empty: the page itself), as it is known outside.
@@ -74,6 +83,8 @@ pub(crate) struct Views {
     known: Mutex<HashMap<String, View>>,
     /// By frame id.
     children: Mutex<HashMap<String, Child>>,
+    /// Target and session of the windows that the page opened and that are still there, oldest first.
+    windows: Mutex<Vec<(String, String)>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -87,6 +98,29 @@ impl Views {
             crashed: false,
         };
         lock(&self.children).insert(frame.to_owned(), child);
+    }
+
+    pub(crate) fn opened(&self, target: &str, session: &str) {
+        lock(&self.windows).push((target.to_owned(), session.to_owned()));
+        self.forget(WINDOW);
+    }
+
+    pub(crate) fn closed(&self, target: &str) {
+        let mut windows = lock(&self.windows);
+        let before = windows.len();
+        windows.retain(|(known, _)| known != target);
+        if windows.len() < before {
+            self.forget(WINDOW);
+        }
+    }
+
+    /// Target and session of the window that the page opened last.
+    pub(crate) fn window(&self) -> Option<(String, String)> {
+        lock(&self.windows).last().cloned()
+    }
+
+    pub(crate) fn windows(&self) -> Vec<(String, String)> {
+        lock(&self.windows).clone()
     }
 
     pub(crate) fn detached(&self, session: &str) {
@@ -290,6 +324,14 @@ impl Page {
 
     /// Session and id of the frame that a locator names.
     async fn frame(&self, place: &str) -> Result<(String, String), BrowserError> {
+        if place == WINDOW {
+            let window = self.views().window();
+            let (target, session) = window.ok_or_else(|| BrowserError::ElementNotFound {
+                what: "window that the page opened".to_owned(),
+                evidence: Evidence::default(),
+            })?;
+            return Ok((session, target));
+        }
         let (outer, local) = place.rsplit_once(FRAME).unwrap_or(("", place));
         let mut around = self.view(outer).await?;
         let find = |context| EvaluateParams {

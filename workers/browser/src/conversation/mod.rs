@@ -22,7 +22,7 @@ use crate::facts::PageFacts;
 use crate::network::tap::Tap;
 use crate::notes::{Notes, Verdict};
 use crate::page::Page;
-use crate::view::{frame_of, inside};
+use crate::view::{WINDOW, frame_of, inside};
 
 pub(crate) use read::Reading;
 
@@ -234,7 +234,9 @@ impl<'p> Conversation<'p> {
     /// What lies over the box, or over a frame that it is in; outside first.
     async fn overlay(&self) -> Result<Option<Overlay>, BrowserError> {
         let mut levels = vec![self.map.input.as_str()];
-        while let Some(frame) = levels.last().and_then(|inner| frame_of(inner)) {
+        while let Some(frame) = levels.last().and_then(|inner| frame_of(inner))
+            && frame != WINDOW
+        {
             levels.push(frame);
         }
         let point = match levels.len() {

@@ -111,6 +111,12 @@ impl Conversation<'_> {
         match (attempt, self.map.input_kind.as_str()) {
             // Inserted, it would take minutes.
             (0 | 1, _) if long && self.page.hand(&self.map.input, question).await? => Ok(()),
+            // A code editor would indent each line further than the one before.
+            (0, "rich")
+                if breaks > 0 && self.page.paste_code(&self.map.input, question).await? =>
+            {
+                Ok(())
+            }
             // An editor of its own may drop the line breaks of a paste: there they are keys that do not send.
             (0, "rich") => self.page.insert_lines(question, true).await,
             (1, "editor") => self.page.insert_lines(question, false).await,
@@ -355,10 +361,10 @@ mod tests {
 
     #[test]
     fn an_editor_that_draws_its_last_lines_holds_the_question_and_one_with_other_text_does_not() {
-        let question = "abcdefghij".repeat(20);
+        let question: String = (100..160).map(|n| format!("w{n}")).collect();
         assert!(drawn(&question, &question) && drawn(&question[80..], &question));
         assert!(drawn(&question[..100], &question), "it has not scrolled");
-        assert!(!drawn("", &question) && !drawn(&question[190..], &question));
+        assert!(!drawn("", &question) && !drawn(&question[230..], &question));
         assert!(!drawn(&question[1..100], &question) && !drawn("abc", "abcd"));
     }
 }

@@ -53,6 +53,11 @@ enum Order {
         reply: Reply,
     },
     Listen(Listener),
+    /// Makes a session one of another's family.
+    Adopt {
+        session: String,
+        root: String,
+    },
 }
 
 /// The connection. Cheap to clone.
@@ -183,6 +188,15 @@ impl Link {
         self.subscribe(Some(session), prefix, true)
     }
 
+    /// Makes a session that was attached by itself one of another's family.
+    pub(crate) fn adopt(&self, session: &str, root: &str) {
+        // A dead connection has no families.
+        let _ = self.orders.send(Order::Adopt {
+            session: session.to_owned(),
+            root: root.to_owned(),
+        });
+    }
+
     fn subscribe(
         &self,
         session: Option<&str>,
@@ -285,6 +299,9 @@ impl Exchange {
                 }
             }
             Order::Listen(listener) => self.listeners.push(listener),
+            Order::Adopt { session, root } => {
+                self.roots.insert(session, root);
+            }
         }
     }
 

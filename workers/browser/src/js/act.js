@@ -53,6 +53,7 @@ const paste = (locator, text) => {
 };
 // A text of very many lines, which the browser takes minutes to insert: handed over as the clipboard does, or written
 // into the field, which then says so.
+const pasteCode = (locator, text) => { const el = find(locator); return !!el && codeEditor(el) && paste(locator, text); };
 const hand = (locator, text) => {
   const el = find(locator);
   if (!el) return false;
@@ -73,7 +74,7 @@ const holds = (locator, text) => { const el = find(locator); return !!el && held
 const state = locator => stateOf(find(locator));
 const stateOf = el => {
   if (!el) return null;
-  return { shown: shown(el), disabled: !!el.disabled || attr(el, 'aria-disabled') === 'true', readonly: !!el.readOnly, empty: !squash(held(el)), look: look(el) };
+  return { shown: shown(surfaceOf(el) || el), disabled: !!el.disabled || attr(el, 'aria-disabled') === 'true', readonly: !!el.readOnly, empty: !squash(held(el)), look: look(el) };
 };
 const look = el => (attr(el, 'aria-label') + '|' + attr(el, 'title') + '|' + attr(el, 'data-testid') + '|' + squash(el.textContent) + '|' + [...el.querySelectorAll('svg *, i, img, svg')].map(n => n.localName + attr(n, 'd').slice(0, 40) + attr(n, 'class') + attr(n, 'src').slice(-40)).join(';')).slice(0, 600);
 let veils = [];

@@ -37,11 +37,10 @@ const TYPES = new Set(['hidden', 'checkbox', 'radio', 'file', 'submit', 'button'
 const surfaces = new WeakMap();
 const surfaceOf = el => {
   if (!el) return null;
-  if (el.editContext) return el;
-  if (el.localName !== 'textarea' && !el.isContentEditable) return null;
+  if (el.localName !== 'textarea' && !el.isContentEditable && !el.editContext) return null;
   const known = surfaces.get(el), now = performance.now();
   if (known && now - known.at < 1000) return known.box;
-  const box = surfaceAround(el);
+  const box = surfaceAround(el) || (el.editContext ? el : null);
   surfaces.set(el, { box, at: now });
   return box;
 };
@@ -51,7 +50,7 @@ const surfaceAround = el => {
   for (let n = up(el), i = 0; n && i < 8; n = up(n), i++) {
     if (n.nodeType !== 1 || n === el.ownerDocument.body) continue;
     const b = n.getBoundingClientRect();
-    if (n.querySelectorAll('input:not([type=hidden]),textarea').length > 1) return null;
+    if (n.querySelectorAll('input:not([type=hidden]),textarea:not([readonly])').length > 1) return null;
     if (b.width >= 120 && b.height >= 24) return b.height < viewOf(el).innerHeight * 0.9 && rendered(n) ? n : null;
   }
   return null;
@@ -134,8 +133,8 @@ const facts = () => {
     if (el.localName === 'select') continue;
     const rich = el.localName !== 'input' && el.localName !== 'textarea';
     if (rich && !el.editContext && !editable(el)) continue;
-    if (!shown(el)) continue;
     const surface = el.localName === 'input' ? null : surfaceOf(el);
+    if (!shown(surface || el) || !rendered(el)) continue;
     const type = surface ? 'editor' : rich ? 'rich' : el.localName === 'textarea' ? 'textarea' : (el.type || 'text').toLowerCase();
     const secret = type === 'password';
     const value = surface ? held(el) : rich ? textOf(el, 400) : el.value;

@@ -226,4 +226,4 @@ const stopButton = () => {
   const el = now[now.length - 1];
   return el ? locate(el) : null;
 };
-globalThis.__ct = { hand, find, unseen, adopt, through, facts, ready, address, storage, point, overlay, focus, press, fieldText, holds, state, veil, baseline, restore, resume, sent, asks, poll, stopButton };
+globalThis.__ct = { hand, pasteCode, find, unseen, adopt, through, facts, ready, address, storage, point, overlay, focus, press, fieldText, holds, state, veil, baseline, restore, resume, sent, asks, poll, stopButton };

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use computetower_browser::{
-    Account, BrowserError, Conversation, Notes, Page, PageFacts, discover_chat, sign_in,
+    Account, BrowserError, Conversation, Notes, Page, PageFacts, StreamMethod, discover_chat,
+    sign_in,
 };
 use computetower_test_site::{Site, echo};
 use tokio::time::Instant;
@@ -15,9 +16,11 @@ const LINES: &str = "What does this do?\nfn add(left: u64, right: u64) -> u64 {\
 
 conversation! {
     closed_sse: "closed-sse", [PLAIN, MARKDOWN];
-    foreign_frame_sse: "foreign-frame-sse", [PLAIN, MARKDOWN, STALL];
+    foreign_frame_sse: "foreign-frame-sse", [PLAIN, MARKDOWN];
     port_frame_poll: "port-frame-poll", [PLAIN, MARKDOWN];
     foreign_login_sse: "foreign-login-sse", [PLAIN];
+    window_login_sse: "window-login-sse", [PLAIN];
+    tab_sse: "tab-sse", [PLAIN, MARKDOWN];
     widget_ws: "widget-ws", [PLAIN, MARKDOWN];
     launcher_whole: "launcher-whole", [PLAIN];
     drawn_sse: "drawn-sse", [PLAIN, MARKDOWN, LINES];
@@ -39,6 +42,23 @@ async fn a_wrong_password_in_a_frame_of_another_site_is_refused() {
     );
     assert_eq!(stage.site.logins("foreign-login-sse").len(), 1);
     session.close().await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_worker_of_the_page_fetches_is_heard() {
+    let stage = Stage::set().await;
+    let map = stage.converse("worker-sse", &[PLAIN, MARKDOWN]).await;
+    assert_eq!(map.method, StreamMethod::Sse, "{map:?}");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_frame_of_another_site_fetches_is_heard() {
+    let stage = Stage::set().await;
+    let map = stage.converse("foreign-frame-sse", &[STALL]).await;
+    assert_eq!(map.method, StreamMethod::Sse, "{map:?}");
+    assert!(map.input.contains(" |>> "), "{map:?}");
     stage.end().await;
 }
 
