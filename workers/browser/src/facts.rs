@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::view::frame_of;
+
 /// Left, top, width and height in CSS pixels of the viewport.
 pub type Box4 = [f64; 4];
 
@@ -273,9 +275,17 @@ pub(crate) fn settled(before: &PageFacts, after: &PageFacts) -> bool {
             .map(|f| (f.locator.clone(), f.disabled))
             .collect::<Vec<_>>()
     };
+    // Frames without a field are mostly advertisements, and change as they like.
+    let buttons = |facts: &PageFacts| {
+        let counts = |button: &&Button| {
+            frame_of(&button.locator)
+                .is_none_or(|frame| facts.fields.iter().any(|f| f.locator.starts_with(frame)))
+        };
+        facts.buttons.iter().filter(counts).count()
+    };
     before.url == after.url
         && after.ready != "loading"
         && before.elements.abs_diff(after.elements) <= 2
-        && before.buttons.len() == after.buttons.len()
+        && buttons(before) == buttons(after)
         && locators(before) == locators(after)
 }

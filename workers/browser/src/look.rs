@@ -64,6 +64,7 @@ impl Page {
                 .frames
                 .iter()
                 .filter(|frame| frame.foreign && frame.enter && !frame.locator.is_empty())
+                .filter(|frame| !self.views().is_slow(&inside(&place, &frame.locator)))
                 .take(FRAMES)
                 .cloned()
                 .collect();
@@ -77,7 +78,7 @@ impl Page {
                     Ok(Ok(inner)) => merge(&mut facts, frame, inner),
                     // The next look may find it.
                     Ok(Err(error)) => tracing::debug!("a frame was not looked into: {error}"),
-                    Err(_elapsed) => tracing::debug!("a frame did not answer in time"),
+                    Err(_elapsed) => self.views().slow(&inside(&place, &frame.locator)),
                 }
             }
             Ok(facts)
@@ -102,6 +103,7 @@ fn merge(facts: &mut PageFacts, frame: &Frame, inner: PageFacts) {
         fields.chain(buttons).max().map_or(0, |last| last + 1)
     };
     let first = forms(facts);
+    let holds_fields = !inner.fields.is_empty();
     let named = |locator: &str| {
         if locator.is_empty() {
             String::new()
@@ -153,8 +155,11 @@ fn merge(facts: &mut PageFacts, frame: &Frame, inner: PageFacts) {
         }
         facts.text.push_str(&inner.text);
     }
-    facts.elements += inner.elements;
-    facts.busy |= inner.busy;
+    // Whether the page has come to rest is no matter of advertisements.
+    if holds_fields {
+        facts.elements += inner.elements;
+        facts.busy |= inner.busy;
+    }
     for challenge in inner.challenges {
         if !facts.challenges.contains(&challenge) {
             facts.challenges.push(challenge);

@@ -18,6 +18,7 @@ use chromiumoxide::cdp::browser_protocol::page::{
 use chromiumoxide::cdp::browser_protocol::target::{
     AttachToTargetParams, CloseTargetParams, CreateTargetParams, TargetId,
 };
+use futures::future::join_all;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -31,6 +32,8 @@ use crate::view::{Views, WORLD};
 
 /// Deadline of one command to a page.
 pub(crate) const PAGE_LIMIT: Duration = Duration::from_secs(10);
+/// How long a frame may take to answer what the page itself does not depend on.
+const FRAME_ASIDE: Duration = Duration::from_millis(800);
 /// How long a server may take to answer a navigation, and then the document to become usable.
 const NAVIGATION_LIMIT: Duration = Duration::from_secs(20);
 const USABLE_LIMIT: Duration = Duration::from_secs(10);
@@ -334,20 +337,24 @@ impl Page {
             .clone();
     }
 
-    /// Calls a function in every document that scripts run in; those that do not answer are left out.
+    /// Calls a function in every document that scripts run in; frames that do not answer soon are left out.
     pub(crate) async fn everywhere<T: DeserializeOwned>(
         &self,
         function: &str,
         arguments: impl Serialize + Sync + Send,
     ) -> Vec<T> {
-        let mut answers = Vec::new();
         let mut places = self.views().places();
         if places.is_empty() {
             places.push(String::new());
         }
-        for place in places {
-            answers.extend(self.js_in(&place, function, &arguments).await);
-        }
-        answers
+        let asked = join_all(places.iter().map(|place| {
+            let limit = if place.is_empty() {
+                PAGE_LIMIT
+            } else {
+                FRAME_ASIDE
+            };
+            tokio::time::timeout(limit, self.js_in(place, function, &arguments))
+        }));
+        asked.await.into_iter().flatten().flatten().collect()
     }
 }

@@ -17,6 +17,7 @@ use futures::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::error::{BrowserError, Evidence};
 use crate::page::{PAGE_LIMIT, Page};
@@ -30,6 +31,7 @@ pub(crate) const WINDOW: &str = "@window";
 const UNSEEN: &str = "computetower: unseen root";
 /// A frame must not hold up the page that it is in.
 const FRAME_LIMIT: Duration = Duration::from_secs(4);
+const SLOW_FOR: Duration = Duration::from_secs(8);
 const GROUP: &str = "computetower";
 const SCRIPT: &str = concat!(
     "(() => {\n",
@@ -83,6 +85,8 @@ pub(crate) struct Views {
     known: Mutex<HashMap<String, View>>,
     /// By frame id.
     children: Mutex<HashMap<String, Child>>,
+    /// Frames that did not answer in time, and when.
+    slow: Mutex<HashMap<String, Instant>>,
     /// Target and session of the windows that the page opened and that are still there, oldest first.
     windows: Mutex<Vec<(String, String)>>,
 }
@@ -98,6 +102,18 @@ impl Views {
             crashed: false,
         };
         lock(&self.children).insert(frame.to_owned(), child);
+    }
+
+    /// A frame that did not answer is not asked again for a while.
+    pub(crate) fn slow(&self, place: &str) {
+        tracing::debug!(place, "a frame did not answer in time");
+        lock(&self.slow).insert(place.to_owned(), Instant::now());
+    }
+
+    pub(crate) fn is_slow(&self, place: &str) -> bool {
+        let mut slow = lock(&self.slow);
+        slow.retain(|_, since| since.elapsed() < SLOW_FOR);
+        slow.contains_key(place)
     }
 
     pub(crate) fn opened(&self, target: &str, session: &str) {

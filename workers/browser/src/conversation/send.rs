@@ -112,7 +112,7 @@ impl Conversation<'_> {
             // Inserted, it would take minutes.
             (0 | 1, _) if long && self.page.hand(&self.map.input, question).await? => Ok(()),
             // A code editor would indent each line further than the one before.
-            (0, "rich")
+            (0, "rich" | "editor")
                 if breaks > 0 && self.page.paste_code(&self.map.input, question).await? =>
             {
                 Ok(())

@@ -53,7 +53,7 @@ const paste = (locator, text) => {
 };
 // A text of very many lines, which the browser takes minutes to insert: handed over as the clipboard does, or written
 // into the field, which then says so.
-const pasteCode = (locator, text) => { const el = find(locator); return !!el && codeEditor(el) && paste(locator, text); };
+const pasteCode = (locator, text) => { const el = find(locator); return !!el && (!!surfaceOf(el) || codeEditor(el)) && paste(locator, text); };
 const hand = (locator, text) => {
   const el = find(locator);
   if (!el) return false;

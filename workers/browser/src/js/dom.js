@@ -6,17 +6,22 @@ const closed = new WeakMap(), asked = new WeakMap();
 let anyClosed = false, unseenHosts = [];
 const rootOf = el => el.shadowRoot || (anyClosed && closed.get(el)) || null;
 const HOSTS = new Set('article aside blockquote body div footer h1 h2 h3 h4 h5 h6 header main nav p section span'.split(' '));
+// What an element can have inside: 0 nothing of its own, 1 a root (a custom element), 2 a root (a plain one), 3 a document.
+const kinds = new Map();
+const kindOf = name => {
+  let k = kinds.get(name);
+  if (k === undefined) { k = name === 'iframe' || name === 'frame' ? 3 : name.includes('-') ? 1 : HOSTS.has(name) ? 2 : 0; kinds.set(name, k); }
+  return k;
+};
 const due = (a, again) => !a || again && a.n < 6 && performance.now() - a.at > 400 * 3 ** a.n;
-const mayHide = (el, again) => {
-  const custom = el.localName.includes('-');
-  if (!custom && !HOSTS.has(el.localName)) return false;
+const mayHide = (el, kind, again) => {
   const a = asked.get(el);
   if (!due(a, again)) return false;
-  if (custom && !a) return true;
+  if (kind === 1 && !a) return true;
   // What it holds is not what is drawn of it.
   const first = el.firstElementChild;
   if (first ? !first.getClientRects().length && el.offsetHeight > 8 : !el.firstChild && el.offsetHeight > 8 && el.offsetWidth > 8) return true;
-  if (!a) asked.set(el, { n: 0, at: performance.now() });
+  asked.set(el, { n: a ? a.n + 1 : 0, at: performance.now() });
   return false;
 };
 // The elements to ask about, noted as asked.
@@ -73,10 +78,12 @@ const roots = (fresh, again) => {
     out.push(root);
     if (out.length > 5000) return;
     for (const el of root.querySelectorAll('*')) {
+      const kind = kindOf(el.localName);
+      if (!kind) continue;
+      if (kind === 3) { const d = frameDoc(el); if (d) visit(d); continue; }
       const shadow = rootOf(el);
       if (shadow) visit(shadow);
-      else if (isFrame(el)) { const d = frameDoc(el); if (d) visit(d); }
-      else if (unseenHosts.length < 120 && mayHide(el, again)) unseenHosts.push(el);
+      else if (unseenHosts.length < 120 && mayHide(el, kind, again)) unseenHosts.push(el);
     }
   };
   visit(document);

@@ -170,7 +170,8 @@ const facts = () => {
     return { src: (f.src || '').slice(0, 300), title: attr(f, 'title'), foreign, box: box(f), enter, locator: enter ? locate(f) : '', inner: innerOf(f), context: enter ? contextOf(f) : [], covered: enter && covered(f) };
   });
   const body = document.body;
-  const bare = document.readyState === 'complete' && !fields.some(f => f.type === 'textarea' || f.type === 'rich' || f.type === 'editor' || f.type === 'password') && searched < 5 && performance.now() - searchedAt > 1500 * searched;
+  const nothing = !fields.some(f => f.type === 'textarea' || f.type === 'rich' || f.type === 'editor' || f.type === 'password');
+  const bare = document.readyState === 'complete' && nothing && searched < 5 && performance.now() - searchedAt > 1500 * searched;
   if (bare) { searched++; searchedAt = performance.now(); }
   return {
     url: location.href, title: document.title.slice(0, 200), lang: document.documentElement.lang || '', ready: document.readyState,
@@ -178,7 +179,7 @@ const facts = () => {
     headings: all('h1,h2,h3,[role=heading],legend').filter(shown).map(el => textOf(el, 100)).filter(Boolean).slice(0, 20),
     text: body ? squash(body.innerText).slice(0, 6000) : '', elements: document.getElementsByTagName('*').length,
     challenges: challenges(frames), cookies: cookieLength(),
-    busy: all('[aria-busy=true],[role=progressbar]').some(shown), unseen: missed, bare, corners: fields.length < 20 ? cornersOf() : [],
+    busy: all('[aria-busy=true],[role=progressbar]').some(shown), unseen: missed, bare, corners: nothing ? cornersOf() : [],
   };
 };
 const ALERT = '[role=alert],[role=alertdialog],[aria-live=assertive],[class*=error i],[class*=alert i],[class*=toast i],[class*=notif i],[class*=snack i],[class*=invalid i],[class*=danger i],[class*=warning i],[class*=feedback i],output[role=status],[role=status]';

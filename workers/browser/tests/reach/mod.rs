@@ -9,7 +9,7 @@ use computetower_browser::{
 use computetower_test_site::{Site, echo};
 use tokio::time::Instant;
 
-use crate::stage::{Stage, letters};
+use crate::stage::{Stage, ask, letters};
 use crate::{MARKDOWN, PLAIN, STALL};
 
 const LINES: &str = "What does this do?\nfn add(left: u64, right: u64) -> u64 {\n    left + right\n}\nAnswer briefly.";
@@ -198,18 +198,11 @@ async fn two_hundred_thousand_characters_arrive_whole() {
         let (session, page) = stage.open(shape, None).await;
         let map = discover_chat(&page, None, &notes).await.unwrap();
         let mut conversation = Conversation::new(&page, &map, &notes);
-        let began = Instant::now();
         conversation.type_question(question).await.unwrap();
-        let typed = began.elapsed();
         conversation.send().await.unwrap();
-        let sent = began.elapsed();
         let (chunks, mut unread) = tokio::sync::mpsc::channel::<String>(64);
         tokio::spawn(async move { while unread.recv().await.is_some() {} });
         let answer = conversation.read_answer(&chunks).await.unwrap();
-        println!(
-            "{shape}: typed after {typed:?}, sent after {sent:?}, answered after {:?}",
-            began.elapsed()
-        );
         let asked = stage.site.asked(shape).pop().unwrap();
         let words = |text: &str| {
             text.split_whitespace()
@@ -228,5 +221,37 @@ async fn two_hundred_thousand_characters_arrive_whole() {
         );
         session.close().await;
     }
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chat_whose_frame_goes_away_in_mid_answer_is_an_error_and_can_be_asked_again() {
+    let stage = Stage::set().await;
+    let notes = Notes::none();
+    let (session, page) = stage.open("widget-ws", None).await;
+    let map = discover_chat(&page, None, &notes).await.unwrap();
+    assert!(map.launcher.is_some(), "{map:?}");
+    let mut conversation = Conversation::new(&page, &map, &notes);
+    conversation
+        .type_question("a slow and long answer, please")
+        .await
+        .unwrap();
+    conversation.send().await.unwrap();
+    let (chunks, mut incoming) = tokio::sync::mpsc::channel::<String>(64);
+    let gone = async {
+        assert!(incoming.recv().await.is_some());
+        page.goto(&stage.site.url("widget-ws")).await.unwrap();
+        while incoming.recv().await.is_some() {}
+    };
+    let read = async {
+        let outcome = conversation.read_answer(&chunks).await;
+        drop(chunks);
+        outcome
+    };
+    let (outcome, ()) = tokio::join!(read, gone);
+    assert!(outcome.is_err(), "{outcome:?}");
+    let (text, ..) = ask(&page, &map, &notes, PLAIN).await.unwrap();
+    assert_eq!(letters(&text), letters(&echo::answer(PLAIN)));
+    session.close().await;
     stage.end().await;
 }
