@@ -142,7 +142,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(2);
 /// A page that is closed when it goes out of scope, also when a job is cancelled in the middle.
 pub struct OpenPage {
     page: Option<Page>,
-    answering: std::sync::Mutex<Option<Stop>>,
+    answering: std::sync::Mutex<Option<(Stop, String)>>,
 }
 
 impl OpenPage {
@@ -153,10 +153,10 @@ impl OpenPage {
         }
     }
 
-    /// Whether an answer is being written on it, for an attempt that can be told to stop. Should its job be cancelled, the page's stop control is
+    /// Whether an answer is being written on it, to a question in the box `input`, for an attempt that can be told to stop. Should its job be cancelled, the page's stop control is
     /// pressed before it is closed, so that nobody goes on writing for nobody. An answer that another attempt may read on is left alone.
-    pub(crate) fn answering(&self, attempt: Option<&Stop>) {
-        *lock(&self.answering) = attempt.cloned();
+    pub(crate) fn answering(&self, attempt: Option<(&Stop, &str)>) {
+        *lock(&self.answering) = attempt.map(|(stop, input)| (stop.clone(), input.to_owned()));
     }
 }
 
@@ -184,13 +184,12 @@ impl std::ops::Deref for OpenPage {
 impl Drop for OpenPage {
     fn drop(&mut self) {
         let Some(page) = self.page.take() else { return };
-        let unwanted = lock(&self.answering)
-            .as_ref()
-            .is_some_and(Stop::is_cancelled);
+        let answering = lock(&self.answering).take();
+        let unwanted = answering.filter(|(attempt, _)| attempt.is_cancelled());
         tokio::spawn(async move {
-            if unwanted {
+            if let Some((_, input)) = unwanted {
                 // Not every page has one, and one that is gone needs none.
-                let _ = tokio::time::timeout(STOP_WITHIN, page.press_stop()).await;
+                let _ = tokio::time::timeout(STOP_WITHIN, page.press_stop(&input)).await;
             }
             page.close().await;
         });

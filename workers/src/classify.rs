@@ -85,6 +85,12 @@ pub(crate) fn browser(error: &BrowserError) -> Failure {
             FailureCode::ElementNotFound,
             format!("The question could not be sent: {reason}"),
         ),
+        BrowserError::QuestionTooLong { limit, length, .. } => (
+            FailureCode::InvalidInput,
+            format!(
+                "The question has {length} characters, and the page's box takes at most {limit}. Shorten it."
+            ),
+        ),
         BrowserError::Files { .. } => (
             FailureCode::Unknown,
             "The browser's files could not be made; the worker's log says why.".to_owned(),

@@ -33,7 +33,8 @@
 
   const blocks = (m) => {
     if (m.role === 'user') return ['<div class="plain">' + safe(m.text) + '</div>'];
-    const out = window.renderMarkdown(m.text, looks('code-bar'), looks('styled-marks'));
+    let out = window.renderMarkdown(m.text, looks('code-bar'), looks('styled-marks'));
+    if (looks('editable-code')) out = out.map((block) => block.replace(/<pre/g, '<pre contenteditable="true" role="textbox" aria-label="Edit and ask again"'));
     if (m.streaming && !m.text && looks('thinking')) out.push('<p class="faint">Thinking…</p>');
     if (m.streaming && is('busy', 'css-cursor')) out.push('<span class="cursor"></span>');
     if (m.streaming && is('busy', 'svg-spinner')) out.push(spinner);
@@ -216,9 +217,11 @@
     oninput: (event) => { draft = event.currentTarget.innerText.replace(/\n$/, ''); composer.update(); }, onkeydown: enter,
   });
   const area = (props) => make('textarea', {
-    rows: '1', placeholder: 'Message Echo', ...props,
+    rows: '1', placeholder: 'Message Echo', maxlength: looks('short') && '500', ...props,
     oninput: (event) => { draft = event.target.value; composer.update(); }, onkeydown: enter,
   });
+
+  const style = () => make('link', { rel: 'stylesheet', href: '/assets/style.css' });
 
   // Each builds { node, field, button } anew.
   const builders = {
@@ -250,6 +253,18 @@
       inner.append(make('link', { rel: 'stylesheet', href: '/assets/style.css' }), make('div', { class: 'composer' }, field, button));
       return { node: host, field, button };
     },
+    closed: () => {
+      // The third root is on a plain element, the fourth on a custom one.
+      const field = area({ placeholder: 'How may we help?' });
+      const button = make('div', { role: 'button', tabindex: '0', class: 'go', onclick: () => ask(draft) });
+      button.innerHTML = arrow;
+      const host = make('div'), deep = make('chat-composer');
+      host.attachShadow({ mode: 'closed' }).append(style(), deep);
+      deep.attachShadow({ mode: 'closed' }).append(style(), make('div', { class: 'composer' }, field, button));
+      return { node: host, field, button };
+    },
+    drawn: () => window.editors.drawn({ make, ask, changed: (text) => { draft = text; composer.update(); } }),
+    context: () => window.editors.context({ make, ask, changed: (text) => { draft = text; composer.update(); } }),
     toggle: () => {
       const field = area({ 'aria-label': 'Your message', name: 'prompt' });
       const button = make('button', { type: 'submit', class: 'primary', disabled: true });
@@ -261,6 +276,7 @@
   const composer = {
     ...builders[app.input](),
     clear() {
+      if (this.empty) { this.empty(); return; }
       if (this.field.isContentEditable || this.field.hasAttribute('contenteditable')) this.field.textContent = '';
       else this.field.value = '';
     },
@@ -370,6 +386,22 @@
   // -- start ------------------------------------------------------------------------------------
   const holder = document.getElementById('app');
   const start = () => {
+    if (is('input', 'closed')) {
+      const desk = make('help-desk'), room = make('section');
+      desk.attachShadow({ mode: 'closed' }).append(style(), room);
+      const inner = room.attachShadow({ mode: 'closed' });
+      inner.append(style());
+      holder.append(desk);
+      build(inner);
+      return;
+    }
+    if (looks('launcher')) {
+      const panel = make('div', { hidden: true });
+      holder.append(make('h1', {}, 'Opening hours'), make('p', {}, 'Monday to Friday, nine to five.'), panel,
+        make('button', { type: 'button' }, 'Print'), make('button', { type: 'button', onclick: () => { panel.hidden = !panel.hidden; } }, 'Chat mit uns'));
+      build(panel);
+      return;
+    }
     if (!is('input', 'shadow')) { build(holder); return; }
     // The search box stays outside; the chat goes into a shadow root, the field into a further one.
     holder.append(make('form', { role: 'search', onsubmit: (event) => event.preventDefault() }, make('input', { type: 'search', placeholder: 'Search articles' })));

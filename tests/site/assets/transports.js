@@ -16,8 +16,32 @@ window.transports = (app) => {
     return [response.status, message];
   };
 
+  // The same in a worker, which hands the pieces over.
+  const work = `onmessage = async ({ data: [address, request] }) => {
+    const response = await fetch(address, request);
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      postMessage(done ? null : value);
+      if (done) return;
+    }
+  };`;
+  const linesByWorker = (question, tell, take) => {
+    const worker = new Worker(URL.createObjectURL(new Blob([work], { type: 'text/javascript' })));
+    let rest = '';
+    worker.onmessage = ({ data }) => {
+      if (data === null) { worker.terminate(); tell.done(); return; }
+      const whole = (rest + data).split('\n');
+      rest = whole.pop();
+      for (const line of whole) take(line);
+    };
+    worker.postMessage([location.origin + api + '/ask', { method: 'POST', headers: headers(), body: body(question) }]);
+    return () => { worker.terminate(); tell.done(); };
+  };
+
   // fetch, and the lines of the body one by one
   const lines = (question, tell, take) => {
+    if (app.looks.includes('worker')) return linesByWorker(question, tell, take);
     const control = new AbortController();
     let run = null;
     (async () => {

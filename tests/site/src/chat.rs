@@ -32,9 +32,29 @@ async fn front(at: At, headers: HeaderMap) -> Response {
         return to_login(&at);
     }
     at.record().pages += 1;
-    if at.shape.looks(Look::Frame) {
-        let page = include_str!("../assets/frame.html").replace("{{base}}", &at.base());
-        return Html(page).into_response();
+    let origins = &at.shared.origins;
+    let framed = [
+        (Look::Frame, include_str!("../assets/frame.html"), ""),
+        (
+            Look::PortFrame,
+            include_str!("../assets/frame.html"),
+            &origins.port,
+        ),
+        (
+            Look::ForeignFrame,
+            include_str!("../assets/frame.html"),
+            &origins.site,
+        ),
+        (Look::Tab, include_str!("../assets/tab.html"), ""),
+        (
+            Look::Widget,
+            include_str!("../assets/widget.html"),
+            &origins.site,
+        ),
+    ];
+    if let Some((_, page, origin)) = framed.iter().find(|(look, ..)| at.shape.looks(*look)) {
+        let page = page.replace("{{origin}}", origin);
+        return Html(page.replace("{{base}}", &at.base())).into_response();
     }
     let last = at.record().conversations.last().map(|(id, _)| id.clone());
     let open = last.filter(|_| at.shape.looks(Look::Reopens));

@@ -27,7 +27,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::echo::Pace;
-use crate::state::Shared;
+use crate::state::{Origins, Shared};
 
 /// The running site. It has threads of its own, so that it goes on while a test blocks; they end when it is dropped,
 /// with every connection.
@@ -70,20 +70,28 @@ impl Site {
             .thread_name("test-site")
             .enable_all()
             .build()?;
-        let shared = Arc::new(Shared::new(pace));
         let listener = std::net::TcpListener::bind(("127.0.0.1", port))?;
-        listener.set_nonblocking(true)?;
-        let base = format!("http://{}", listener.local_addr()?);
-        let app = router(shared.clone());
-        runtime.spawn(async move {
-            let served = match TcpListener::from_std(listener) {
-                Ok(listener) => axum::serve(listener, app).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = served {
-                tracing::error!(%error, "the test site ended");
-            }
-        });
+        let beside = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+        let (address, other) = (listener.local_addr()?, beside.local_addr()?);
+        let base = format!("http://{address}");
+        let origins = Origins {
+            port: format!("http://{other}"),
+            site: format!("http://localhost:{}", address.port()),
+        };
+        let shared = Arc::new(Shared::new(pace, origins));
+        for listener in [listener, beside] {
+            listener.set_nonblocking(true)?;
+            let app = router(shared.clone());
+            runtime.spawn(async move {
+                let served = match TcpListener::from_std(listener) {
+                    Ok(listener) => axum::serve(listener, app).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = served {
+                    tracing::error!(%error, "the test site ended");
+                }
+            });
+        }
         Ok(Self {
             base,
             shared,
@@ -203,6 +211,7 @@ async fn asset(
         "style.css" => ("text/css", include_str!("../assets/style.css")),
         "markdown.js" => ("text/javascript", include_str!("../assets/markdown.js")),
         "transports.js" => ("text/javascript", include_str!("../assets/transports.js")),
+        "editors.js" => ("text/javascript", include_str!("../assets/editors.js")),
         "chat.js" => ("text/javascript", include_str!("../assets/chat.js")),
         "login.js" => ("text/javascript", include_str!("../assets/login.js")),
         _ => return Err(axum::http::StatusCode::NOT_FOUND),

@@ -36,6 +36,7 @@ fn fill(template: &str, at: &At, alert: &str, csrf: &str, user: &str) -> Html<St
     Html(
         template
             .replace("{{base}}", &at.base())
+            .replace("{{origin}}", &at.shared.origins.site)
             .replace("{{alert}}", alert)
             .replace("{{csrf}}", csrf)
             .replace("{{user}}", &escape(user)),
@@ -67,6 +68,8 @@ fn template(login: Login) -> &'static str {
         Login::DialogAsked => include_str!("../assets/login/dialog-asked.html"),
         Login::Token => include_str!("../assets/login/token.html"),
         Login::Frame => include_str!("../assets/login/framing.html"),
+        Login::ForeignFrame => include_str!("../assets/login/foreign-framing.html"),
+        Login::Window => include_str!("../assets/login/window.html"),
         Login::Shadow => include_str!("../assets/login/shadow.html"),
     }
 }
@@ -101,7 +104,13 @@ async fn page(at: At, headers: HeaderMap) -> Response {
 }
 
 async fn framed(at: At) -> Response {
-    fresh(include_str!("../assets/login/framed.html"), &at, "", "")
+    let page = match at.shape.login {
+        Login::ForeignFrame | Login::Window => {
+            include_str!("../assets/login/foreign-framed.html")
+        }
+        _ => include_str!("../assets/login/framed.html"),
+    };
+    fresh(page, &at, "", "")
 }
 
 /// The fields of every login form; what a form lacks is empty.
@@ -252,7 +261,10 @@ async fn scripted(at: At, Json(given): Json<Given>) -> Response {
         )
             .into_response();
     }
-    if at.shape.login == Login::Token {
+    if matches!(
+        at.shape.login,
+        Login::Token | Login::ForeignFrame | Login::Window
+    ) {
         return Json(json!({"ok": true, "token": at.open_session()})).into_response();
     }
     let set = set_cookie(&at, "session", &at.open_session());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -37,12 +38,30 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
             html(include_str!("../assets/odd/search-only.html")),
         )
         .route("/contact", html(include_str!("../assets/odd/contact.html")))
+        .route("/closed", html(include_str!("../assets/odd/closed.html")))
+        .route("/frames", framed(include_str!("../assets/odd/frames.html")))
+        .route(
+            "/frame-in-frame",
+            framed(include_str!("../assets/odd/frame-in-frame.html")),
+        )
+        .route(
+            "/innermost",
+            html(include_str!("../assets/odd/innermost.html")),
+        )
         .route("/loop", get(|| async { Redirect::to("/loop") }))
         .route("/broken", get(broken))
         .route("/hang", get(hang))
         .route("/half", get(half))
         .route("/never.png", get(hang))
         .route("/never.js", get(hang))
+}
+
+/// A page that names the same site's other addresses.
+fn framed(page: &'static str) -> axum::routing::MethodRouter<Arc<Shared>> {
+    get(move |State(shared): State<Arc<Shared>>| async move {
+        let page = page.replace("{{site}}", &shared.origins.site);
+        Html(page.replace("{{port}}", &shared.origins.port))
+    })
 }
 
 async fn index() -> Html<String> {

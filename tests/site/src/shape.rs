@@ -43,6 +43,10 @@ words! {
         Token = "token",
         /// The form lives in an iframe of the same origin.
         Frame = "frame",
+        /// The form lives in an iframe of another site; it hands a token to the page around it.
+        ForeignFrame = "foreign-frame",
+        /// A button opens a window of another site with the form; it hands a token to the page, and closes.
+        Window = "window",
         /// The form lives in nested open shadow roots.
         Shadow = "shadow",
         /// Password page, then a page that asks for six digits sent by e-mail ([`crate::Site::code`]).
@@ -63,6 +67,12 @@ words! {
         Line = "line",
         /// A `contenteditable` in a shadow root inside a shadow root.
         Shadow = "shadow",
+        /// Everything in closed shadow roots, the field in the fourth: two on custom elements, two on plain ones.
+        Closed = "closed",
+        /// A code editor that is drawn: a tiny, transparent text area takes the keys and is emptied again, and only the lines in view are there.
+        Drawn = "drawn",
+        /// A code editor without any field: an `EditContext`, and lines that are drawn out of order.
+        Context = "context",
         /// A textarea in a form; the button is disabled until something is typed and turns into a stop button.
         Toggle = "toggle",
     }
@@ -163,6 +173,22 @@ words! {
         Late = "late",
         /// The chat is in an iframe of the same origin.
         Frame = "frame",
+        /// The chat is in an iframe of another site.
+        ForeignFrame = "foreign-frame",
+        /// The chat is in an iframe of another origin of the same site.
+        PortFrame = "port-frame",
+        /// Nothing but a bubble in the corner; pressed, it opens the chat in an iframe of another site.
+        Widget = "widget",
+        /// Nothing but a button by name; pressed, it opens the chat in the page, and pressed again it closes it.
+        Launcher = "launcher",
+        /// Nothing but a button by name; pressed, it opens the chat in a tab of its own.
+        Tab = "tab",
+        /// Code in answers can be edited in place.
+        EditableCode = "editable-code",
+        /// What goes to the server and comes back passes through a worker of the page.
+        Worker = "worker",
+        /// A question may have so many letters and no more.
+        Short = "short",
         /// An image of the page never finishes loading.
         NeverLoaded = "never-loaded",
         /// A button "New chat" empties the conversation.
@@ -478,5 +504,125 @@ pub const SHAPES: &[Shape] = &[
         busy: Busy::StopButton,
         skin: Skin::Bubbles,
         looks: &[],
+    },
+    Shape {
+        name: "closed-sse",
+        about: "chat in closed shadow roots, the field four deep",
+        login: Login::None,
+        input: Input::Closed,
+        transport: Transport::SseDelta,
+        busy: Busy::AriaBusy,
+        skin: Skin::Bubbles,
+        looks: &[Look::Search, Look::Welcome, Look::Furniture],
+    },
+    Shape {
+        name: "foreign-frame-sse",
+        about: "the chat is in an iframe of another site",
+        login: Login::None,
+        input: Input::Toggle,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Articles,
+        looks: &[Look::ForeignFrame, Look::Furniture],
+    },
+    Shape {
+        name: "port-frame-poll",
+        about: "the chat is in an iframe of another origin of the same site",
+        login: Login::None,
+        input: Input::Editable,
+        transport: Transport::Poll,
+        busy: Busy::AriaBusy,
+        skin: Skin::Bubbles,
+        looks: &[Look::PortFrame, Look::Welcome],
+    },
+    Shape {
+        name: "foreign-login-sse",
+        about: "the login form is in an iframe of another site",
+        login: Login::ForeignFrame,
+        input: Input::TextareaIcon,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Bubbles,
+        looks: &[],
+    },
+    Shape {
+        name: "widget-ws",
+        about: "a chat widget: a bubble without a word opens an iframe of another site",
+        login: Login::None,
+        input: Input::TextareaEnter,
+        transport: Transport::WsText,
+        busy: Busy::CssCursor,
+        skin: Skin::Bubbles,
+        looks: &[Look::Widget, Look::Welcome],
+    },
+    Shape {
+        name: "launcher-whole",
+        about: "a button of the page opens the chat",
+        login: Login::None,
+        input: Input::Line,
+        transport: Transport::Whole,
+        busy: Busy::SvgSpinner,
+        skin: Skin::Log,
+        looks: &[Look::Launcher],
+    },
+    Shape {
+        name: "drawn-sse",
+        about: "a code editor that is drawn, with a tiny text area; code in answers can be edited",
+        login: Login::None,
+        input: Input::Drawn,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Articles,
+        looks: &[Look::EditableCode],
+    },
+    Shape {
+        name: "context-ndjson",
+        about: "a code editor on an EditContext, without any field",
+        login: Login::None,
+        input: Input::Context,
+        transport: Transport::Ndjson,
+        busy: Busy::CssCursor,
+        skin: Skin::Bubbles,
+        looks: &[Look::EditableCode],
+    },
+    Shape {
+        name: "worker-sse",
+        about: "the page's worker asks and streams",
+        login: Login::None,
+        input: Input::TextareaEnter,
+        transport: Transport::SseDelta,
+        busy: Busy::AriaBusy,
+        skin: Skin::Bubbles,
+        looks: &[Look::Worker],
+    },
+    Shape {
+        name: "window-login-sse",
+        about: "a button opens a window of another site with the login form",
+        login: Login::Window,
+        input: Input::Toggle,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Bubbles,
+        looks: &[],
+    },
+    Shape {
+        name: "tab-sse",
+        about: "a button opens the chat in a tab of its own",
+        login: Login::None,
+        input: Input::TextareaIcon,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Articles,
+        looks: &[Look::Tab],
+    },
+    Shape {
+        name: "short-sse",
+        about: "the box takes 500 letters",
+        login: Login::None,
+        input: Input::TextareaIcon,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Bubbles,
+        looks: &[Look::Short],
     },
 ];

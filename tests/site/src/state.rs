@@ -35,23 +35,34 @@ pub(crate) struct Record {
     pub(crate) scripts: crate::script::Scripts,
 }
 
+/// The same site under other addresses.
+#[derive(Debug)]
+pub(crate) struct Origins {
+    /// Another origin of the same site.
+    pub(crate) port: String,
+    /// Another site.
+    pub(crate) site: String,
+}
+
 /// What the whole site remembers.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) pace: Pace,
+    pub(crate) origins: Origins,
     records: HashMap<&'static str, Mutex<Record>>,
     nowhere: Mutex<Record>,
     pub(crate) doors: Doors,
 }
 
 impl Shared {
-    pub(crate) fn new(pace: Pace) -> Self {
+    pub(crate) fn new(pace: Pace, origins: Origins) -> Self {
         let records = SHAPES
             .iter()
             .map(|shape| (shape.name, Mutex::new(Record::default())))
             .collect();
         Self {
             pace,
+            origins,
             records,
             nowhere: Mutex::default(),
             doors: Doors::default(),

@@ -84,8 +84,10 @@ pub struct ChatMap {
     pub url: String,
     /// The box's locator.
     pub input: String,
-    /// What kind of field it is: `textarea`, `rich`, `text`.
+    /// What kind of field it is: `textarea`, `rich`, `text`, `editor`.
     pub input_kind: String,
+    /// What was pressed to open the chat, where the page does not show it by itself.
+    pub launcher: Option<String>,
     /// How a question is sent.
     pub send: Option<SendBy>,
     /// The send button's locator, also where Enter sends: its state tells whether an answer is being written.

@@ -10,9 +10,9 @@ use tokio::time::{Instant, sleep};
 use crate::chat_map::{ChatMap, StreamMethod};
 use crate::conversation::assemble::{learn_from_source, learn_from_two};
 use crate::conversation::{Conversation, LastTurn, Reading, new_chat};
-use crate::detect::{chat, words};
+use crate::detect::{chat, launcher, words};
 use crate::error::BrowserError;
-use crate::facts::{PageFacts, settled};
+use crate::facts::{Button, PageFacts, settled};
 use crate::network::recipe::{Mode, Recipe};
 use crate::notes::Notes;
 use crate::page::Page;
@@ -20,6 +20,8 @@ use crate::rest::shows;
 use crate::trace::step;
 
 const INPUT_LIMIT: Duration = Duration::from_secs(15);
+/// How long a page may take to show its box by itself before something is pressed for it.
+const LAUNCH_PATIENCE: Duration = Duration::from_millis(1500);
 /// Bytes of a text that may be nothing but a complaint.
 const LONGEST_REFUSAL: usize = 300;
 
@@ -132,8 +134,9 @@ async fn find_input(
     known: Option<&ChatMap>,
     notes: &Notes,
 ) -> Result<ChatMap, BrowserError> {
-    let began = Instant::now();
+    let mut began = Instant::now();
     let mut last: Option<PageFacts> = None;
+    let mut pressed: Vec<String> = Vec::new();
     loop {
         let facts = match page.facts().await {
             Ok(facts) => facts,
@@ -160,6 +163,7 @@ async fn find_input(
                     url: facts.url.clone(),
                     input: field.locator.clone(),
                     input_kind: field.r#type.clone(),
+                    launcher: pressed.last().cloned(),
                     reasons: best
                         .reasons
                         .iter()
@@ -181,6 +185,20 @@ async fn find_input(
                 evidence: page.evidence().await,
             });
         }
+        let quiet = calm && choices.is_empty() && facts.ready != "loading" && !facts.busy;
+        let patience = LAUNCH_PATIENCE * if pressed.is_empty() { 1 } else { 3 };
+        if quiet
+            && !asks_password
+            && pressed.len() < 3
+            && began.elapsed() > patience
+            && let Some(launcher) = launcher_of(&facts, known, &pressed)
+        {
+            page.click(&launcher).await?;
+            notes.step("discover.launcher", json!({"button": launcher}), began);
+            pressed.push(launcher);
+            (began, last) = (Instant::now(), None);
+            continue;
+        }
         // A page that has been complete and calm for a while has nothing more to show.
         let idle = calm
             && choices.is_empty()
@@ -196,6 +214,22 @@ async fn find_input(
         last = Some(facts);
         sleep(Duration::from_millis(150)).await;
     }
+}
+
+/// What may open the chat and was not pressed yet; first what opened it before.
+fn launcher_of(facts: &PageFacts, known: Option<&ChatMap>, pressed: &[String]) -> Option<String> {
+    let before = known.and_then(|map| map.launcher.as_ref());
+    let controls: Vec<&Button> = launcher::controls(facts).collect();
+    let likely = launcher::launchers(facts);
+    let likely = likely.iter().map(|choice| controls[choice.index]);
+    let known = controls
+        .iter()
+        .copied()
+        .filter(|button| Some(&button.locator) == before);
+    known
+        .chain(likely)
+        .find(|button| !pressed.contains(&button.locator))
+        .map(|button| button.locator.clone())
 }
 
 async fn trial(

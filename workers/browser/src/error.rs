@@ -150,6 +150,16 @@ pub enum BrowserError {
         /// The page as it looked.
         evidence: Evidence,
     },
+    /// The box takes fewer characters than the question has.
+    #[error("the question has {length} characters, and the box takes {limit}")]
+    QuestionTooLong {
+        /// UTF-16 units that the box takes.
+        limit: usize,
+        /// UTF-16 units of the question.
+        length: usize,
+        /// The page as it looked.
+        evidence: Evidence,
+    },
     /// The question could not be put into the page, or did not leave the composer.
     #[error("the question was not sent: {reason}")]
     NotSent {
@@ -194,6 +204,7 @@ impl BrowserError {
             | Self::AnswerStalled { evidence, .. }
             | Self::AnswerCut { evidence, .. }
             | Self::NotSent { evidence, .. }
+            | Self::QuestionTooLong { evidence, .. }
             | Self::PageError { evidence, .. } => evidence.0.as_deref(),
             Self::Network { .. }
             | Self::Crashed { .. }

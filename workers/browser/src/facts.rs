@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::view::frame_of;
+
 /// Left, top, width and height in CSS pixels of the viewport.
 pub type Box4 = [f64; 4];
 
@@ -46,17 +48,25 @@ pub struct PageFacts {
     pub status: u64,
     /// What the page's own `alert`-like dialogs said so far.
     pub dialogs: Vec<String>,
+    /// What can be pressed in the page's lower corners and is none of `buttons`: elements of any kind.
+    pub corners: Vec<Button>,
+    /// Elements that may have a closed shadow root and were not asked about yet.
+    pub unseen: u64,
+    /// There is nothing to write or sign in with, and it was not looked for everywhere lately.
+    pub bare: bool,
 }
 
 /// A field that takes text.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Field {
-    /// Finds it again: CSS segments joined by ` >>> `.
+    /// Finds it again: CSS segments joined by ` >>> `, each in the shadow root or frame of the one before; ` |>> `
+    /// leads into a frame of another origin.
     pub locator: String,
     /// Element name.
     pub tag: String,
-    /// Input type, `textarea`, or `rich` for something editable.
+    /// Input type, `textarea`, `rich` for something editable, `editor` for a field that takes keys for text that is
+    /// drawn beside it.
     pub r#type: String,
     /// ARIA role.
     pub role: String,
@@ -189,14 +199,32 @@ pub struct Frame {
     pub src: String,
     /// Its title.
     pub title: String,
-    /// Of another origin, so that its fields are not among the facts.
+    /// Of another origin: it was asked by itself.
     pub foreign: bool,
     /// Where it is.
     #[serde(rename = "box")]
     pub area: Box4,
+    /// Finds it again.
+    pub locator: String,
+    /// Large enough to hold something, and no challenge.
+    pub enter: bool,
+    /// Left and top of the document in it, and its scale across and down.
+    pub inner: Box4,
+    /// What it stands in.
+    pub context: Vec<String>,
+    /// Something else lies over its middle.
+    pub covered: bool,
 }
 
 impl Field {
+    /// Whether it may be what a chat or a sign-in form is about.
+    pub(crate) fn takes_lines_or_secrets(&self) -> bool {
+        matches!(
+            self.r#type.as_str(),
+            "textarea" | "rich" | "editor" | "password"
+        )
+    }
+
     /// All that it says about itself, in lower case.
     #[must_use]
     pub fn words(&self) -> String {
@@ -263,9 +291,17 @@ pub(crate) fn settled(before: &PageFacts, after: &PageFacts) -> bool {
             .map(|f| (f.locator.clone(), f.disabled))
             .collect::<Vec<_>>()
     };
+    // Frames without a field are mostly advertisements, and change as they like.
+    let buttons = |facts: &PageFacts| {
+        let counts = |button: &&Button| {
+            frame_of(&button.locator)
+                .is_none_or(|frame| facts.fields.iter().any(|f| f.locator.starts_with(frame)))
+        };
+        facts.buttons.iter().filter(counts).count()
+    };
     before.url == after.url
         && after.ready != "loading"
         && before.elements.abs_diff(after.elements) <= 2
-        && before.buttons.len() == after.buttons.len()
+        && buttons(before) == buttons(after)
         && locators(before) == locators(after)
 }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::error::{BrowserError, Evidence};
 use crate::page::Page;
+use crate::view::{WINDOW, frame_of, in_window};
 
 /// Where a click on an element would go.
 #[derive(Debug, Deserialize)]
@@ -21,6 +22,22 @@ pub(crate) struct Point {
     pub(crate) shown: bool,
     pub(crate) disabled: bool,
     pub(crate) cover: String,
+}
+
+impl Point {
+    pub(crate) fn at(&self) -> (f64, f64) {
+        (self.x, self.y)
+    }
+}
+
+/// Where a point inside a frame is in the document around it.
+#[derive(Debug, Deserialize)]
+struct Through {
+    x: f64,
+    y: f64,
+    free: bool,
+    shown: bool,
+    cover: String,
 }
 
 /// Keys with an effect of their own.
@@ -47,6 +64,7 @@ impl Page {
     /// by script instead, so that nothing else is hit.
     pub(crate) async fn click(&self, locator: &str) -> Result<(), BrowserError> {
         let point = self.point(locator).await?;
+        self.act_in(in_window(locator));
         if !point.free || !point.shown {
             tracing::debug!(cover = %point.cover, "clicking a covered element by script");
             self.js::<bool>("press", (locator,)).await?;
@@ -58,16 +76,16 @@ impl Page {
             click_count: Some(clicks),
             ..DispatchMouseEventParams::new(kind, point.x, point.y)
         };
-        self.call(event(DispatchMouseEventType::MouseMoved, None, 0, 0))
+        self.call_active(event(DispatchMouseEventType::MouseMoved, None, 0, 0))
             .await?;
-        self.call(event(
+        self.call_active(event(
             DispatchMouseEventType::MousePressed,
             Some(MouseButton::Left),
             1,
             1,
         ))
         .await?;
-        self.call(event(
+        self.call_active(event(
             DispatchMouseEventType::MouseReleased,
             Some(MouseButton::Left),
             0,
@@ -77,14 +95,45 @@ impl Page {
         Ok(())
     }
 
-    /// Scrolls an element into view and says where it is.
+    /// Scrolls an element into view and says where it is, in the page's coordinates.
     pub(crate) async fn point(&self, locator: &str) -> Result<Point, BrowserError> {
-        self.js::<Option<Point>>("point", (locator,))
-            .await?
-            .ok_or_else(|| BrowserError::ElementNotFound {
-                what: format!("element {locator}"),
-                evidence: Evidence::default(),
-            })
+        let mut point = self.point_at_once(locator).await?;
+        if frame_of(locator).is_none() {
+            return Ok(point);
+        }
+        // Documents around a frame scroll in their own time.
+        for _ in 0..6 {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            let again = self.point_at_once(locator).await?;
+            let still = (again.x - point.x).abs() < 1.0 && (again.y - point.y).abs() < 1.0;
+            point = again;
+            if still {
+                break;
+            }
+        }
+        Ok(point)
+    }
+
+    async fn point_at_once(&self, locator: &str) -> Result<Point, BrowserError> {
+        let missing = |what: &str| BrowserError::ElementNotFound {
+            what: format!("element {what}"),
+            evidence: Evidence::default(),
+        };
+        let found = self.js::<Option<Point>>("point", (locator,)).await?;
+        let mut point = found.ok_or_else(|| missing(locator))?;
+        let mut place = frame_of(locator);
+        while let Some(frame) = place.filter(|frame| *frame != WINDOW) {
+            let found = self.js::<Option<Through>>("through", (frame, point.x, point.y));
+            let through = found.await?.ok_or_else(|| missing(frame))?;
+            (point.x, point.y) = (through.x, through.y);
+            point.shown &= through.shown;
+            if point.free && !through.free {
+                point.free = false;
+                point.cover = through.cover;
+            }
+            place = frame_of(frame);
+        }
+        Ok(point)
     }
 
     /// Presses and releases a key. `control` holds the control key down meanwhile.
@@ -110,8 +159,9 @@ impl Page {
         } else {
             DispatchKeyEventType::RawKeyDown
         };
-        self.call(event(down, text)).await?;
-        self.call(event(DispatchKeyEventType::KeyUp, None)).await?;
+        self.call_active(event(down, text)).await?;
+        self.call_active(event(DispatchKeyEventType::KeyUp, None))
+            .await?;
         Ok(())
     }
 
@@ -132,22 +182,28 @@ impl Page {
                 .then(|| vec!["selectAll".to_owned()]),
             ..DispatchKeyEventParams::new(kind)
         };
-        self.call(select(DispatchKeyEventType::RawKeyDown)).await?;
-        self.call(select(DispatchKeyEventType::KeyUp)).await?;
+        self.call_active(select(DispatchKeyEventType::RawKeyDown))
+            .await?;
+        self.call_active(select(DispatchKeyEventType::KeyUp))
+            .await?;
         self.key(Key::Backspace, false).await
     }
 
     /// Inserts text into the focused field at once, as a paste or an input method would.
     pub(crate) async fn insert(&self, text: &str) -> Result<(), BrowserError> {
-        self.call(InsertTextParams::new(text)).await.map(drop)
+        self.call_active(InsertTextParams::new(text))
+            .await
+            .map(drop)
     }
 
     /// Inserts text line by line, with the key that breaks a line without sending between them.
-    pub(crate) async fn insert_lines(&self, text: &str) -> Result<(), BrowserError> {
+    pub(crate) async fn insert_lines(&self, text: &str, apart: bool) -> Result<(), BrowserError> {
         for (number, line) in text.split('\n').enumerate() {
             if number > 0 {
                 // Where an editor gives its text away without its line breaks, a blank keeps the words apart.
-                self.insert(" ").await?;
+                if apart {
+                    self.insert(" ").await?;
+                }
                 self.key(Key::ShiftEnter, false).await?;
             }
             if !line.is_empty() {
@@ -155,6 +211,16 @@ impl Page {
             }
         }
         Ok(())
+    }
+
+    /// Hands a text of very many lines to a field, by script: as the clipboard does, or written into it. Whether there was a way.
+    pub(crate) async fn hand(&self, locator: &str, text: &str) -> Result<bool, BrowserError> {
+        self.js("hand", (locator, text)).await
+    }
+
+    /// Hands a text to a code editor as the clipboard does; false where the field is none, or does not take it.
+    pub(crate) async fn paste_code(&self, locator: &str, text: &str) -> Result<bool, BrowserError> {
+        self.js("pasteCode", (locator, text)).await
     }
 
     /// Types text key by key, for fields that heed nothing else.
@@ -167,9 +233,10 @@ impl Page {
                 unmodified_text: with_text.then(|| letter.clone()),
                 ..DispatchKeyEventParams::new(kind)
             };
-            self.call(event(DispatchKeyEventType::KeyDown, true))
+            self.call_active(event(DispatchKeyEventType::KeyDown, true))
                 .await?;
-            self.call(event(DispatchKeyEventType::KeyUp, false)).await?;
+            self.call_active(event(DispatchKeyEventType::KeyUp, false))
+                .await?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@
 
 mod chat_map;
 mod chromium;
+mod closed;
 mod conversation;
 pub mod detect;
 mod discover;
@@ -17,6 +18,7 @@ mod engine;
 mod error;
 mod facts;
 mod input;
+mod look;
 mod network;
 mod notes;
 mod page;
@@ -28,6 +30,7 @@ mod second_factor;
 mod session;
 mod sign_in;
 pub mod trace;
+mod view;
 
 pub use chat_map::{ChatMap, Furniture, NewChat, SendBy, StreamMethod};
 pub use chromium::{Chromium, LaunchConfig};

@@ -1,7 +1,7 @@
 //! One page: navigation, screenshots, facts, real mouse and key events. Reads the page through scripts in an isolated
 //! world, so that neither side sees the other's variables. Decides nothing about logins or chats.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -12,40 +12,32 @@ use chromiumoxide::cdp::browser_protocol::inspector;
 use chromiumoxide::cdp::browser_protocol::network;
 use chromiumoxide::cdp::browser_protocol::page::{
     self as cdp_page, AddScriptToEvaluateOnNewDocumentParams, CaptureScreenshotFormat,
-    CaptureScreenshotParams, CreateIsolatedWorldParams, GetFrameTreeParams,
-    HandleJavaScriptDialogParams, NavigateParams, RemoveScriptToEvaluateOnNewDocumentParams,
+    CaptureScreenshotParams, NavigateParams, RemoveScriptToEvaluateOnNewDocumentParams,
     StopLoadingParams,
 };
 use chromiumoxide::cdp::browser_protocol::target::{
     AttachToTargetParams, CloseTargetParams, CreateTargetParams, TargetId,
 };
-use chromiumoxide::cdp::js_protocol::runtime::{EvaluateParams, ExecutionContextId};
+use futures::future::join_all;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::chromium::{BROWSER_LIMIT, Chromium};
-use crate::engine::link::{Event, Link};
+use crate::engine::link::Link;
 use crate::error::{BrowserError, Evidence};
 use crate::facts::PageFacts;
 use crate::trace::step;
+use crate::view::{Views, WORLD};
 
 /// Deadline of one command to a page.
 pub(crate) const PAGE_LIMIT: Duration = Duration::from_secs(10);
+/// How long a frame may take to answer what the page itself does not depend on.
+const FRAME_ASIDE: Duration = Duration::from_millis(800);
 /// How long a server may take to answer a navigation, and then the document to become usable.
 const NAVIGATION_LIMIT: Duration = Duration::from_secs(20);
 const USABLE_LIMIT: Duration = Duration::from_secs(10);
-const WORLD: &str = "computetower";
-const SCRIPT: &str = concat!(
-    "(() => {\n",
-    include_str!("js/dom.js"),
-    include_str!("js/facts.js"),
-    include_str!("js/act.js"),
-    include_str!("js/markdown.js"),
-    include_str!("js/watch.js"),
-    "\n})()"
-);
+mod attend;
 
 /// A page of a session. Every call has a deadline, and fails with [`BrowserError::Crashed`] when the page is gone.
 pub struct Page {
@@ -56,7 +48,11 @@ pub(crate) struct PageInner {
     link: Link,
     session: String,
     target: TargetId,
-    world: Mutex<Option<ExecutionContextId>>,
+    views: Views,
+    /// Keys go to the window that the page opened.
+    in_window: AtomicBool,
+    /// Put into frames of other sites before their own scripts run.
+    preload: Mutex<Option<String>>,
     dialogs: Mutex<Vec<String>>,
     /// HTTP status of the document shown, 0 while unknown.
     status: AtomicU64,
@@ -96,7 +92,9 @@ impl Page {
             link: link.clone(),
             session: session.clone(),
             target,
-            world: Mutex::new(None),
+            views: Views::default(),
+            in_window: AtomicBool::new(false),
+            preload: Mutex::new(None),
             dialogs: Mutex::new(Vec::new()),
             status: AtomicU64::new(0),
             activity: AtomicU64::new(0),
@@ -104,13 +102,23 @@ impl Page {
         let page = Self {
             inner: Arc::new(inner),
         };
-        let events = link.listen(Some(&session), "Page.javascriptDialogOpening");
-        let traffic = link.listen(Some(&session), "Network.");
-        tokio::spawn(attend(Arc::downgrade(&page.inner), events, traffic));
+        let events = link.listen_family(&session, "Page.javascriptDialogOpening");
+        let traffic = link.listen_family(&session, "Network.");
+        tokio::spawn(attend::events(Arc::downgrade(&page.inner), events, traffic));
+        let targets = link.listen_family(&session, "Target.");
+        let crashes = link.listen_family(&session, "Inspector.");
+        let windows = link.listen(None, "Target.target");
+        tokio::spawn(attend::windows(Arc::downgrade(&page.inner), windows));
+        tokio::spawn(attend::frames(
+            Arc::downgrade(&page.inner),
+            targets,
+            crashes,
+        ));
         page.call(cdp_page::EnableParams::default()).await?;
         page.call(inspector::EnableParams::default()).await?;
         page.call(network::EnableParams::default()).await?;
         page.call(SetFocusEmulationEnabledParams::new(true)).await?;
+        page.call(attend::take_in()).await?;
         Ok(page)
     }
 
@@ -126,6 +134,26 @@ impl Page {
             .link
             .call(Some(&self.inner.session), command, PAGE_LIMIT)
             .await
+    }
+
+    /// Says whether the mouse and the keys are used in the window that the page opened, from here on.
+    pub(crate) fn act_in(&self, window: bool) {
+        self.inner.in_window.store(window, Ordering::Relaxed);
+    }
+
+    /// As [`Page::call`], to the window that is acted in.
+    pub(crate) async fn call_active<C: chromiumoxide::Command>(
+        &self,
+        command: C,
+    ) -> Result<C::Response, BrowserError> {
+        let window = self.inner.in_window.load(Ordering::Relaxed);
+        match self.views().window().filter(|_| window) {
+            Some((_, session)) => {
+                let link = &self.inner.link;
+                link.call(Some(&session), command, PAGE_LIMIT).await
+            }
+            None => self.call(command).await,
+        }
     }
 
     pub(crate) fn link(&self) -> (&Link, &str) {
@@ -196,6 +224,11 @@ impl Page {
             ..AddScriptToEvaluateOnNewDocumentParams::new(script)
         };
         let added = self.call(add).await?;
+        *self
+            .inner
+            .preload
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(script.to_owned());
         let outcome = self.goto(url).await;
         self.call(RemoveScriptToEvaluateOnNewDocumentParams::new(
             added.identifier,
@@ -240,16 +273,23 @@ impl Page {
     /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
     pub async fn screenshot(&self) -> Result<Vec<u8>, BrowserError> {
         // A page that cannot be scripted has no password field that shows a value.
-        let veiled = self.js::<bool>("veil", (true,)).await.unwrap_or(false);
+        let veiled = self.everywhere::<bool>("veil", (true,)).await;
         let capture = CaptureScreenshotParams {
             format: Some(CaptureScreenshotFormat::Jpeg),
             quality: Some(60),
             optimize_for_speed: Some(true),
             ..Default::default()
         };
-        let taken = self.call(capture).await;
-        if veiled {
-            let _ = self.js::<bool>("veil", (false,)).await;
+        // What a person would have before them.
+        let taken = match self.views().window() {
+            Some((_, session)) => {
+                let link = &self.inner.link;
+                link.call(Some(&session), capture, PAGE_LIMIT).await
+            }
+            None => self.call(capture).await,
+        };
+        if veiled.contains(&true) {
+            self.everywhere::<bool>("veil", (false,)).await;
         }
         let data: String = taken?.data.into();
         base64::engine::general_purpose::STANDARD
@@ -266,24 +306,12 @@ impl Page {
         Evidence(taken.ok().and_then(Result::ok))
     }
 
-    /// Everything a detector may look at, captured at once.
-    ///
-    /// # Errors
-    /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
-    pub async fn facts(&self) -> Result<PageFacts, BrowserError> {
-        let mut facts: PageFacts = self.js("facts", ()).await?;
-        facts.status = self.inner.status.load(Ordering::Relaxed);
-        facts.dialogs = self
-            .inner
-            .dialogs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        Ok(facts)
-    }
-
     /// Closes the page; the session and its cookies stay.
     pub async fn close(self) {
+        for (window, _) in self.views().windows() {
+            let close = CloseTargetParams::new(TargetId::new(window));
+            self.inner.link.fire(None, close);
+        }
         let close = CloseTargetParams::new(self.inner.target.clone());
         // A page that is gone is as good as closed.
         let _ = self.inner.link.call(None, close, BROWSER_LIMIT).await;
@@ -294,161 +322,39 @@ impl Page {
         self.inner.activity.load(Ordering::Relaxed)
     }
 
-    /// Calls a function of the page scripts. `arguments` is a tuple; the answer comes as JSON.
-    pub(crate) async fn js<T: DeserializeOwned>(
+    pub(crate) fn views(&self) -> &Views {
+        &self.inner.views
+    }
+
+    /// What is known about the page beside what its documents say.
+    pub(crate) fn add_own(&self, facts: &mut PageFacts) {
+        facts.status = self.inner.status.load(Ordering::Relaxed);
+        facts.dialogs = self
+            .inner
+            .dialogs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+    }
+
+    /// Calls a function in every document that scripts run in; frames that do not answer soon are left out.
+    pub(crate) async fn everywhere<T: DeserializeOwned>(
         &self,
         function: &str,
-        arguments: impl Serialize + Send,
-    ) -> Result<T, BrowserError> {
-        let protocol = |reason: String| BrowserError::Protocol {
-            command: format!("page script {function}"),
-            reason,
-        };
-        let arguments =
-            match serde_json::to_string(&arguments).map_err(|error| protocol(error.to_string()))? {
-                unit if unit == "null" => "[]".to_owned(),
-                arguments => arguments,
+        arguments: impl Serialize + Sync + Send,
+    ) -> Vec<T> {
+        let mut places = self.views().places();
+        if places.is_empty() {
+            places.push(String::new());
+        }
+        let asked = join_all(places.iter().map(|place| {
+            let limit = if place.is_empty() {
+                PAGE_LIMIT
+            } else {
+                FRAME_ASIDE
             };
-        let expression = format!("JSON.stringify(__ct.{function}(...{arguments}) ?? null)");
-        let mut last = String::new();
-        for attempt in 0..4 {
-            if attempt > 1 {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            let context = match self.world().await {
-                Ok(context) => context,
-                Err(BrowserError::Protocol { reason, .. }) => {
-                    last = reason;
-                    continue;
-                }
-                Err(other) => return Err(other),
-            };
-            let evaluate = EvaluateParams {
-                context_id: Some(context),
-                return_by_value: Some(true),
-                ..EvaluateParams::new(expression.clone())
-            };
-            let (link, session) = self.link();
-            match link.call_value(Some(session), evaluate, PAGE_LIMIT).await {
-                Ok(answer) => {
-                    if let Some(details) = answer.get("exceptionDetails") {
-                        let text = details
-                            .pointer("/exception/description")
-                            .or_else(|| details.get("text"));
-                        last = text
-                            .and_then(Value::as_str)
-                            .unwrap_or("exception")
-                            .chars()
-                            .take(300)
-                            .collect();
-                        if !last.contains("__ct is not defined") {
-                            return Err(protocol(last));
-                        }
-                    } else {
-                        let text = answer
-                            .pointer("/result/value")
-                            .and_then(Value::as_str)
-                            .unwrap_or("null");
-                        return serde_json::from_str(text)
-                            .map_err(|error| protocol(error.to_string()));
-                    }
-                }
-                Err(BrowserError::Protocol { reason, .. }) if !reason.starts_with("no answer") => {
-                    last = reason
-                }
-                Err(other) => return Err(other),
-            }
-            // The document was replaced: its world went with it.
-            *self
-                .inner
-                .world
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = None;
-        }
-        Err(protocol(last))
-    }
-
-    async fn world(&self) -> Result<ExecutionContextId, BrowserError> {
-        let known = *self
-            .inner
-            .world
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(context) = known {
-            return Ok(context);
-        }
-        let (link, session) = self.link();
-        let tree = link
-            .call_value(Some(session), GetFrameTreeParams::default(), PAGE_LIMIT)
-            .await?;
-        let frame = tree
-            .pointer("/frameTree/frame/id")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let create = CreateIsolatedWorldParams {
-            world_name: Some(WORLD.to_owned()),
-            ..CreateIsolatedWorldParams::new(cdp_page::FrameId::new(frame))
-        };
-        let context = self.call(create).await?.execution_context_id;
-        let install = EvaluateParams {
-            context_id: Some(context),
-            ..EvaluateParams::new(SCRIPT)
-        };
-        let answer = link.call_value(Some(session), install, PAGE_LIMIT).await?;
-        if let Some(details) = answer.get("exceptionDetails") {
-            let reason = details
-                .pointer("/exception/description")
-                .and_then(Value::as_str)
-                .unwrap_or("exception");
-            return Err(BrowserError::Protocol {
-                command: "page script".to_owned(),
-                reason: reason.to_owned(),
-            });
-        }
-        *self
-            .inner
-            .world
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(context);
-        Ok(context)
-    }
-}
-
-/// Answers the page's own dialogs (they would hold up everything else) and keeps what they said; counts what
-/// leaves the page.
-async fn attend(
-    page: Weak<PageInner>,
-    mut dialogs: tokio::sync::mpsc::UnboundedReceiver<Arc<Event>>,
-    mut traffic: tokio::sync::mpsc::UnboundedReceiver<Arc<Event>>,
-) {
-    loop {
-        tokio::select! {
-            event = dialogs.recv() => {
-                let (Some(event), Some(page)) = (event, page.upgrade()) else { return };
-                let message = event.params.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
-                page.link.fire(Some(&page.session), HandleJavaScriptDialogParams::new(true));
-                page.dialogs.lock().unwrap_or_else(PoisonError::into_inner).push(message);
-            }
-            event = traffic.recv() => {
-                let (Some(event), Some(page)) = (event, page.upgrade()) else { return };
-                let document = event.params.get("type").and_then(Value::as_str) == Some("Document");
-                let of_page = event.params.get("frameId").and_then(Value::as_str) == Some(page.target.inner().as_str());
-                if document && of_page && event.method == "Network.responseReceived" {
-                    let status = event.params.pointer("/response/status").and_then(Value::as_u64).unwrap_or(0);
-                    page.status.store(status, Ordering::Relaxed);
-                }
-                let counts = match event.method.as_ref() {
-                    "Network.webSocketFrameSent" => true,
-                    "Network.requestWillBeSent" => {
-                        event.params.pointer("/request/method").and_then(Value::as_str) != Some("GET")
-                            || document
-                    }
-                    _ => false,
-                };
-                if counts {
-                    page.activity.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-        }
+            tokio::time::timeout(limit, self.js_in(place, function, &arguments))
+        }));
+        asked.await.into_iter().flatten().flatten().collect()
     }
 }

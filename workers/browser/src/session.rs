@@ -158,10 +158,10 @@ impl Session {
         for inner in pages {
             type Items = BTreeMap<String, String>;
             // A page that cannot be asked (closed, crashed, an error page) has no storage to keep.
-            if let Ok((origin, local, session)) = Page::from(inner)
-                .js::<(String, Items, Items)>("storage", ())
-                .await
-            {
+            let stored = Page::from(inner)
+                .everywhere::<(String, Items, Items)>("storage", ())
+                .await;
+            for (origin, local, session) in stored {
                 if !local.is_empty() {
                     profile
                         .local_storage

@@ -29,6 +29,8 @@ const PLAIN: &str = "What colour is the sky on 7 May?";
 const MARKDOWN: &str = "Please answer in markdown now";
 const STALL: &str = "stall in the middle, please";
 
+mod reach;
+
 conversation! {
     classic_sse: "classic-sse", [PLAIN, MARKDOWN, STALL];
     kept_sse: "kept-sse", [PLAIN, MARKDOWN];
@@ -403,7 +405,7 @@ async fn an_answer_can_be_stopped() {
     conversation.send().await.unwrap();
     let first = async {
         let first = incoming.recv().await;
-        assert!(first.is_some() && page.press_stop().await.unwrap());
+        assert!(first.is_some() && page.press_stop(&map.input).await.unwrap());
         while incoming.recv().await.is_some() {}
     };
     let read = async {

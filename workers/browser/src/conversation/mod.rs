@@ -11,16 +11,19 @@ mod send;
 mod traffic;
 mod waits;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::chat_map::{ChatMap, StreamMethod};
-use crate::detect::{chat, words};
+use crate::detect::{chat, launcher, words};
 use crate::error::BrowserError;
 use crate::facts::PageFacts;
 use crate::network::tap::Tap;
 use crate::notes::{Notes, Verdict};
 use crate::page::Page;
+use crate::view::{WINDOW, frame_of, inside};
 
 pub use new_chat::{LastTurn, recognises, start_new};
 pub(crate) use read::Reading;
@@ -74,17 +77,23 @@ struct Door {
 }
 
 impl Page {
-    /// Presses the control that stops the answer being written, if there is one. Whether there was.
+    /// Presses the control that stops the answer being written in the conversation of this box, if there is one. Whether there was.
     ///
     /// # Errors
     /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
-    pub async fn press_stop(&self) -> Result<bool, BrowserError> {
-        let Some(button) = self.js::<Option<String>>("stopButton", ()).await? else {
+    pub async fn press_stop(&self, input: &str) -> Result<bool, BrowserError> {
+        let Some(button) = stop_button(self, input).await? else {
             return Ok(false);
         };
         self.click(&button).await?;
         Ok(true)
     }
+}
+
+async fn stop_button(page: &Page, input: &str) -> Result<Option<String>, BrowserError> {
+    let place = frame_of(input).unwrap_or_default();
+    let found: Option<String> = page.js_in(place, "stopButton", ()).await?;
+    Ok(found.map(|locator| inside(place, &locator)))
 }
 
 impl<'p> Conversation<'p> {
@@ -114,13 +123,62 @@ impl<'p> Conversation<'p> {
     /// # Errors
     /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
     pub async fn shows(&self, question: &str) -> Result<bool, BrowserError> {
-        self.page.js("asks", (&self.map.input, question)).await
+        match self.page.js("asks", (&self.map.input, question)).await {
+            // The frame that it would show in is not there (yet).
+            Err(BrowserError::ElementNotFound { .. }) => Ok(false),
+            other => other,
+        }
+    }
+
+    /// Opens the chat where something has to be pressed for it, and waits until its box is there; at most ten seconds.
+    /// Does nothing on other pages, and where the box shows.
+    ///
+    /// # Errors
+    /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
+    pub async fn open(&self) -> Result<(), BrowserError> {
+        let Some(launcher) = &self.map.launcher else {
+            return Ok(());
+        };
+        let began = Instant::now();
+        let mut seen = 0;
+        let mut pressed: Option<Instant> = None;
+        while began.elapsed() < Duration::from_secs(10) {
+            let facts = self.page.facts().await?;
+            if facts
+                .fields
+                .iter()
+                .any(|field| field.locator == self.map.input)
+            {
+                return Ok(());
+            }
+            let there = launcher::controls(&facts)
+                .any(|button| button.locator == *launcher && !button.disabled);
+            seen = if there { seen + 1 } else { 0 };
+            // Many open by themselves where they were open before: to press then would close them.
+            if seen >= 4 && pressed.is_none_or(|at| at.elapsed() > Duration::from_secs(4)) {
+                self.page.click(launcher).await?;
+                self.notes
+                    .step("chat.launched", json!({"button": launcher}), began);
+                pressed = Some(Instant::now());
+            }
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+        Ok(())
     }
 
     /// What is known about the page by now; richer after a learning read.
     #[must_use]
     pub fn map(&self) -> &ChatMap {
         &self.map
+    }
+
+    /// Locator of the frame that the conversation is in; empty for the page itself.
+    fn place(&self) -> &str {
+        frame_of(&self.map.input).unwrap_or_default()
+    }
+
+    async fn stop_button(&self) -> Result<Option<String>, BrowserError> {
+        stop_button(self.page, &self.map.input).await
     }
 
     async fn field_state(&self) -> Result<Option<FieldState>, BrowserError> {
@@ -133,8 +191,9 @@ impl<'p> Conversation<'p> {
 
     /// Finds the box again when it is not where it was.
     async fn resolve_input(&mut self) -> Result<PageFacts, BrowserError> {
+        self.open().await?;
         let began = Instant::now();
-        let limit = std::time::Duration::from_secs(15);
+        let limit = Duration::from_secs(15);
         loop {
             let facts = self.page.facts().await?;
             let known = facts
@@ -145,7 +204,7 @@ impl<'p> Conversation<'p> {
                 return Ok(facts);
             }
             if known.is_none()
-                && began.elapsed() > std::time::Duration::from_secs(2)
+                && began.elapsed() > Duration::from_secs(2)
                 && let Some(best) = chat::inputs(&facts).first()
             {
                 let field = &facts.fields[best.index];
@@ -158,7 +217,7 @@ impl<'p> Conversation<'p> {
                 continue;
             }
             let asks_password = facts.fields.iter().any(|field| field.r#type == "password");
-            if asks_password && began.elapsed() > std::time::Duration::from_secs(1) {
+            if asks_password && began.elapsed() > Duration::from_secs(1) {
                 return Err(BrowserError::SessionExpired {
                     evidence: self.page.evidence().await,
                 });
@@ -174,8 +233,34 @@ impl<'p> Conversation<'p> {
                     evidence: self.page.evidence().await,
                 });
             }
-            tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+            tokio::time::sleep(Duration::from_millis(150)).await;
         }
+    }
+
+    /// What lies over the box, or over a frame that it is in; outside first.
+    async fn overlay(&self) -> Result<Option<Overlay>, BrowserError> {
+        let mut levels = vec![self.map.input.as_str()];
+        while let Some(frame) = levels.last().and_then(|inner| frame_of(inner))
+            && frame != WINDOW
+        {
+            levels.push(frame);
+        }
+        let point = match levels.len() {
+            1 => None,
+            _ => Some(self.page.point(&self.map.input).await?.at()),
+        };
+        for (depth, level) in levels.iter().rev().enumerate() {
+            // The page's own coordinates hold in its own document.
+            let at = point.filter(|_| depth == 0);
+            let found: Option<Overlay> = self.page.js("overlay", (level, at)).await?;
+            if let Some(mut overlay) = found {
+                for door in &mut overlay.doors {
+                    door.locator = inside(frame_of(level).unwrap_or_default(), &door.locator);
+                }
+                return Ok(Some(overlay));
+            }
+        }
+        Ok(None)
     }
 
     /// Closes what lies over the box, as a person would: by a button that closes or declines before one that agrees,
@@ -183,11 +268,7 @@ impl<'p> Conversation<'p> {
     pub(crate) async fn clear_overlays(&self) -> Result<(), BrowserError> {
         for attempt in 0..4 {
             let began = Instant::now();
-            let Some(overlay) = self
-                .page
-                .js::<Option<Overlay>>("overlay", (&self.map.input,))
-                .await?
-            else {
+            let Some(overlay) = self.overlay().await? else {
                 return Ok(());
             };
             let named = |door: &&Door| {
@@ -223,7 +304,7 @@ impl<'p> Conversation<'p> {
                 json!({"overlay": overlay.what, "text": overlay.text, "door": door.map(|door| &door.text)}),
                 began,
             );
-            tokio::time::sleep(std::time::Duration::from_millis(350)).await;
+            tokio::time::sleep(Duration::from_millis(350)).await;
         }
         Ok(())
     }

@@ -34,8 +34,14 @@ impl LastTurn {
     async fn shown(&self, page: &Page, input: &str) -> Result<Vec<String>, BrowserError> {
         let mut shown = Vec::new();
         for text in [self.question.clone(), excerpt(&self.answer)] {
-            if !text.is_empty() && page.js::<bool>("asks", (input, &text)).await? {
-                shown.push(text);
+            if text.is_empty() {
+                continue;
+            }
+            match page.js::<bool>("asks", (input, &text)).await {
+                Ok(true) => shown.push(text),
+                // The frame that it would show in is not there.
+                Ok(false) | Err(BrowserError::ElementNotFound { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(shown)

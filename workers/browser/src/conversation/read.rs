@@ -43,6 +43,8 @@ struct Poll {
     marks: Vec<String>,
     alerts: Option<Vec<String>>,
     login: Option<bool>,
+    /// Elements that may have a closed shadow root and were not asked about yet.
+    unseen: u64,
 }
 
 /// An answer with what can be learned from it.
@@ -152,7 +154,11 @@ impl Conversation<'_> {
         let signal = loop {
             self.pause(state.recipe.is_some() || !self.map.recipes.is_empty())
                 .await;
-            let poll = match self.page.js::<Poll>("poll", (false,)).await {
+            let poll = match self
+                .page
+                .js_in::<Poll>(self.place(), "poll", (false,))
+                .await
+            {
                 Ok(poll) if poll.lost => {
                     self.rewatch().await?;
                     continue;
@@ -167,12 +173,16 @@ impl Conversation<'_> {
                         .elapsed()
                         > Duration::from_secs(12)
                     {
-                        return Err(error);
+                        return Err(self.instead_of(error).await);
                     }
                     continue;
                 }
             };
             state.trouble_since = None;
+            if poll.unseen > 0 {
+                // Messages may have closed roots of their own; the next look goes into them.
+                let _ = self.page.adopt_closed_roots(self.place()).await;
+            }
             let changed = self.absorb(&mut state, &poll);
             state.regrets.listen(changed, &state.alerts, &state.text);
             let traffic = self.traffic(&mut state);
@@ -220,6 +230,20 @@ impl Conversation<'_> {
             }
         };
         self.finish(state, signal, began, first_chunk, chunks).await
+    }
+
+    /// A frame that is gone for good may have made way for a sign-in form.
+    async fn instead_of(&self, error: BrowserError) -> BrowserError {
+        let asks = match self.page.facts().await {
+            Ok(facts) => facts.fields.iter().any(|field| field.r#type == "password"),
+            Err(_) => false,
+        };
+        if asks {
+            return BrowserError::SessionExpired {
+                evidence: self.page.evidence().await,
+            };
+        }
+        error
     }
 
     /// A tick, or less when a known recipe has news.
@@ -414,7 +438,7 @@ impl Conversation<'_> {
         chunks: &mpsc::Sender<String>,
     ) -> Result<Reading, BrowserError> {
         // One full look, past every cache.
-        if let Ok(poll) = self.page.js::<Poll>("poll", (true,)).await
+        if let Ok(poll) = self.page.js_in::<Poll>(self.place(), "poll", (true,)).await
             && !poll.lost
         {
             self.absorb(&mut state, &poll);

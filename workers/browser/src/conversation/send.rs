@@ -11,6 +11,7 @@ use super::Conversation;
 use crate::chat_map::SendBy;
 use crate::detect::chat::{SEND_THRESHOLD, send_buttons};
 use crate::error::BrowserError;
+use crate::facts::PageFacts;
 use crate::input::Key;
 use crate::network::decode::reduce;
 use crate::network::tap::Tap;
@@ -21,6 +22,21 @@ use crate::trace::step;
 const LEAVE_LIMIT: Duration = Duration::from_millis(2500);
 /// The same once something has gone out: the page may wait for its server before it empties the box, and to send again would be to ask twice.
 const ACKNOWLEDGE_LIMIT: Duration = Duration::from_secs(15);
+
+/// A box that kept less of a question than this did not cut it off: it lost it.
+const SHORTEST_CUT: usize = 40;
+
+/// From here on Chromium takes ever longer to insert the lines of a text: 4,000 at once more than ten seconds.
+const MANY_LINES: usize = 200;
+const MANY_KEYS: usize = 4_000;
+
+/// Whether what an editor draws shows that it holds the question: all of it, or, of one that is longer than its view, a
+/// good piece of its end or of its beginning.
+fn drawn(shown: &str, question: &str) -> bool {
+    let piece = shown.len() >= 60.min(question.len())
+        && (question.ends_with(shown) || question.starts_with(shown));
+    !shown.is_empty() && (shown == question || piece)
+}
 
 #[derive(Debug, Default, Deserialize)]
 struct Sent {
@@ -43,6 +59,7 @@ impl Conversation<'_> {
     async fn put_into_the_box(&mut self, question: &str) -> Result<(), BrowserError> {
         let began = Instant::now();
         let facts = self.resolve_input().await?;
+        self.fits(&facts, question).await?;
         self.clear_overlays().await?;
         self.wait_idle().await?;
         question.clone_into(&mut self.question);
@@ -56,7 +73,6 @@ impl Conversation<'_> {
             .await?;
         self.before = Some(facts);
         self.tap = Some(Tap::start(self.page));
-        let rich = self.map.input_kind == "rich";
         for attempt in 0..3 {
             if !self.page.focus(&self.map.input).await? {
                 continue;
@@ -64,13 +80,7 @@ impl Conversation<'_> {
             if attempt > 0 {
                 self.page.empty_focused().await?;
             }
-            match attempt {
-                // An editor of its own may drop the line breaks of a paste: there they are keys that do not send.
-                0 if rich => self.page.insert_lines(question).await?,
-                // A line break among typed keys would send: only a paste may hold one.
-                2 if !question.contains('\n') => self.page.type_keys(question).await?,
-                _ => self.page.insert(question).await?,
-            }
+            self.put(question, attempt).await?;
             for _ in 0..4 {
                 if self.holds_question(attempt < 2).await? {
                     let characters = question.chars().count();
@@ -84,11 +94,67 @@ impl Conversation<'_> {
                 sleep(Duration::from_millis(40)).await;
             }
         }
+        if let Some(limit) = self.cut_at().await? {
+            return Err(self.too_long(limit, question).await);
+        }
         let reason = "the box does not hold what was typed into it".to_owned();
         Err(BrowserError::NotSent {
             reason,
             evidence: self.page.evidence().await,
         })
+    }
+
+    /// One try to put the question into the focused box.
+    async fn put(&self, question: &str, attempt: u32) -> Result<(), BrowserError> {
+        let breaks = question.matches('\n').count();
+        let long = breaks > MANY_LINES;
+        match (attempt, self.map.input_kind.as_str()) {
+            // Inserted, it would take minutes.
+            (0 | 1, _) if long && self.page.hand(&self.map.input, question).await? => Ok(()),
+            // A code editor would indent each line further than the one before.
+            (0, "rich" | "editor")
+                if breaks > 0 && self.page.paste_code(&self.map.input, question).await? =>
+            {
+                Ok(())
+            }
+            // An editor of its own may drop the line breaks of a paste: there they are keys that do not send.
+            (0, "rich") => self.page.insert_lines(question, true).await,
+            (1, "editor") => self.page.insert_lines(question, false).await,
+            // A line break among typed keys would send: only a paste may hold one.
+            (2, _) if breaks == 0 && question.len() < MANY_KEYS => {
+                self.page.type_keys(question).await
+            }
+            _ => self.page.insert(question).await,
+        }
+    }
+
+    /// Refuses what the box says that it does not take.
+    async fn fits(&self, facts: &PageFacts, question: &str) -> Result<(), BrowserError> {
+        let field = facts.fields.iter().find(|f| f.locator == self.map.input);
+        let limit = field.map_or(0, |field| usize::try_from(field.maxlength).unwrap_or(0));
+        if limit > 0 && question.encode_utf16().count() > limit {
+            return Err(self.too_long(limit, question).await);
+        }
+        Ok(())
+    }
+
+    async fn too_long(&self, limit: usize, question: &str) -> BrowserError {
+        BrowserError::QuestionTooLong {
+            limit,
+            length: question.encode_utf16().count(),
+            evidence: self.page.evidence().await,
+        }
+    }
+
+    /// How much of the question the box kept, where it kept its beginning and nothing else.
+    async fn cut_at(&self) -> Result<Option<usize>, BrowserError> {
+        let held: Option<String> = self.page.js("fieldText", (&self.map.input,)).await?;
+        let held = held.unwrap_or_default();
+        let held = held.trim_end();
+        let cut = self.map.input_kind != "editor"
+            && held.chars().count() >= SHORTEST_CUT
+            && self.question.starts_with(held);
+        Ok(cut.then(|| held.encode_utf16().count()))
     }
 
     /// Whether the box holds the question: word by word, or by letters where the box shows it in its own way.
@@ -102,6 +168,9 @@ impl Conversation<'_> {
             return Ok(true);
         }
         let letters = reduce(&held);
+        if self.map.input_kind == "editor" {
+            return Ok(drawn(&letters, &reduce(&self.question)));
+        }
         Ok(!strict && !letters.is_empty() && letters == reduce(&self.question))
     }
 
@@ -116,12 +185,7 @@ impl Conversation<'_> {
             .any(|mark| mark.starts_with("stop:"));
         let limit = Duration::from_millis(if known { 20_000 } else { 1_000 });
         while began.elapsed() < limit {
-            if self
-                .page
-                .js::<Option<String>>("stopButton", ())
-                .await?
-                .is_none()
-            {
+            if self.stop_button().await?.is_none() {
                 return Ok(());
             }
             sleep(Duration::from_millis(150)).await;
@@ -244,7 +308,8 @@ impl Conversation<'_> {
     async fn proof(&self, activity: u64) -> Result<Option<&'static str>, BrowserError> {
         let began = Instant::now();
         loop {
-            let sent = match self.page.js::<Option<Sent>>("sent", ()).await {
+            let sent = self.page.js_in::<Option<Sent>>(self.place(), "sent", ());
+            let sent = match sent.await {
                 // A new document took the old one's place.
                 Ok(None) => return Ok(Some("the page moved on")),
                 Ok(Some(sent)) => sent,
@@ -287,5 +352,19 @@ impl Conversation<'_> {
                 validator: "dom",
             });
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::drawn;
+
+    #[test]
+    fn an_editor_that_draws_its_last_lines_holds_the_question_and_one_with_other_text_does_not() {
+        let question: String = (100..160).map(|n| format!("w{n}")).collect();
+        assert!(drawn(&question, &question) && drawn(&question[80..], &question));
+        assert!(drawn(&question[..100], &question), "it has not scrolled");
+        assert!(!drawn("", &question) && !drawn(&question[230..], &question));
+        assert!(!drawn(&question[1..100], &question) && !drawn("abc", "abcd"));
     }
 }

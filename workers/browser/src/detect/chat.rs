@@ -25,6 +25,7 @@ pub fn inputs(facts: &PageFacts) -> Vec<Scored> {
             match field.r#type.as_str() {
                 "textarea" => choice.add(30, "text area"),
                 "rich" => choice.add(30, "editable area"),
+                "editor" => choice.add(30, "code editor"),
                 "text" => choice.add(12, "text field"),
                 "search" => choice.add(-30, "search field"),
                 _ => return None,
@@ -134,6 +135,12 @@ fn judge_place(field: &Field, facts: &PageFacts, choice: &mut Scored) {
     }
     if field.focused {
         choice.add(8, "has the focus");
+    }
+    if matches!(field.tag.as_str(), "pre" | "code") {
+        choice.add(-25, "a block of code");
+    }
+    if matches!(field.r#type.as_str(), "rich" | "editor") && field.length > 0 {
+        choice.add(-15, "holds text already");
     }
     if field.readonly {
         choice.add(-30, "read-only");

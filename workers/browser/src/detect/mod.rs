@@ -4,6 +4,7 @@ pub mod between;
 pub mod chat;
 pub mod code;
 mod elsewhere;
+pub mod launcher;
 pub mod login;
 pub mod verdict;
 pub mod ways;

@@ -242,6 +242,22 @@ pub(crate) const WELCOME: &[&str] = &[
     "benvenut", "ciao", "welkom", "ingelogd", "witaj", "zalogowan", "добро пожаловать", "здравствуйте", "ようこそ", "こんにちは", "欢迎", "您好", "환영",
     "안녕하세요",
 ];
+pub(crate) const LAUNCH: &[&str] = &[
+    "chat", "ask us", "ask me", "ask a question", "ask ai", "ask the", "message us", "text us", "talk to us", "talk with", "messenger",
+    "assistant", "start a conversation", "new conversation", "frag uns", "fragen sie", "frage stellen", "schreib uns", "schreiben sie uns", "nachricht an uns", "discuter", "discutez",
+    "posez", "écrivez-nous", "pregunt", "habla con", "escríbenos", "fale conosco", "converse", "pergunt", "conversa", "chiedi", "scrivici", "stel een vraag",
+    "zapytaj", "ställ en fråga", "💬", "🗨", "🗪", "在线咨询", "咨询", "客服", "聊天", "线上客服", "チャット", "相談", "問い合わせ", "채팅", "상담", "чат", "спросить", "написать нам",
+];
+pub(crate) const HELP: &[&str] = &[
+    "help", "support", "contact us", "questions?", "any questions", "hilfe", "kontakt", "aide", "assistance", "ayuda", "soporte", "contacto", "ajuda",
+    "suporte", "aiuto", "supporto", "assistenza", "hulp", "pomoc", "hjälp", "帮助", "支持", "ヘルプ", "サポート", "도움", "помощь", "поддержк",
+];
+pub(crate) const NOT_LAUNCH: &[&str] = &[
+    "cookie", "privacy", "consent", "theme", "dark", "scroll", "top", "accessib", "language", "feedback", "share", "download", "upgrade", "subscribe",
+    "newsletter", "cart", "basket", "checkout", "setting", "log out", "logout", "sign out", "sign in", "log in", "login", "sign up", "register", "close",
+    "dismiss", "delete", "remove", "history", "export", "print", "play", "pause", "mute", "datenschutz", "nach oben", "sprache", "einstellung", "anmelden",
+    "abmelden", "schließen", "haut de page", "arriba", "topo", "torna su", "返回顶部", "トップ", "наверх",
+];
 pub(crate) const CLOSE: &[&str] = &[
     "close", "dismiss", "got it", "ok", "okay", "skip", "later", "not now", "no thanks", "decline", "reject",
     "continue", "start", "begin", "done", "understand", "let's go", "get started", "schließen", "verstanden",

@@ -52,10 +52,11 @@ enum Order {
         params: Value,
         reply: Reply,
     },
-    Listen {
-        session: Option<String>,
-        prefix: &'static str,
-        events: mpsc::UnboundedSender<Arc<Event>>,
+    Listen(Listener),
+    /// Makes a session one of another's family.
+    Adopt {
+        session: String,
+        root: String,
     },
 }
 
@@ -81,6 +82,7 @@ impl Link {
             pending: HashMap::new(),
             listeners: Vec::new(),
             targets: HashMap::new(),
+            roots: HashMap::new(),
             connection,
         };
         // The guard marks the connection dead however the task ends, a panic included.
@@ -173,13 +175,42 @@ impl Link {
         session: Option<&str>,
         prefix: &'static str,
     ) -> mpsc::UnboundedReceiver<Arc<Event>> {
+        self.subscribe(session, prefix, false)
+    }
+
+    /// As [`Link::listen`], and also of every session that was attached from that one, now or later: frames of
+    /// another site, workers, and theirs.
+    pub(crate) fn listen_family(
+        &self,
+        session: &str,
+        prefix: &'static str,
+    ) -> mpsc::UnboundedReceiver<Arc<Event>> {
+        self.subscribe(Some(session), prefix, true)
+    }
+
+    /// Makes a session that was attached by itself one of another's family.
+    pub(crate) fn adopt(&self, session: &str, root: &str) {
+        // A dead connection has no families.
+        let _ = self.orders.send(Order::Adopt {
+            session: session.to_owned(),
+            root: root.to_owned(),
+        });
+    }
+
+    fn subscribe(
+        &self,
+        session: Option<&str>,
+        prefix: &'static str,
+        family: bool,
+    ) -> mpsc::UnboundedReceiver<Arc<Event>> {
         let (events, receiver) = mpsc::unbounded_channel();
         // A dead connection drops the sender, and the receiver ends at once.
-        let _ = self.orders.send(Order::Listen {
+        let _ = self.orders.send(Order::Listen(Listener {
             session: session.map(str::to_owned),
             prefix,
+            family,
             events,
-        });
+        }));
         receiver
     }
 }
@@ -187,6 +218,8 @@ impl Link {
 struct Listener {
     session: Option<String>,
     prefix: &'static str,
+    /// Sessions attached from this one count as well.
+    family: bool,
     events: mpsc::UnboundedSender<Arc<Event>>,
 }
 
@@ -196,6 +229,8 @@ struct Exchange {
     listeners: Vec<Listener>,
     /// Sessions by target, to fail the calls of a target that crashed.
     targets: HashMap<String, String>,
+    /// Of a session that was attached from a page's: that page's session.
+    roots: HashMap<String, String>,
 }
 
 impl Exchange {
@@ -263,15 +298,10 @@ impl Exchange {
                     }
                 }
             }
-            Order::Listen {
-                session,
-                prefix,
-                events,
-            } => self.listeners.push(Listener {
-                session,
-                prefix,
-                events,
-            }),
+            Order::Listen(listener) => self.listeners.push(listener),
+            Order::Adopt { session, root } => {
+                self.roots.insert(session, root);
+            }
         }
     }
 
@@ -290,6 +320,10 @@ impl Exchange {
                     .pointer("/targetInfo/targetId")
                     .and_then(Value::as_str);
                 if let (Some(target), Some(session)) = (target, text("sessionId")) {
+                    if let Some(parent) = &event.session {
+                        let root = self.roots.get(parent).unwrap_or(parent).clone();
+                        self.roots.insert(session.clone(), root);
+                    }
                     self.targets.insert(target.to_owned(), session);
                 }
             }
@@ -309,6 +343,8 @@ impl Exchange {
                 if let Some(session) = text("sessionId") {
                     self.targets.retain(|_, known| *known != session);
                     self.fail_session(&session, "the page was closed");
+                    self.roots
+                        .retain(|child, root| *child != session && *root != session);
                     self.listeners
                         .retain(|listener| listener.session.as_deref() != Some(session.as_str()));
                 }
@@ -316,9 +352,14 @@ impl Exchange {
             _ => {}
         }
         let event = Arc::new(event);
+        let root = event
+            .session
+            .as_ref()
+            .map(|session| self.roots.get(session).unwrap_or(session));
         self.listeners.retain(|listener| {
-            let wanted =
-                listener.session == event.session && event.method.starts_with(listener.prefix);
+            let heard = listener.session == event.session
+                || listener.family && root.is_some() && listener.session.as_ref() == root;
+            let wanted = heard && event.method.starts_with(listener.prefix);
             if wanted {
                 listener.events.send(event.clone()).is_ok()
             } else {

@@ -1,15 +1,62 @@
-// Walking the composed tree: light DOM, open shadow roots, slots and same-origin frames; what is visible, where it
-// is, and how to find it again.
+// Walking the composed tree: light DOM, shadow roots, slots and same-origin frames; what is visible, where it is, and
+// how to find it again.
+// Closed roots are handed in from outside (adopt). Elements that may have one are listed (unseen) and asked about once,
+// and again a few times in ever longer intervals.
+const closed = new WeakMap(), asked = new WeakMap();
+let anyClosed = false, unseenHosts = [];
+const rootOf = el => el.shadowRoot || (anyClosed && closed.get(el)) || null;
+const HOSTS = new Set('article aside blockquote body div footer h1 h2 h3 h4 h5 h6 header main nav p section span'.split(' '));
+// What an element can have inside: 0 nothing of its own, 1 a root (a custom element), 2 a root (a plain one), 3 a document.
+const kinds = new Map();
+const kindOf = name => {
+  let k = kinds.get(name);
+  if (k === undefined) { k = name === 'iframe' || name === 'frame' ? 3 : name.includes('-') ? 1 : HOSTS.has(name) ? 2 : 0; kinds.set(name, k); }
+  return k;
+};
+const due = (a, again) => !a || again && a.n < 6 && performance.now() - a.at > 400 * 3 ** a.n;
+const mayHide = (el, kind, again) => {
+  const a = asked.get(el);
+  if (!due(a, again)) return false;
+  if (kind === 1 && !a) return true;
+  // What it holds is not what is drawn of it.
+  const first = el.firstElementChild;
+  if (first ? !first.getClientRects().length && el.offsetHeight > 8 : !el.firstChild && el.offsetHeight > 8 && el.offsetWidth > 8) return true;
+  asked.set(el, { n: a ? a.n + 1 : 0, at: performance.now() });
+  return false;
+};
+// The elements to ask about, noted as asked.
+const unseen = () => {
+  if (!unseenHosts.length) roots(true);
+  const out = unseenHosts;
+  unseenHosts = [];
+  for (const el of out) asked.set(el, { n: (asked.get(el)?.n || 0) + 1, at: performance.now() });
+  return out;
+};
+const adopt = found => {
+  let n = 0;
+  for (const r of found) if (r.host && closed.get(r.host) !== r) { closed.set(r.host, r); n++; }
+  if (n) { anyClosed = true; rootCache = null; dirty = true; }
+  return n;
+};
+// A slot of a closed root is not told to those outside.
+const slotOf = node => {
+  if (node.assignedSlot) return node.assignedSlot;
+  const r = anyClosed && node.parentNode && closed.get(node.parentNode);
+  if (r) for (const s of r.querySelectorAll('slot')) if (s.assignedNodes().includes(node)) return s;
+  return null;
+};
 const frameDoc = el => { try { const d = el.contentDocument; return d && d.body ? d : null; } catch { return null; } };
 const isFrame = el => el.localName === 'iframe' || el.localName === 'frame';
 const kids = node => {
-  if (node.shadowRoot) return node.shadowRoot.childNodes;
+  const shadow = rootOf(node);
+  if (shadow) return shadow.childNodes;
   if (node.localName === 'slot') { const a = node.assignedNodes({ flatten: true }); return a.length ? a : node.childNodes; }
   if (node.nodeType === 1 && isFrame(node)) { const d = frameDoc(node); return d ? [d.body] : []; }
   return node.childNodes;
 };
 const up = node => {
-  if (node.assignedSlot) return node.assignedSlot;
+  const slot = slotOf(node);
+  if (slot) return slot;
   const p = node.parentNode;
   if (p && p.nodeType === 11) return p.host || null;
   if (p && p.nodeType === 9) { try { return p.defaultView.frameElement; } catch { return null; } }
@@ -20,18 +67,23 @@ const closest = (node, test, limit = 40) => {
   for (let n = node; n && limit-- > 0; n = up(n)) if (n.nodeType === 1 && test(n)) return n;
   return null;
 };
-// Every document and open shadow root there is.
+// Every document and shadow root there is.
 let rootCache = null, rootTime = 0;
-const roots = fresh => {
+const roots = (fresh, again) => {
   const now = performance.now();
   if (!fresh && rootCache && now - rootTime < 400) return rootCache;
   const out = [];
+  unseenHosts = [];
   const visit = root => {
     out.push(root);
     if (out.length > 5000) return;
     for (const el of root.querySelectorAll('*')) {
-      if (el.shadowRoot) visit(el.shadowRoot);
-      else if (isFrame(el)) { const d = frameDoc(el); if (d) visit(d); }
+      const kind = kindOf(el.localName);
+      if (!kind) continue;
+      if (kind === 3) { const d = frameDoc(el); if (d) visit(d); continue; }
+      const shadow = rootOf(el);
+      if (shadow) visit(shadow);
+      else if (unseenHosts.length < 120 && mayHide(el, kind, again)) unseenHosts.push(el);
     }
   };
   visit(document);
@@ -79,15 +131,17 @@ const sig = el => el.localName + classes(el).split(/\s+/).filter(steady).slice(0
 // A locator: CSS segments joined by ' >>> ', each unique in its document or shadow root.
 const esc = s => CSS.escape(s);
 const quoted = s => '"' + s.replace(/\\/g, '\\\\').replace(/"/g, '\\"') + '"';
+const HOST = /^https?:\/\/([^/?#]+)/;
 const segment = el => {
   const root = el.getRootNode();
   const only = css => { try { const f = root.querySelectorAll(css); return f.length === 1 && f[0] === el; } catch { return false; } };
   const tag = el.localName, tries = [];
   const id = attr(el, 'id');
   if (id && !/\d{3,}|:|^[0-9a-f-]{16,}$/.test(id)) tries.push('#' + esc(id));
-  for (const a of ['data-testid', 'data-test', 'name', 'autocomplete', 'aria-label', 'placeholder', 'type', 'role']) {
-    const v = attr(el, a); if (v && v.length < 80) tries.push(`${tag}[${a}=${quoted(v)}]`);
+  for (const a of isFrame(el) ? ['data-testid', 'data-test', 'title', 'name', 'aria-label'] : ['data-testid', 'data-test', 'name', 'autocomplete', 'aria-label', 'placeholder', 'type', 'role']) {
+    const v = attr(el, a); if (v && v.length < 80 && !(isFrame(el) && /\d{3,}/.test(v))) tries.push(`${tag}[${a}=${quoted(v)}]`);
   }
+  if (isFrame(el)) { const host = HOST.exec(attr(el, 'src')); if (host) tries.push(`${tag}[src*=${quoted('//' + host[1])}]`); }
   if (tag === 'textarea' || tag.includes('-')) tries.push(tag);
   for (const css of tries) if (only(css)) return css;
   for (const c of classes(el).split(/\s+/).filter(steady).slice(0, 4)) if (only(`${tag}.${esc(c)}`)) return `${tag}.${esc(c)}`;
@@ -115,12 +169,16 @@ const locate = el => {
 const find = locator => {
   let root = document, el = null;
   for (const part of (locator || '').split(' >>> ')) {
-    if (!root) return null;
+    if (!root) {
+      const a = asked.get(el);
+      if (!a || performance.now() - a.at > 1000) { unseenHosts = [el]; throw new Error('computetower: unseen root'); }
+      return null;
+    }
     let hits; try { hits = root.querySelectorAll(part); } catch { return null; }
     // What was one of its kind and is one of several now has to be found anew.
     if (hits.length !== 1) return null;
     el = hits[0];
-    root = el.shadowRoot || (isFrame(el) ? frameDoc(el) : null);
+    root = rootOf(el) || (isFrame(el) ? frameDoc(el) : null);
   }
   return el;
 };

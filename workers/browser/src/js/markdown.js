@@ -15,11 +15,13 @@ const readerOnly = el => {
 };
 const mathOf = el => { const a = el.querySelector && el.querySelector('annotation[encoding="application/x-tex"]'); return a ? a.textContent.trim() : ''; };
 const isMath = el => /(^|\s)(katex|katex-display|MathJax|mjx-container)(\s|$)/.test(classes(el)) || el.localName === 'mjx-container' || el.localName === 'math';
+// Code that can be edited where it stands.
+const codeEditor = el => el.localName === 'pre' || el.localName === 'code' || /^pre/.test(style(el).whiteSpace) && /mono|courier|consol/i.test(style(el).fontFamily);
 const silent = el => {
   const tag = el.localName;
   if (SILENT.has(tag)) return true;
   const role = attr(el, 'role');
-  if (role && SILENT_ROLE.test(role)) return true;
+  if (role && SILENT_ROLE.test(role) && !(role === 'textbox' && codeEditor(el))) return true;
   if (isMath(el)) return false;
   if (attr(el, 'aria-hidden') === 'true' && !el.closest('.katex')) return true;
   const c = classes(el);
@@ -30,7 +32,7 @@ const silent = el => {
 };
 const isInline = el => {
   const tag = el.localName;
-  if (el.shadowRoot || isFrame(el)) return false;
+  if (rootOf(el) || isFrame(el)) return false;
   if (!INLINE.has(tag)) { if (tag.includes('-') || tag === 'slot') return /^inline/.test(style(el).display) && !el.querySelector(BLOCKY); return false; }
   if (el.firstElementChild && el.querySelector(BLOCKY)) return false;
   if (tag === 'span' || tag === 'a' || tag === 'label' || tag === 'code') { const d = style(el).display; return d === 'contents' || d.startsWith('inline') || d.startsWith('ruby'); }
@@ -82,7 +84,7 @@ const languageOf = el => {
   }
   return '';
 };
-const LINE_NO = /(^|[-_ ])(line-?num(ber)?s?|lineno|linenos?|ln-num|gutter|hljs-ln-numbers)([-_ ]|$)/i;
+const LINE_NO = /(^|[-_ ])(line-?num(ber)?s?|lineno|linenos?|ln-num|gutters?|hljs-ln-numbers)([-_ ]|$)/i;
 const codeText = el => {
   let out = '';
   const visit = n => {
@@ -127,7 +129,7 @@ const tableOf = (el, out) => {
   out.push({ el, md: [line(rows[0]), '| ' + Array(width).fill('---').join(' | ') + ' |', ...rows.slice(1).map(line)].join('\n'), kind: 'table' });
 };
 const isCodeBox = el => {
-  if (el.localName === 'pre') return true;
+  if (el.localName === 'pre' || attr(el, 'role') === 'textbox' && codeEditor(el)) return true;
   if (el.localName !== 'code' && el.localName !== 'div') return false;
   if (el.localName === 'div' && !/(^|[\s_-])(code|highlight|hljs|shiki|prism|codehilite)/i.test(classes(el))) return false;
   if (el.localName === 'div') return false;

@@ -11,6 +11,8 @@ const attend = () => {
 // The elements themselves while they last; their locators when the page has made them anew.
 const lasting = (slot, locator) => { if (!locator) return null; const el = watching[slot]; if (el && el.isConnected) return el; return watching[slot] = find(locator); };
 const composerEl = () => watching && lasting('inputEl', watching.input);
+// With what an editor draws around the field.
+const composerBox = () => { const el = composerEl(); return surfaceOf(el) || el; };
 const senderEl = () => watching && lasting('sendEl', watching.send);
 const leaves = skip => {
   const nodes = [], starts = []; let text = '';
@@ -28,7 +30,7 @@ const leaves = skip => {
 const common = (a, b) => { const seen = new Set(); for (let n = a; n; n = up(n)) seen.add(n); for (let n = b; n; n = up(n)) if (seen.has(n)) return n; return document.body; };
 const SIDE = el => /^(a|button|nav|aside|summary|option)$/.test(el.localName) || /^(button|link|navigation|complementary|option|treeitem|menuitem|tab|listbox|menu|alert|tooltip)$/.test(attr(el, 'role'));
 // Of a kind, and not the region that the whole chat is in.
-const beside = kind => { const c = composerEl(); return el => kind(el) && !(c && contains(el, c)); };
+const beside = kind => { const c = composerBox(); return el => kind(el) && !(c && contains(el, c)); };
 // How a question may show: as asked; without what looked like tags; without list numbers and link targets; its beginning.
 const needlesOf = question => {
   if (watching.bare) return [question.replace(/\s+/g, '')];
@@ -41,7 +43,7 @@ const spotsOf = question => {
   return [];
 };
 const spotsFor = needle => {
-  const { nodes, starts, text } = leaves(composerEl());
+  const { nodes, starts, text } = leaves(composerBox());
   const out = [];
   if (!needle) return out;
   let at = 0, i = 0;
@@ -63,7 +65,7 @@ const spotsFor = needle => {
 const pickQuestion = () => {
   let spots = spotsOf(watching.question).filter(s => !s.side);
   if (!spots.length) return null;
-  const c = composerEl(), cr = c && shown(c) ? rect(c) : null;
+  const c = composerBox(), cr = c && shown(c) ? rect(c) : null;
   if (cr) { const inColumn = spots.filter(s => s.rect.right > cr.left && s.rect.left < cr.right); if (inColumn.length) spots = inColumn; }
   spots.sort((a, b) => a.rect.top - b.rect.top || a.rect.left - b.rect.left);
   let pool;
@@ -114,7 +116,7 @@ const newOnly = blocks => {
 };
 let qEl = null, lastBlocks = [];
 const answerBlocks = () => {
-  const composer = composerEl();
+  const composer = composerBox();
   if (!qEl || !qEl.isConnected || !(watching.bare ? qEl.textContent.replace(/\s+/g, '') : key(qEl.textContent)).includes(watching.needle) || !rendered(qEl)) qEl = pickQuestion();
   if (qEl) {
     const top = composer ? common(qEl, composer) : document.body;
@@ -209,7 +211,7 @@ const poll = full => {
     const marks = marksNow();
     lastMarks = [...marks].filter(([k, n]) => n > (base ? base.marks.get(k) || 0 : 0)).map(([k]) => k);
   }
-  const out = { q: !!qEl, n: lastBlocks.length, from, blocks, marks: lastMarks };
+  const out = { q: !!qEl, n: lastBlocks.length, from, blocks, marks: lastMarks, unseen: unseenHosts.length };
   if (moved) {
     const known = new Set(base ? base.alerts : []);
     out.alerts = alertsNow().filter(a => !known.has(a));
@@ -224,4 +226,4 @@ const stopButton = () => {
   const el = now[now.length - 1];
   return el ? locate(el) : null;
 };
-globalThis.__ct = { facts, ready, address, born, storage, point, overlay, focus, press, fieldText, holds, state, veil, baseline, restore, resume, sent, asks, poll, stopButton };
+globalThis.__ct = { hand, pasteCode, find, unseen, adopt, through, facts, ready, address, born, storage, point, overlay, focus, press, fieldText, holds, state, veil, baseline, restore, resume, sent, asks, poll, stopButton };

@@ -59,12 +59,11 @@ impl Tap {
     /// Starts to listen. What the page asked for before is not heard, except the frames of sockets that are open.
     pub(crate) fn start(page: &Page) -> Self {
         let (link, session) = page.link();
-        let events = link.listen(Some(session), "Network.");
+        let events = link.listen_family(session, "Network.");
         let heard = Arc::new(Mutex::new(Heard::default()));
         let news = Arc::new(Notify::new());
         let ear = Ear {
             link: link.clone(),
-            session: session.to_owned(),
             heard: heard.clone(),
             news: news.clone(),
             requests: HashMap::new(),
@@ -88,6 +87,8 @@ impl Tap {
 
 struct Request {
     number: u64,
+    /// Where it was made: the page itself, a frame of another site, a worker.
+    session: String,
     address: String,
     splitter: Option<Splitter>,
     bytes: Vec<u8>,
@@ -112,7 +113,6 @@ enum Late {
 
 struct Ear {
     link: Link,
-    session: String,
     heard: Arc<Mutex<Heard>>,
     news: Arc<Notify>,
     requests: HashMap<String, Request>,
@@ -154,6 +154,7 @@ impl Ear {
                         && same_site(text("/documentURL"), text("/request/url"));
                     let request = Request {
                         number,
+                        session: event.session.clone().unwrap_or_default(),
                         address,
                         splitter: None,
                         bytes: Vec::new(),
@@ -320,6 +321,7 @@ impl Ear {
                 .or_insert(request.number);
         }
         let (number, method, address) = (request.number, request.method, request.address.clone());
+        let session = request.session.clone();
         let failed = status.filter(|status| request.asks && *status >= 400);
         if request.by_event {
             // Its messages come as events of their own.
@@ -328,7 +330,7 @@ impl Ear {
         }
         request.waiting = Some(Vec::new());
         self.open(number, method, &address, true, failed);
-        let (link, session, late) = (self.link.clone(), self.session.clone(), late.clone());
+        let (link, late) = (self.link.clone(), late.clone());
         tokio::spawn(async move {
             let stream = StreamResourceContentParams::new(RequestId::new(id.clone()));
             let answer = link.call(Some(&session), stream, PAGE_LIMIT).await;
@@ -381,7 +383,7 @@ impl Ear {
         if request.fetch {
             let (link, session, late, id) = (
                 self.link.clone(),
-                self.session.clone(),
+                request.session.clone(),
                 late.clone(),
                 id.to_owned(),
             );

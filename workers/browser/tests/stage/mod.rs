@@ -21,7 +21,7 @@ pub(crate) fn config(data_dir: &std::path::Path) -> LaunchConfig {
 pub(crate) struct Stage {
     pub(crate) site: Site,
     pub(crate) chromium: Chromium,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 impl Stage {
@@ -31,8 +31,15 @@ impl Stage {
         Self {
             site: Site::start().await,
             chromium,
-            _data: data,
+            data,
         }
+    }
+
+    /// Another browser, started as `change` says.
+    pub(crate) async fn another(&self, change: impl FnOnce(&mut LaunchConfig)) -> Chromium {
+        let mut config = config(self.data.path());
+        change(&mut config);
+        Chromium::launch(&config).await.unwrap()
     }
 
     pub(crate) async fn open(&self, shape: &str, profile: Option<&Profile>) -> (Session, Page) {

@@ -10,9 +10,7 @@ mod place;
 use std::sync::Arc;
 use std::time::Duration;
 
-use computetower_browser::{
-    Answer, BrowserError, ChatMap, Conversation, LastTurn, Notes, Page, shows,
-};
+use computetower_browser::{Answer, BrowserError, ChatMap, Conversation, LastTurn, Notes, Page};
 use computetower_jobs::kinds::chat::{Chat, Role};
 use computetower_jobs::{EventBody, Failure, FailureCode, JobKind, Outcome};
 use computetower_store::StoreError;
@@ -23,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use self::address::Address;
-use self::place::{Ready, Standing, has_address, leaves_without_loading};
+use self::place::{Ready, Standing, comes_to_rest, has_address, leaves_without_loading};
 use crate::browsers::{LiveSession, OpenPage};
 use crate::classify;
 use crate::context::JobContext;
@@ -142,7 +140,7 @@ async fn attempt(
         standing,
     } = place::find(context, chat, provider, map, notes).await?;
     let mut conversation = Conversation::new(&page, map, notes);
-    page.answering(Some(&context.stop));
+    page.answering(Some((&context.stop, &map.input)));
     let answered = converse(context, &page, &mut conversation, &text, known, standing).await;
     page.answering(None);
     drop(conversation);
@@ -330,10 +328,10 @@ async fn keep(
         has_address,
     });
     while !leaves_without_loading(map) && pages.wants_spare(provider.id) {
-        let (session, url, input) = (session.clone(), provider.url.clone(), map.input.clone());
+        let (session, url, map) = (session.clone(), provider.url.clone(), map.clone());
         let spare = tokio::spawn(async move {
             let page = session.open(&url).await.ok()?;
-            shows(&page, &input).await.then_some(page)
+            comes_to_rest(&page, &map).await.then_some(page)
         });
         pages.keep_spare(provider.id, spare);
     }

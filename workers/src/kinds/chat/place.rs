@@ -176,7 +176,7 @@ impl<'a> Search<'a> {
                 if let Err(error) = signed_in.page.goto(start).await {
                     return Err(failure_of(self.context, &error).await);
                 }
-                shows(&signed_in.page, &self.map.input).await;
+                comes_to_rest(&signed_in.page, self.map).await;
                 self.leave_what_was_reopened(&signed_in.page).await?;
                 Ok(self.ready(signed_in.session, signed_in.page, 0))
             }
@@ -218,6 +218,7 @@ impl<'a> Search<'a> {
             page.goto(address).await?;
         }
         let mut conversation = Conversation::new(page, self.map, self.notes);
+        conversation.open().await?;
         // The page may need a moment to fetch the conversation, and another to show it around the question.
         let deadline = Instant::now() + FIND_CONVERSATION;
         let mut shown = false;
@@ -272,10 +273,10 @@ impl<'a> Search<'a> {
             question: thread.question.clone(),
             answer: thread.answer.clone(),
         };
+        comes_to_rest(&signed_in.page, self.map).await;
         let deadline = Instant::now() + FIND_CONVERSATION;
         while Instant::now() < deadline {
             if recognises(&signed_in.page, self.map, &last).await {
-                shows(&signed_in.page, &self.map.input).await;
                 self.uses("reopened");
                 return Ok(Some(self.ready(signed_in.session, signed_in.page, known)));
             }
@@ -324,7 +325,7 @@ impl<'a> Search<'a> {
             || self.provider.credential.is_none()
             || self.context.job.attempt > 1
         {
-            shows(&signed_in.page, &self.map.input).await;
+            comes_to_rest(&signed_in.page, self.map).await;
         }
         self.leave_what_was_reopened(&signed_in.page).await?;
         self.uses("opened");
@@ -362,6 +363,14 @@ impl<'a> Search<'a> {
         }
         Ok(())
     }
+}
+
+/// Opens a chat that is behind a button, and waits a little until it can be typed into. What is wrong with one that does not open shows when it is
+/// typed into.
+pub(super) async fn comes_to_rest(page: &Page, map: &ChatMap) -> bool {
+    let notes = Notes::none();
+    let _ = Conversation::new(page, map, &notes).open().await;
+    shows(page, &map.input).await
 }
 
 /// Whether a conversation can be left for a new one without the page being loaded: then none need be opened ahead.
