@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use computetower_browser::{BrowserError, Notes, Profile, SignIn, shows};
+use computetower_browser::{
+    BrowserError, ChatMap, Conversation, Notes, Page, Profile, SignIn, shows,
+};
 use computetower_jobs::{CredentialId, Failure, FailureCode, ProviderId};
 use computetower_store::credentials::Credential;
 
@@ -32,8 +34,8 @@ pub(crate) struct Place<'a> {
     pub(crate) credential: Option<CredentialId>,
     /// The provider, if the page is one's.
     pub(crate) provider: Option<ProviderId>,
-    /// The chat box, where it is known: a session that was signed in a moment ago and shows it needs no closer look.
-    pub(crate) input: Option<&'a str>,
+    /// The chat, where it is known: a session that was signed in a moment ago and shows its box needs no closer look.
+    pub(crate) chat: Option<&'a ChatMap>,
 }
 
 /// An account's session, with no page of it yet.
@@ -112,6 +114,14 @@ pub(crate) async fn open_in(
     }
 }
 
+/// Opens a chat that is behind a button, and waits a little until it can be typed into. What is wrong with one that does not open shows when it is
+/// typed into.
+pub(crate) async fn comes_to_rest(page: &Page, map: &ChatMap) -> bool {
+    let notes = Notes::none();
+    let _ = Conversation::new(page, map, &notes).open().await;
+    shows(page, &map.input).await
+}
+
 /// What can go wrong on the way to a page.
 enum Trouble {
     Browser(BrowserError),
@@ -149,9 +159,9 @@ async fn open(
             sign_in: None,
         });
     };
-    if let Some(input) = place.input
+    if let Some(chat) = place.chat
         && session.is_trusted()
-        && shows(&page, input).await
+        && comes_to_rest(&page, chat).await
     {
         return Ok(SignedIn {
             session,

@@ -64,7 +64,7 @@ async fn attempt(
         url: &provider.url,
         credential: provider.credential,
         provider: Some(provider.id),
-        input: None,
+        chat: None,
     };
     let signed_in = open_signed_in(context, place, pump.notes()).await?;
     context.progress(

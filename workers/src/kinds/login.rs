@@ -37,7 +37,7 @@ async fn attempt(context: &JobContext, login: &Login, pump: &NotePump) -> Result
         url: &credential.url,
         credential: Some(credential.id),
         provider: None,
-        input: None,
+        chat: None,
     };
     let signed_in = open_signed_in(context, place, pump.notes()).await?;
     context.progress(100.0, "signed_in", "Signed in");

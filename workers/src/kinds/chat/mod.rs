@@ -21,7 +21,8 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use self::address::Address;
-use self::place::{Ready, Standing, comes_to_rest, has_address, leaves_without_loading};
+use self::place::{Ready, Standing, has_address, leaves_without_loading};
+use crate::account::comes_to_rest;
 use crate::browsers::{LiveSession, OpenPage};
 use crate::classify;
 use crate::context::JobContext;

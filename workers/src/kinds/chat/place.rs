@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use computetower_browser::{
-    BrowserError, ChatMap, Conversation, LastTurn, Notes, Page, ready, recognises, shows, start_new,
+    BrowserError, ChatMap, Conversation, LastTurn, Notes, Page, ready, recognises, start_new,
 };
 use computetower_jobs::kinds::chat::Chat;
 use computetower_jobs::{EventBody, Failure, FailureCode};
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{CUT, PROMPT};
-use crate::account::{AccountSession, Place, open_in, session_of};
+use crate::account::{AccountSession, Place, comes_to_rest, open_in, session_of};
 use crate::browsers::{LiveSession, OpenPage};
 use crate::classify;
 use crate::context::JobContext;
@@ -109,7 +109,7 @@ impl<'a> Search<'a> {
             url,
             credential: self.provider.credential,
             provider: Some(self.provider.id),
-            input: Some(&self.map.input),
+            chat: Some(self.map),
         }
     }
 
@@ -363,14 +363,6 @@ impl<'a> Search<'a> {
         }
         Ok(())
     }
-}
-
-/// Opens a chat that is behind a button, and waits a little until it can be typed into. What is wrong with one that does not open shows when it is
-/// typed into.
-pub(super) async fn comes_to_rest(page: &Page, map: &ChatMap) -> bool {
-    let notes = Notes::none();
-    let _ = Conversation::new(page, map, &notes).open().await;
-    shows(page, &map.input).await
 }
 
 /// Whether a conversation can be left for a new one without the page being loaded: then none need be opened ahead.
