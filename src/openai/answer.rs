@@ -27,9 +27,9 @@ impl Answer {
     pub(super) fn hear(&mut self, event: &EventBody) -> String {
         match event {
             // A job that was retried by hand has failed before: what counts is how it ends.
-            EventBody::Queued { .. } => self.failure = None,
+            EventBody::Queued { .. } => self.go_on(),
             EventBody::Started { .. } => {
-                self.failure = None;
+                self.go_on();
                 self.said.clear();
             }
             EventBody::Chunk { text, .. } => {
@@ -37,19 +37,25 @@ impl Answer {
                 return self.tell();
             }
             EventBody::Completed { result } => {
+                self.go_on();
                 self.content = result
                     .get("content")
                     .and_then(Value::as_str)
                     .map(str::to_owned);
             }
             EventBody::Failed { failure } => self.failure = Some(failure.clone()),
-            // Nobody waits at the other end of a request for a person to come, or for a limit to be lifted.
-            EventBody::InterventionNeeded { failure, .. } => self.give_up(failure),
+            // Nobody waits at the other end of a request for a person to come, or for a limit to be lifted. With an `Idempotency-Key` events of
+            // long ago are heard: what they tell to wait for is over.
+            EventBody::InterventionNeeded {
+                failure,
+                expires_at,
+                ..
+            } if expires_at.is_none_or(is_to_come) => self.give_up(failure),
             EventBody::Retrying { failure, at, .. }
-                if failure.code == FailureCode::ProviderRateLimited =>
+                if failure.code == FailureCode::ProviderRateLimited && is_to_come(*at) =>
             {
+                self.give_up(failure);
                 self.again = Some(*at);
-                self.give_up(failure)
             }
             EventBody::Cancelled {} => {
                 self.failure = Some(PublicFailure {
@@ -61,6 +67,13 @@ impl Answer {
             _ => {}
         }
         String::new()
+    }
+
+    /// What went wrong before does not count.
+    fn go_on(&mut self) {
+        self.failure = None;
+        self.again = None;
+        self.given_up = false;
     }
 
     fn give_up(&mut self, failure: &PublicFailure) {
@@ -114,10 +127,67 @@ impl Answer {
     }
 }
 
+fn is_to_come(at: DateTime<Utc>) -> bool {
+    at > Utc::now()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::TimeDelta;
     use serde_json::json;
+
+    fn failure(code: FailureCode) -> PublicFailure {
+        PublicFailure {
+            code,
+            message: String::new(),
+            evidence: Vec::new(),
+        }
+    }
+
+    fn retrying(minutes: i64) -> EventBody {
+        EventBody::Retrying {
+            attempt: 1,
+            at: Utc::now() + TimeDelta::minutes(minutes),
+            failure: failure(FailureCode::ProviderRateLimited),
+        }
+    }
+
+    fn intervention(minutes: Option<i64>) -> EventBody {
+        EventBody::InterventionNeeded {
+            failure: failure(FailureCode::Captcha),
+            intervention_id: None,
+            reason: None,
+            screenshot_url: None,
+            answer_url: None,
+            expires_at: minutes.map(|minutes| Utc::now() + TimeDelta::minutes(minutes)),
+        }
+    }
+
+    #[test]
+    fn only_what_is_still_to_come_is_not_waited_for() {
+        let given_up = |event: &EventBody| {
+            let mut answer = Answer::default();
+            answer.hear(event);
+            answer.is_given_up()
+        };
+        assert!(given_up(&retrying(1)) && !given_up(&retrying(-1)));
+        assert!(given_up(&intervention(Some(1))) && given_up(&intervention(None)));
+        assert!(!given_up(&intervention(Some(-1))));
+    }
+
+    #[test]
+    fn a_job_that_completed_has_not_been_given_up() {
+        for event in [retrying(1), retrying(-1), intervention(None)] {
+            let mut answer = Answer::default();
+            answer.hear(&event);
+            answer.hear(&EventBody::Completed {
+                result: json!({"content": "One"}),
+            });
+            assert!(!answer.is_given_up());
+            assert_eq!(answer.text().ok().as_deref(), Some("One"));
+        }
+    }
 
     fn chunk(text: &str) -> EventBody {
         EventBody::Chunk {

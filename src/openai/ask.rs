@@ -11,7 +11,7 @@ use computetower_jobs::{JobId, JobKind, TenantId};
 use computetower_store::StoreError;
 use computetower_store::jobs::NewJob;
 use futures::stream::SelectAll;
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use sha2::{Digest, Sha256};
 
 use super::answer::Answer;
@@ -148,7 +148,8 @@ pub(super) async fn ask(
     let mut answers = Answers::new();
     for index in 0..count {
         // Should a later one be refused, the drop cancels those before.
-        let job = asker.submit(&ask.chat, index, 0).await?;
+        let job = asker.submit(&ask.chat, index, 0).await;
+        let job = job.map_err(|error| refused(index, error))?;
         let leave = asker.leave(job);
         let answer = answer(asker.clone(), ask.chat.clone(), index, job, leave);
         answers.push(Box::pin(answer.map(move |heard| (index, heard))));
@@ -159,6 +160,14 @@ pub(super) async fn ask(
         answers,
         peeked: None,
     })
+}
+
+/// The error of a question that was not accepted. Behind another that was, the client must not ask for both again.
+fn refused(index: usize, error: OpenAiError) -> OpenAiError {
+    match index {
+        0 => error,
+        _ => error.once_accepted(),
+    }
 }
 
 /// What all jobs of a request have in common.
@@ -235,7 +244,8 @@ fn answer(
             let (mut answer, mut heard) = (Answer::default(), String::new());
             // Of the text, that many bytes were passed on.
             let mut passed = 0;
-            while let Some(event) = events.next().await {
+            let mut next = events.next().await;
+            while let Some(event) = next {
                 heard.push_str(&answer.hear(&event.body));
                 // Once it has to be asked again, nothing is passed on before it fits.
                 let free = if repair == 0 { asker.contract.free(&heard).max(passed) } else { 0 };
@@ -246,9 +256,14 @@ fn answer(
                         yield Heard::Piece(piece);
                     }
                 }
-                if answer.is_given_up() || cutter.over().is_some() {
+                if cutter.over().is_some() {
                     break;
                 }
+                // Events that are played again have others behind them already: then it went on all the same.
+                next = match answer.is_given_up() {
+                    true => events.next().now_or_never().flatten(),
+                    false => events.next().await,
+                };
             }
             if let Some(reason) = cutter.over() {
                 // With the end that the caller has named nobody wants the rest: the job is cancelled, and its page closed.
@@ -355,6 +370,18 @@ mod tests {
             assert!(key.len() <= 255 && !keys[..at].contains(key));
         }
         assert_eq!(key_of("k", 1, 0), key_of("k", 1, 0));
+    }
+
+    #[test]
+    fn a_question_behind_another_is_not_to_be_asked_again() {
+        use axum::response::IntoResponse;
+        let told = |index| {
+            let error = OpenAiError::from(StoreError::Postgres(sqlx::Error::PoolTimedOut));
+            let response = refused(index, error).into_response();
+            response.headers().get("x-should-retry").cloned()
+        };
+        assert_eq!(told(0), None);
+        assert!(told(1).is_some_and(|told| told == "false"));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-/// Lines that look like JSON and are none, before bare JSON is looked for no more.
-const TRIES: usize = 200;
+/// Places that look like JSON and are none, before bare JSON is looked for no more; and values that are looked at.
+const TRIES: usize = 50;
 
 /// A place of an answer that may be JSON.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,7 +63,18 @@ pub(super) fn blocks(text: &str, finished: bool) -> Vec<Block<'_>> {
                 }
                 Length::None => {
                     tries -= 1;
-                    at = next;
+                    let inner = broken(&rest[indent..]);
+                    let end = at + indent + inner.len();
+                    // What was to be JSON is told as such, so that its fault is noticed; what is within it is nothing by itself.
+                    if looks_like_json(inner) {
+                        found.push(Block {
+                            start: at,
+                            end,
+                            inner,
+                            whole: true,
+                        });
+                    }
+                    at = line_of(text, end).1;
                 }
             }
         } else {
@@ -73,32 +84,137 @@ pub(super) fn blocks(text: &str, finished: bool) -> Vec<Block<'_>> {
     found
 }
 
-/// A JSON value that stands in a text: alone, in a block, or somewhere between words. All of them, likeliest first, each as it is written.
+/// A JSON value that stands in a text: alone, in a block, or somewhere between words. All of them, likeliest first, each as it is written. What
+/// stands within JSON that is broken is none of them.
 pub(super) fn values(text: &str) -> Vec<&str> {
     if parse(text).is_ok() {
         return vec![text.trim()];
     }
-    let mut found: Vec<&str> = Vec::new();
-    for block in blocks(text, true) {
-        if block.may_be_json() && parse(block.inner).is_ok() {
-            found.push(block.inner.trim());
+    let mut scan = Scan {
+        tries: TRIES,
+        ..Scan::default()
+    };
+    // Where the words begin that have not been looked at.
+    let (mut at, mut words) = (0, 0);
+    while at < text.len() {
+        let (line, next) = line_of(text, at);
+        let Some((mark, count)) = fence(line) else {
+            at = next;
+            continue;
+        };
+        scan.words(&text[words..at]);
+        let block = fenced(text, at, next, mark, count, true);
+        if !block.may_be_json() {
+            scan.words(block.inner);
+        } else if parse(block.inner).is_ok() {
+            scan.blocks.push(block.inner.trim());
         }
+        (at, words) = (block.end, block.end);
     }
-    let (mut at, mut tries) = (0, TRIES);
-    while let Some(start) = text[at..].find(['{', '[']).map(|found| at + found) {
-        match value_length(&text[start..]) {
-            Length::Whole(length) => {
-                found.push(&text[start..start + length]);
-                at = start + length;
-            }
-            Length::More | Length::None if tries > 0 => {
-                tries -= 1;
-                at = start + 1;
-            }
-            _ => break,
-        }
-    }
+    scan.words(&text[words..]);
+    let mut found = scan.blocks;
+    found.append(&mut scan.among);
+    found.truncate(TRIES);
     found
+}
+
+/// Values that have been found.
+#[derive(Default)]
+struct Scan<'a> {
+    /// In blocks, or on lines of their own.
+    blocks: Vec<&'a str>,
+    /// Between words.
+    among: Vec<&'a str>,
+    tries: usize,
+}
+
+impl<'a> Scan<'a> {
+    /// Looks through text without fences.
+    fn words(&mut self, text: &'a str) {
+        let mut at = 0;
+        while let Some(start) = text[at..].find(['{', '[']).map(|found| at + found) {
+            let rest = &text[start..];
+            at = start
+                + match value_length(rest) {
+                    Length::Whole(length) => {
+                        let line = text[..start].rfind('\n').map_or(0, |end| end + 1);
+                        let leads = text[line..start].trim().is_empty();
+                        let found = if leads {
+                            &mut self.blocks
+                        } else {
+                            &mut self.among
+                        };
+                        found.push(&rest[..length]);
+                        length
+                    }
+                    // It has begun, and all that follows is within it.
+                    Length::More => return,
+                    Length::None if self.tries > 0 => {
+                        self.tries -= 1;
+                        broken(rest).len()
+                    }
+                    Length::None => return,
+                };
+        }
+    }
+}
+
+/// How far something reaches that begins like JSON and is none: nothing within it may be taken for a value of its own. A fence ends it in any case.
+fn broken(text: &str) -> &str {
+    let text = before_fence(text);
+    let line_end = |from: usize| from + line_of(text, from).0.len();
+    let end = match (balanced(text), looks_like_json(text)) {
+        // Quotes that are wrong make it end too early: what follows on its last line is left out, too.
+        (Some(length), true) => line_end(length),
+        (Some(length), false) => length,
+        (None, true) => text.len(),
+        (None, false) if text.starts_with('{') => text.len(),
+        // A bracket in a sentence.
+        (None, false) => text.find('\n').unwrap_or(text.len()),
+    };
+    &text[..end]
+}
+
+/// Whether what begins with `{` or `[` was meant to be JSON.
+fn looks_like_json(text: &str) -> bool {
+    text.get(1..)
+        .is_some_and(|inner| inner.trim_start().starts_with(['"', '\'', '{', '[']))
+}
+
+/// The lines before the first fence. The first line is none.
+fn before_fence(text: &str) -> &str {
+    let mut at = line_of(text, 0).1;
+    while at < text.len() {
+        let (line, next) = line_of(text, at);
+        if fence(line).is_some() {
+            return &text[..at - 1];
+        }
+        at = next;
+    }
+    text
+}
+
+/// How far it is to where all brackets are closed, if they are. A bracket that closes none is passed over.
+fn balanced(text: &str) -> Option<usize> {
+    let (mut open, mut quoted, mut escaped) = (Vec::new(), false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'{' => open.push(b'}'),
+            b'[' => open.push(b']'),
+            _ if open.last() == Some(&byte) => {
+                open.pop();
+                if open.is_empty() {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Reads JSON. Blanks that a page has made unbreakable are blanks.
@@ -169,8 +285,16 @@ enum Length {
     None,
 }
 
-/// How far the JSON value goes that begins here.
+/// How far the JSON value goes that begins here. Blanks that a page has made unbreakable are blanks.
 fn value_length(text: &str) -> Length {
+    match length_as_written(text) {
+        // As long as before, so that the length is the same.
+        Length::None if text.contains('\u{a0}') => length_as_written(&text.replace('\u{a0}', "  ")),
+        length => length,
+    }
+}
+
+fn length_as_written(text: &str) -> Length {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
     match values.next() {
         Some(Ok(_)) => Length::Whole(values.byte_offset()),
@@ -220,6 +344,56 @@ mod tests {
             parse("{\u{a0}\"a\": \"b\u{a0}\"}").ok(),
             parse("{\"a\": \"b \"}").ok()
         );
+    }
+
+    #[test]
+    fn nothing_is_taken_out_of_json_that_is_broken() {
+        for text in [
+            // A comma too many, in a block, on a line, and between words.
+            "```json\n{\"a\": {\"b\": 1},}\n```",
+            "{\"a\": {\"b\": 1},}",
+            "Here it is: {\"a\": {\"b\": 1},} as asked.",
+            "Here it is: {\"a\": [\n{\"b\": 1},\n{\"b\": 2},\n]}",
+            // Cut off.
+            "{\"a\":{\"b\":1},\"c\":",
+            "Here: {\"a\":{\"b\":1},\"c\":",
+            "```json\n{\"a\":{\"b\":1},\"c\":",
+            // Brackets and quotes that do not fit.
+            "{\"a\": x, \"b\": [\n{\"c\": 1}\n",
+            "{\"a\": \"say \"hi} there\", \"c\": {\"b\": 1}}",
+            "{\"a\": x]], \"c\": {\"b\": 1}}",
+        ] {
+            assert_eq!(values(text), Vec::<&str>::new(), "{text}");
+        }
+        // What stands elsewhere is taken all the same.
+        assert_eq!(
+            values("{\"a\": {\"b\": 1},}\nI mean:\n{\"a\": 2}"),
+            ["{\"a\": 2}"]
+        );
+        assert_eq!(
+            values("[0, 1) and [sic] before {\"a\": 1}\n{\"b\": 2}"),
+            ["{\"b\": 2}"]
+        );
+        assert_eq!(
+            values("{\"a\": x\n```json\n{\"b\": 2}\n```"),
+            ["{\"b\": 2}"]
+        );
+    }
+
+    #[test]
+    fn lines_within_broken_json_are_no_blocks() {
+        for text in [
+            "{\"tool_calls\": [\n{\"name\": \"now\"},\n]}",
+            "{\"tool_calls\": [,\n{\"name\": \"now\"}",
+        ] {
+            assert_eq!(inners(text), [text]);
+        }
+    }
+
+    #[test]
+    fn only_so_many_values_are_looked_at() {
+        let text = "see {\"a\": 1}\n".repeat(TRIES + 1);
+        assert_eq!(values(&text).len(), TRIES);
     }
 
     proptest! {

@@ -4,6 +4,8 @@ use serde_json::{Map, Value};
 
 /// Objects, lists and values that a schema may have.
 const NODES: usize = 20_000;
+/// Patterns that a schema may have: each is compiled, and keeps memory.
+const PATTERNS: usize = 100;
 /// Schemas that may be applied to the parts of one value.
 const STEPS: usize = 200_000;
 /// Schemas that may be applied one within another.
@@ -31,7 +33,7 @@ pub(super) fn check(schema: &Value) -> Result<(), String> {
     {
         return Err("is of draft 4: use draft 6 or later".to_owned());
     }
-    let (mut left, mut nodes) = (vec![schema], 0);
+    let (mut left, mut nodes, mut patterns) = (vec![schema], 0, 0);
     while let Some(value) = left.pop() {
         nodes += 1;
         if nodes > NODES {
@@ -43,12 +45,23 @@ pub(super) fn check(schema: &Value) -> Result<(), String> {
                 if let Some(word) = unbounded(fields, nodes == 1) {
                     return Err(format!("holds {word}, which is not supported"));
                 }
+                patterns += patterns_of(fields);
+                if patterns > PATTERNS {
+                    return Err(format!("has more than {PATTERNS} patterns"));
+                }
                 left.extend(fields.values());
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+/// How many patterns an object of a schema has itself.
+fn patterns_of(fields: &Map<String, Value>) -> usize {
+    let own = fields.get("pattern").is_some_and(Value::is_string);
+    let keys = fields.get("patternProperties").and_then(Value::as_object);
+    usize::from(own) + keys.map_or(0, Map::len)
 }
 
 /// What an object of a schema holds that leads elsewhere, or makes the same be checked again and again.
@@ -157,6 +170,19 @@ mod tests {
         }
         let wide = json!({"items": {"enum": vec![1; 1_000]}});
         assert!(!is_bounded(&wide, &json!(vec![2; 1_000])));
+    }
+
+    #[test]
+    fn too_many_patterns_are_refused() {
+        let many = |count: usize| json!({"anyOf": vec![json!({"pattern": "a"}); count]});
+        assert_eq!(check(&many(PATTERNS)), Ok(()));
+        assert!(check(&many(PATTERNS + 1)).is_err_and(|why| why.contains("100 patterns")));
+        let keys = |count: usize| -> Map<String, Value> {
+            (0..count).map(|at| (format!("a{at}"), json!({}))).collect()
+        };
+        assert!(check(&json!({"patternProperties": keys(PATTERNS + 1)})).is_err());
+        // A property of that name is no pattern.
+        assert_eq!(check(&json!({"properties": {"pattern": {}}})), Ok(()));
     }
 
     #[test]

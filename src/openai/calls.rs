@@ -345,6 +345,19 @@ mod tests {
         );
     }
 
+    #[test]
+    fn the_lines_of_a_broken_call_are_no_calls() {
+        let call = "{\"name\": \"now\", \"arguments\": {}}";
+        for answer in [
+            format!("{{\"tool_calls\": [\n{call},\n]}}"),
+            format!("{{\"tool_calls\": [,\n{call}\n"),
+            format!("```json\n{{\"tool_calls\": [\n{call},\n]}}\n```"),
+        ] {
+            let faults = read(&auto(), &answer).err().unwrap_or_default();
+            assert!(faults.join(" ").contains("not JSON"), "{answer}");
+        }
+    }
+
     fn part() -> impl Strategy<Value = &'static str> {
         prop::sample::select(vec![
             "Some words. ",
@@ -364,6 +377,9 @@ mod tests {
             "{\"tool_calls\": [{\"name\": \"now\"}]}",
             "{\"name\": \"now\", \"arguments\": {}}",
             "{\"x\": 1}",
+            "{\"x\": [,",
+            "[0, 1)",
+            "\u{a0}",
             "```py\nx = 1\n```\n",
             "é",
         ])

@@ -1,39 +1,83 @@
 //! `messages`: what was said before, as plain messages. Calls of functions and their results become text that a page can be told.
 
-use computetower_jobs::kinds::chat::{Message, Role};
+use std::collections::HashMap;
+
+use computetower_jobs::kinds::chat::{MAX_CHARACTERS, Message, Role};
 use serde_json::{Value, json};
 
 use super::error::OpenAiError;
 
 /// Plain messages in the making.
-#[derive(Default)]
 pub(super) struct History {
+    /// The field in which the caller sent them.
+    field: &'static str,
     messages: Vec<Message>,
-    /// Calls so far: id, and the function with its arguments.
-    calls: Vec<(String, String)>,
+    /// Characters of the messages.
+    characters: usize,
+    /// Calls so far by their ids: the function with its arguments, until its result is there.
+    calls: HashMap<String, Option<String>>,
     /// Whether the last message holds results, to which more may be added.
     results: bool,
 }
 
 impl History {
+    /// Nothing so far.
+    pub(super) fn new(field: &'static str) -> Self {
+        Self {
+            field,
+            messages: Vec::new(),
+            characters: 0,
+            calls: HashMap::new(),
+            results: false,
+        }
+    }
+
     /// The messages.
     pub(super) fn into_messages(self) -> Vec<Message> {
         self.messages
     }
 
     /// Adds what somebody said.
-    pub(super) fn say(&mut self, role: Role, content: String) {
+    pub(super) fn say(&mut self, role: Role, content: String) -> Result<(), OpenAiError> {
+        self.characters += self.room(&[&content])?;
         self.results = false;
         self.messages.push(Message { role, content });
+        Ok(())
+    }
+
+    /// How many characters texts have, as long as there is room for them. Asked before anything is made of them: what is sent once may be
+    /// repeated many times.
+    fn room(&self, texts: &[&str]) -> Result<usize, OpenAiError> {
+        let more = texts.iter().map(|text| text.chars().count()).sum();
+        if self.characters + more > MAX_CHARACTERS {
+            return Err(OpenAiError::invalid(
+                self.field,
+                format!(
+                    "{} must have at most {MAX_CHARACTERS} characters together.",
+                    self.field
+                ),
+            ));
+        }
+        Ok(more)
     }
 
     /// Adds what the model said, with the calls that it made: id, name and arguments.
-    pub(super) fn call(&mut self, content: String, calls: &[(String, String, String)]) {
+    pub(super) fn call(
+        &mut self,
+        content: String,
+        calls: &[(String, String, String)],
+    ) -> Result<(), OpenAiError> {
         if calls.is_empty() {
             return self.say(Role::Assistant, content);
         }
+        let mut texts = vec![content.as_str()];
+        for (_, name, arguments) in calls {
+            texts.extend([name.as_str(), arguments]);
+        }
+        self.room(&texts)?;
         let made = calls.iter().map(|(id, name, arguments)| {
-            self.calls.push((id.clone(), format!("{name} {arguments}")));
+            let call = Some(format!("{name} {arguments}"));
+            self.calls.insert(id.clone(), call);
             let arguments: Value =
                 serde_json::from_str(arguments).unwrap_or_else(|_| arguments.as_str().into());
             json!({ "name": name, "arguments": arguments })
@@ -45,35 +89,44 @@ impl History {
         } else {
             format!("{content}\n\n{block}")
         };
-        self.say(Role::Assistant, text);
+        self.say(Role::Assistant, text)
     }
 
-    /// Adds what a function gave. `false` when there was no such call.
-    pub(super) fn result(&mut self, id: &str, content: &str) -> bool {
-        let Some((_, call)) = self
-            .calls
-            .iter()
-            .rev()
-            .find(|(known, _)| !id.is_empty() && known == id)
-        else {
-            return false;
-        };
-        let call = call.clone();
-        self.result_of(&call, content);
-        true
+    /// Adds what a function gave. `at` is the field that names the call, `unknown` what is said when there was no such call.
+    pub(super) fn result(
+        &mut self,
+        at: String,
+        id: &str,
+        content: &str,
+        unknown: &str,
+    ) -> Result<(), OpenAiError> {
+        match self.calls.get_mut(id).filter(|_| !id.is_empty()) {
+            None => Err(OpenAiError::invalid(at, unknown)),
+            Some(call) => match call.take() {
+                Some(call) => self.result_of(&call, content),
+                None => Err(OpenAiError::invalid(
+                    at,
+                    "The call of this id has its result already.",
+                )),
+            },
+        }
     }
 
     /// Adds what a function gave, named by words.
-    fn result_of(&mut self, call: &str, content: &str) {
+    fn result_of(&mut self, call: &str, content: &str) -> Result<(), OpenAiError> {
+        self.room(&[call, content])?;
         let text = format!("Result of {call}:\n{content}");
-        match self.messages.last_mut() {
-            Some(last) if self.results => {
-                last.content.push_str("\n\n");
-                last.content.push_str(&text);
-            }
-            _ => self.say(Role::User, text),
+        if !self.results {
+            self.say(Role::User, text)?;
+            self.results = true;
+            return Ok(());
         }
-        self.results = true;
+        let text = format!("\n\n{text}");
+        self.characters += self.room(&[&text])?;
+        if let Some(last) = self.messages.last_mut() {
+            last.content.push_str(&text);
+        }
+        Ok(())
     }
 }
 
@@ -88,7 +141,7 @@ pub(super) fn read(value: Option<Value>) -> Result<Vec<Message>, OpenAiError> {
             "messages must not be empty.",
         ));
     }
-    let mut history = History::default();
+    let mut history = History::new("messages");
     for (index, item) in items.iter().enumerate() {
         message(&mut history, &format!("messages[{index}]"), item)?;
     }
@@ -97,8 +150,8 @@ pub(super) fn read(value: Option<Value>) -> Result<Vec<Message>, OpenAiError> {
 
 fn message(history: &mut History, at: &str, item: &Value) -> Result<(), OpenAiError> {
     match item.get("role").and_then(Value::as_str) {
-        Some("system" | "developer") => history.say(Role::System, content(at, item)?),
-        Some("user") => history.say(Role::User, content(at, item)?),
+        Some("system" | "developer") => history.say(Role::System, content(at, item)?)?,
+        Some("user") => history.say(Role::User, content(at, item)?)?,
         Some("assistant") => {
             let text = match item.get("content") {
                 None | Some(Value::Null) => item
@@ -108,19 +161,19 @@ fn message(history: &mut History, at: &str, item: &Value) -> Result<(), OpenAiEr
                     .to_owned(),
                 Some(_) => content(at, item)?,
             };
-            history.call(text, &calls(at, item)?);
+            history.call(text, &calls(at, item)?)?;
         }
         Some("tool") => {
             let id = item
                 .get("tool_call_id")
                 .and_then(Value::as_str)
                 .unwrap_or_default();
-            if !history.result(id, &content(at, item)?) {
-                return Err(OpenAiError::invalid(
-                    format!("{at}.tool_call_id"),
-                    "A message of the role tool must answer a call of an assistant's message before it.",
-                ));
-            }
+            history.result(
+                format!("{at}.tool_call_id"),
+                id,
+                &content(at, item)?,
+                "A message of the role tool must answer a call of an assistant's message before it.",
+            )?;
         }
         Some("function") => {
             let name = item.get("name").and_then(Value::as_str).ok_or_else(|| {
@@ -129,7 +182,7 @@ fn message(history: &mut History, at: &str, item: &Value) -> Result<(), OpenAiEr
                     "A message of the role function must name it.",
                 )
             })?;
-            history.result_of(name, &content(at, item)?);
+            history.result_of(name, &content(at, item)?)?;
         }
         _ => {
             return Err(OpenAiError::invalid(
@@ -250,6 +303,45 @@ mod tests {
             messages[2].content,
             "Result of weather {\"city\":\"Oslo\"}:\n-3\n\nResult of weather {\"city\":\"Rome\"}:\n20"
         );
+    }
+
+    #[test]
+    fn a_call_has_one_result() {
+        let call = json!({"role": "assistant", "tool_calls": [{"id": "a", "type": "function", "function": {"name": "now", "arguments": "{}"}}]});
+        let result = json!({"role": "tool", "tool_call_id": "a", "content": "noon"});
+        assert_eq!(
+            param(json!([call, result, result])).as_deref(),
+            Some("messages[2].tool_call_id")
+        );
+        // An id that is used again is another call.
+        assert_eq!(param(json!([call, result, call, result])), None);
+    }
+
+    #[test]
+    fn too_many_characters_are_refused_before_they_are_built() {
+        let half = "x".repeat(MAX_CHARACTERS / 2);
+        let user = json!({"role": "user", "content": half});
+        assert_eq!(param(json!([user, user])), None);
+        assert_eq!(
+            param(json!([user, user, {"role": "user", "content": "x"}])).as_deref(),
+            Some("messages")
+        );
+        // What repeats the text of its call counts with it.
+        let mut history = History::new("input");
+        let call = ("a".to_owned(), "f".to_owned(), half.clone());
+        assert!(history.call(String::new(), &[call]).is_ok());
+        let refused = history.result("x".to_owned(), "a", "y", "");
+        assert_eq!(
+            refused
+                .err()
+                .map(|error| error.body()["error"]["param"].clone()),
+            Some(json!("input"))
+        );
+        assert_eq!(history.into_messages().len(), 1);
+        // So do results that are joined to one message.
+        let mut history = History::new("messages");
+        assert!(history.result_of("f", &half).is_ok());
+        assert!(history.result_of("f", &half).is_err());
     }
 
     #[test]

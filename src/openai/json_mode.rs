@@ -4,6 +4,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::blocks::{parse, values};
+use super::bounded::with_room;
 use super::error::OpenAiError;
 use super::schema::Schema;
 
@@ -103,32 +104,39 @@ impl Format {
     /// # Errors
     /// What is wrong with it.
     pub(super) fn take(&self, answer: &str) -> Result<String, Vec<String>> {
-        let schema = match self {
-            Self::Text => return Ok(answer.to_owned()),
-            Self::Object => None,
-            Self::Schema { schema, .. } => Some(schema),
-        };
-        let mut faults = None;
-        for written in values(answer) {
-            let Ok(value) = parse(written) else { continue };
-            let found = match schema {
-                Some(schema) => schema.faults(&value),
-                None if value.is_object() => Vec::new(),
-                None => vec!["It is not a JSON object.".to_owned()],
-            };
-            if found.is_empty() {
-                // As it is written, unless the page has spoiled the blanks.
-                let plain = serde_json::from_str::<Value>(written).is_ok();
-                return Ok(if plain {
-                    written.to_owned()
-                } else {
-                    value.to_string()
-                });
+        match self {
+            Self::Text => Ok(answer.to_owned()),
+            Self::Object => taken(answer, |value| match value.is_object() {
+                true => Vec::new(),
+                false => vec!["It is not a JSON object.".to_owned()],
+            }),
+            // One room for all values that are tried.
+            Self::Schema { schema, .. } => {
+                with_room(|| taken(answer, |value| schema.faults_with_room(value)))
+                    .unwrap_or_else(|| Err(vec!["It could not be checked.".to_owned()]))
             }
-            faults.get_or_insert(found);
         }
-        Err(faults.unwrap_or_else(|| vec![not_json(answer)]))
     }
+}
+
+/// The first value of an answer that has no faults, or the faults of the likeliest.
+fn taken(answer: &str, faults_of: impl Fn(&Value) -> Vec<String>) -> Result<String, Vec<String>> {
+    let mut faults = None;
+    for written in values(answer) {
+        let Ok(value) = parse(written) else { continue };
+        let found = faults_of(&value);
+        if found.is_empty() {
+            // As it is written, unless the page has spoiled the blanks.
+            let plain = serde_json::from_str::<Value>(written).is_ok();
+            return Ok(if plain {
+                written.to_owned()
+            } else {
+                value.to_string()
+            });
+        }
+        faults.get_or_insert(found);
+    }
+    Err(faults.unwrap_or_else(|| vec![not_json(answer)]))
 }
 
 fn not_json(answer: &str) -> String {
@@ -209,6 +217,9 @@ mod tests {
         assert!(faults(r#"{"name": 5}"#).contains("at /name"));
         assert!(faults("```json\n{\"name\": }\n```").contains("is not JSON"));
         assert!(faults("I cannot.").contains("no JSON"));
+        // The inner one would fit.
+        assert!(faults("{\"a\": {\"name\": \"Ada\"},}").contains("is not JSON"));
+        assert!(faults("Here: {\"a\": {\"name\": \"Ada\"}, \"b\":").contains("no JSON"));
         assert!(Format::Object.take("[1]").is_err());
         assert_eq!(Format::Object.take("{}").as_deref(), Ok("{}"));
     }

@@ -8,6 +8,10 @@ use serde_json::Value;
 
 use super::bounded::{check, is_bounded, with_room};
 
+/// Bytes that a pattern may take when it is compiled: a short one can be made to take megabytes.
+const PATTERN: usize = 64 << 10;
+/// Bytes that it may take while it is matched.
+const MATCHING: usize = 256 << 10;
 /// Faults that are told of one value: a page need not read more to mend it.
 const TOLD: usize = 8;
 /// Characters of each.
@@ -37,7 +41,10 @@ impl Schema {
         }
         check(schema)?;
         // Patterns that take linear time: no look-around, no back references.
-        let options = jsonschema::options().with_pattern_options(PatternOptions::regex());
+        let patterns = PatternOptions::regex()
+            .size_limit(PATTERN)
+            .dfa_size_limit(MATCHING);
+        let options = jsonschema::options().with_pattern_options(patterns);
         let unusable = |why: &str| format!("is no JSON Schema that can be used: {}", short(why));
         match with_room(|| options.build(schema)) {
             Some(Ok(validator)) => Ok(Self {
@@ -51,6 +58,12 @@ impl Schema {
 
     /// What is wrong with a value; nothing when it fits.
     pub(super) fn faults(&self, value: &Value) -> Vec<String> {
+        with_room(|| self.faults_with_room(value))
+            .unwrap_or_else(|| vec!["It could not be checked.".to_owned()])
+    }
+
+    /// The same, for who has room already ([`with_room`]).
+    pub(super) fn faults_with_room(&self, value: &Value) -> Vec<String> {
         if !is_bounded(&self.written, value) {
             return vec!["It has too many parts, or too many levels, to be checked.".to_owned()];
         }
@@ -63,17 +76,14 @@ impl Schema {
                 format!("at {at}: {what}")
             }
         };
-        let found = with_room(|| {
-            if self.validator.is_valid(value) {
-                return Vec::new();
-            }
-            self.validator
-                .iter_errors(value)
-                .take(TOLD)
-                .map(told)
-                .collect()
-        });
-        found.unwrap_or_else(|| vec!["It could not be checked.".to_owned()])
+        if self.validator.is_valid(value) {
+            return Vec::new();
+        }
+        self.validator
+            .iter_errors(value)
+            .take(TOLD)
+            .map(told)
+            .collect()
     }
 }
 
@@ -111,6 +121,23 @@ mod tests {
             json!({"pattern": "(?=a)b"}),
         ] {
             assert!(Schema::read(&wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn patterns_are_bounded_and_common_ones_are_not() {
+        for large in ["(a{1000}){1000}", "^[a-z]{60000}$"] {
+            assert!(Schema::read(&json!({ "pattern": large })).is_err());
+            assert!(Schema::read(&json!({"patternProperties": {large: {}}})).is_err());
+        }
+        for common in [
+            r"^[\w.+-]+@[\w-]+\.[\w.]+$",
+            r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$",
+            "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+            r"^https?://\S+$",
+        ] {
+            let read = Schema::read(&json!({ "pattern": common }));
+            assert!(read.is_ok(), "{common}: {read:?}");
         }
     }
 

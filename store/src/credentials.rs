@@ -41,6 +41,8 @@ pub struct Credential {
     /// Whether it has the secret of an authenticator app.
     pub has_totp: bool,
     has_profile: bool,
+    /// As it was when it was read: what a sign-in finds out says nothing about an account that was changed since.
+    updated_at: DateTime<Utc>,
 }
 
 /// A new account.
@@ -110,7 +112,7 @@ impl Store {
     ) -> Result<Credential, StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
         let row = sqlx::query!(
-            "select id, label, url, username, status, signed_in_at, created_at, profile_key, totp is not null as \"has_totp!\" from credentials where id = $1 and tenant_id = $2",
+            "select id, label, url, username, status, signed_in_at, created_at, updated_at, profile_key, totp is not null as \"has_totp!\" from credentials where id = $1 and tenant_id = $2",
             id.0,
             tenant.0
         )
@@ -128,6 +130,7 @@ impl Store {
             created_at: row.created_at,
             has_totp: row.has_totp,
             has_profile: row.profile_key.is_some(),
+            updated_at: row.updated_at,
         })
     }
 
@@ -138,7 +141,7 @@ impl Store {
     pub async fn credentials(&self, tenant: TenantId) -> Result<Vec<Credential>, StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
         let rows = sqlx::query!(
-            "select id, label, url, username, status, signed_in_at, created_at, profile_key, totp is not null as \"has_totp!\" from credentials
+            "select id, label, url, username, status, signed_in_at, created_at, updated_at, profile_key, totp is not null as \"has_totp!\" from credentials
              where tenant_id = $1 order by id desc limit 200",
             tenant.0
         )
@@ -157,6 +160,7 @@ impl Store {
                 created_at: row.created_at,
                 has_totp: row.has_totp,
                 has_profile: row.profile_key.is_some(),
+                updated_at: row.updated_at,
             })
             .collect())
     }
@@ -386,31 +390,47 @@ impl Store {
         Ok(seconds.map(|seconds| Duration::from_secs_f64(seconds.max(1.0))))
     }
 
-    /// Marks an account as refused by its web app: nothing signs in with it until it is changed.
+    /// Marks an account as refused by its web app: nothing signs in with it until it is changed. One that was changed since it was read stays as it is.
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn mark_credential_invalid(
-        &self,
-        tenant: TenantId,
-        id: CredentialId,
-    ) -> Result<(), StoreError> {
-        sqlx::query!("update credentials set status = 'invalid', updated_at = now() where id = $1 and tenant_id = $2", id.0, tenant.0)
-            .execute(&self.system)
-            .await?;
+    pub async fn mark_credential_invalid(&self, credential: &Credential) -> Result<(), StoreError> {
+        // `updated_at` is left alone: it says when people changed the account.
+        sqlx::query!(
+            "update credentials set status = 'invalid' where id = $1 and tenant_id = $2 and updated_at <= $3",
+            credential.id.0,
+            credential.tenant.0,
+            credential.updated_at
+        )
+        .execute(&self.system)
+        .await?;
         Ok(())
     }
 
-    /// Keeps the browser state after a login, sealed.
+    /// As [`Store::save_profile_of`], for an account as it is now.
     ///
     /// # Errors
-    /// When Postgres or the object store does not answer.
+    /// As there; [`StoreError::NotFound`] also when it is another tenant's.
     pub async fn save_profile(
         &self,
         tenant: TenantId,
         id: CredentialId,
         profile: &[u8],
     ) -> Result<(), StoreError> {
+        let credential = self.credential(tenant, id).await?;
+        self.save_profile_of(&credential, profile).await
+    }
+
+    /// Keeps the browser state after a login, sealed. That of an account that was changed since it was read is not kept: it belongs to what it was.
+    ///
+    /// # Errors
+    /// When Postgres or the object store does not answer.
+    pub async fn save_profile_of(
+        &self,
+        credential: &Credential,
+        profile: &[u8],
+    ) -> Result<(), StoreError> {
+        let (tenant, id) = (credential.tenant, credential.id);
         let sealed = self
             .vault
             .seal(tenant, &format!("{PROFILE_PURPOSE}/{id}"), profile)
@@ -419,15 +439,19 @@ impl Store {
         self.objects
             .put(&key, "application/octet-stream", sealed)
             .await?;
-        sqlx::query!(
-            "update credentials set profile_key = $3, signed_in_at = now(), status = 'active', updated_at = now()
-             where id = $1 and tenant_id = $2",
+        let kept = sqlx::query!(
+            "update credentials set profile_key = $3, signed_in_at = now(), status = 'active'
+             where id = $1 and tenant_id = $2 and updated_at <= $4",
             id.0,
             tenant.0,
-            key
+            key,
+            credential.updated_at
         )
         .execute(&self.system)
         .await?;
+        if kept.rows_affected() == 0 {
+            self.objects.delete(&key).await?;
+        }
         Ok(())
     }
 

@@ -81,7 +81,7 @@ pub enum Answered {
     NotYet,
     /// Somebody has.
     With(HumanAnswer),
-    /// The time to answer is over.
+    /// The time to answer is over, or the answer was given out before: none will come.
     Expired,
 }
 
@@ -151,7 +151,7 @@ impl Store {
         Ok((id, expires))
     }
 
-    /// What came of a question so far. An answer is given out once, and the code is forgotten with that.
+    /// What came of a question so far. An answer is forgotten once it was opened, and only then: one that is lost on the way can be read again.
     ///
     /// # Errors
     /// When Postgres does not answer, or the code cannot be opened.
@@ -161,9 +161,8 @@ impl Store {
         id: InterventionId,
     ) -> Result<Answered, StoreError> {
         let row = sqlx::query!(
-            r#"with was as (select id, answered_at, answer, expires_at <= now() as over from interventions where id = $1 and tenant_id = $2 for update)
-               update interventions i set answer = null from was where i.id = was.id
-               returning was.answered_at is not null as "answered!", was.answer, was.over as "over!""#,
+            r#"select answered_at is not null as "answered!", answer, expires_at <= now() as "over!"
+               from interventions where id = $1 and tenant_id = $2"#,
             id.0,
             tenant.0
         )
@@ -171,19 +170,32 @@ impl Store {
         .await?
         .ok_or(StoreError::NotFound("intervention"))?;
         let Some(sealed) = row.answer.filter(|_| row.answered) else {
-            return Ok(if row.over && !row.answered {
-                Answered::Expired
-            } else {
-                Answered::NotYet
-            });
+            return Ok(without_answer(row.answered, row.over));
         };
-        if sealed.is_empty() {
-            return Ok(Answered::With(HumanAnswer::Done));
+        let answer = if sealed.is_empty() {
+            HumanAnswer::Done
+        } else {
+            let plain = self.vault.open(tenant, &purpose(id), &sealed).await?;
+            let code = String::from_utf8(plain.to_vec())
+                .map_err(|error| StoreError::decode("answer", error.utf8_error()))?;
+            HumanAnswer::Code(Secret::new(code))
+        };
+        // The answer is at hand: that it could not be forgotten costs nobody the sign-in.
+        if let Err(error) = self.forget_answer(tenant, id).await {
+            tracing::warn!(intervention.id = %id, error = %error, "the answer could not be forgotten");
         }
-        let plain = self.vault.open(tenant, &purpose(id), &sealed).await?;
-        let code = String::from_utf8(plain.to_vec())
-            .map_err(|error| StoreError::decode("answer", error.utf8_error()))?;
-        Ok(Answered::With(HumanAnswer::Code(Secret::new(code))))
+        Ok(Answered::With(answer))
+    }
+
+    async fn forget_answer(&self, tenant: TenantId, id: InterventionId) -> Result<(), StoreError> {
+        sqlx::query!(
+            "update interventions set answer = null where id = $1 and tenant_id = $2",
+            id.0,
+            tenant.0
+        )
+        .execute(&self.system)
+        .await?;
+        Ok(())
     }
 
     /// Answers the open question of a job.
@@ -307,10 +319,35 @@ impl Store {
 
 const NOT_WAITING: &str = "The job does not wait for an answer: it has one, or its time is over.";
 
+/// What a question without an answer has come to. One that was answered gets no other answer: waiting for it would last for ever.
+fn without_answer(answered: bool, over: bool) -> Answered {
+    if answered || over {
+        Answered::Expired
+    } else {
+        Answered::NotYet
+    }
+}
+
 fn purpose(id: InterventionId) -> String {
     format!("{PURPOSE}/{id}")
 }
 
 fn signed(id: InterventionId, until: i64) -> Vec<u8> {
     format!("{id}/{until}").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_was_given_out_ends_the_question() {
+        assert!(matches!(without_answer(false, false), Answered::NotYet));
+        for (answered, over) in [(true, false), (true, true), (false, true)] {
+            assert!(
+                matches!(without_answer(answered, over), Answered::Expired),
+                "{answered} {over}"
+            );
+        }
+    }
 }

@@ -161,6 +161,7 @@ async fn open(
     };
     if let Some(chat) = place.chat
         && session.is_trusted()
+        && !session.forgets()
         && comes_to_rest(&page, chat).await
     {
         return Ok(SignedIn {
@@ -179,12 +180,19 @@ async fn open(
         }
         let done = sign_in_with(context, &page, &credential, notes).await?;
         session.trust();
+        if done.needed {
+            keep_profile(context, &session, &credential).await;
+            if !session.forgets() {
+                page.goto(place.url).await?;
+                // A page that keeps its sign-in in memory alone asks again. From now on the page that has signed in is used as it is.
+                let again = sign_in_with(context, &page, &credential, notes).await?;
+                if again.needed {
+                    session.found_forgetful();
+                }
+            }
+        }
         done
     };
-    if done.needed {
-        keep_profile(context, &session, &credential).await;
-        page.goto(place.url).await?;
-    }
     Ok(SignedIn {
         session,
         page,

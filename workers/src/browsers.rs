@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use computetower_browser::{BrowserError, Chromium, LaunchConfig, Page, Profile, Session};
@@ -46,6 +47,7 @@ pub struct LiveSession {
     /// Held while somebody looks whether the session is signed in, so that an account never signs in twice at once.
     pub signing_in: Mutex<()>,
     last_used: std::sync::Mutex<Instant>,
+    forgets: AtomicBool,
     trust: std::sync::Mutex<Trust>,
 }
 
@@ -64,6 +66,7 @@ impl LiveSession {
             session,
             signing_in: Mutex::default(),
             last_used: std::sync::Mutex::new(Instant::now()),
+            forgets: AtomicBool::new(false),
             trust: std::sync::Mutex::default(),
         }
     }
@@ -96,6 +99,16 @@ impl LiveSession {
     pub fn answered(&self) {
         let mut trust = lock(&self.trust);
         trust.since = trust.since.map(|_| Instant::now());
+    }
+
+    /// Whether a page of it that is loaded again has forgotten its sign-in.
+    pub fn forgets(&self) -> bool {
+        self.forgets.load(Ordering::Relaxed)
+    }
+
+    /// A page that had just signed in asked again when it was loaded.
+    pub fn found_forgetful(&self) {
+        self.forgets.store(true, Ordering::Relaxed);
     }
 
     /// The pages that no job works with.
@@ -157,6 +170,13 @@ impl OpenPage {
     /// pressed before it is closed, so that nobody goes on writing for nobody. An answer that another attempt may read on is left alone.
     pub(crate) fn answering(&self, attempt: Option<(&Stop, &str)>) {
         *lock(&self.answering) = attempt.map(|(stop, input)| (stop.clone(), input.to_owned()));
+    }
+}
+
+impl OpenPage {
+    /// Whether an answer was being written on it when it was last said.
+    pub(crate) fn is_answering(&self) -> bool {
+        lock(&self.answering).is_some()
     }
 }
 

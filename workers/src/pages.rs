@@ -129,6 +129,16 @@ impl Pages {
 
     /// Leaves a page to the next attempt of a job.
     pub(crate) fn park(&mut self, job: JobId, page: OpenPage) {
+        while self.open() >= KEPT_PER_SESSION {
+            let oldest = self.parked.iter().min_by_key(|(_, (since, _))| *since);
+            let oldest = oldest.map(|(job, _)| *job);
+            match oldest {
+                _ if !self.kept.is_empty() => drop(self.kept.remove(0)),
+                Some(job) => drop(self.parked.remove(&job)),
+                // The rest is on its way already.
+                None => break,
+            }
+        }
         self.parked.insert(job, (Instant::now(), page));
     }
 
@@ -229,9 +239,22 @@ mod tests {
         assert!(pages.threads(providers[0]).is_empty());
         assert!(!pages.wants_spare(providers[0]), "there is no room");
         let last = last.unwrap_or_else(ThreadId::generate);
+        let first_job = JobId::generate();
+        pages.park(first_job, OpenPage::none());
+        assert_eq!(
+            pages.threads(providers[4]).len(),
+            KEPT_PER_PROVIDER,
+            "the oldest make room"
+        );
+        assert_eq!(pages.open(), KEPT_PER_SESSION);
         assert!(pages.take_thread(last).is_some());
         assert!(pages.take_thread(last).is_none());
         assert!(pages.wants_spare(providers[0]));
+        for _ in 0..2 * KEPT_PER_SESSION {
+            pages.park(JobId::generate(), OpenPage::none());
+        }
+        assert_eq!(pages.open(), KEPT_PER_SESSION);
+        assert!(pages.unpark(first_job).is_none());
         pages.close_all();
         assert_eq!(pages.open(), 0);
     }

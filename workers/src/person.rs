@@ -14,6 +14,8 @@ use crate::run::chain;
 
 /// How often an answer is looked for.
 const LOOK: Duration = Duration::from_secs(1);
+/// How much later than Postgres the worker's own clock ends a question: storage that does not answer holds no job for ever.
+const GRACE: Duration = Duration::from_secs(60);
 
 /// Asks for what `failure` says is missing, and waits for the answer. The attempt's time stands still meanwhile.
 ///
@@ -53,7 +55,7 @@ pub(crate) async fn ask(context: &JobContext, failure: Failure) -> Result<HumanA
     loop {
         sleep(LOOK).await;
         match store.take_answer(job.tenant, id).await {
-            Ok(Answered::NotYet) => {}
+            Ok(Answered::NotYet) if !is_over(began.elapsed()) => {}
             Ok(Answered::With(answer)) => {
                 let with = match &answer {
                     HumanAnswer::Code(_) => "code",
@@ -66,20 +68,40 @@ pub(crate) async fn ask(context: &JobContext, failure: Failure) -> Result<HumanA
                 });
                 return Ok(answer);
             }
-            Ok(Answered::Expired) => {
-                let mut failure = failure;
-                let minutes = ANSWER_WITHIN.as_secs() / 60;
-                failure.public = format!(
-                    "{} Nobody answered within {minutes} minutes.",
-                    failure.public
-                )
-                .into();
-                return Err(failure.given_up());
-            }
+            Ok(Answered::Expired | Answered::NotYet) => return Err(unanswered(failure)),
             Err(error @ StoreError::NotFound(_)) => return Err(classify::store(&error)),
             Err(error) => {
                 tracing::warn!(job.id = %job.id, error = %chain(&error), "the answer cannot be looked for; trying again");
+                if is_over(began.elapsed()) {
+                    return Err(unanswered(failure));
+                }
             }
         }
+    }
+}
+
+/// Whether no answer can come any more, by the worker's own clock.
+fn is_over(waited: Duration) -> bool {
+    waited >= ANSWER_WITHIN + GRACE
+}
+
+fn unanswered(mut failure: Failure) -> Failure {
+    let minutes = ANSWER_WITHIN.as_secs() / 60;
+    failure.public = format!(
+        "{} Nobody answered within {minutes} minutes.",
+        failure.public
+    )
+    .into();
+    failure.given_up()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_workers_own_clock_ends_a_question_a_minute_later() {
+        assert!(!is_over(ANSWER_WITHIN));
+        assert!(is_over(ANSWER_WITHIN + Duration::from_secs(60)));
     }
 }

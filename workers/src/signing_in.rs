@@ -8,7 +8,7 @@ use computetower_browser::{
     submit_code,
 };
 use computetower_jobs::{Failure, FailureCode, Totp};
-use computetower_store::credentials::Credential;
+use computetower_store::credentials::{Credential, TROUBLE_WINDOW};
 use computetower_store::interventions::HumanAnswer;
 
 use crate::classify;
@@ -75,7 +75,14 @@ pub(crate) async fn sign_in_with(
                 .await);
         }
         questions += 1;
-        let answer = person::ask(context, failure_of(context, &error).await).await?;
+        let answer = match person::ask(context, failure_of(context, &error).await).await {
+            Ok(answer) => answer,
+            Err(failure) => {
+                // The page was left in the middle of a sign-in: web apps count that, too.
+                attempt.note_trouble(false).await;
+                return Err(failure);
+            }
+        };
         outcome = match (&error, answer) {
             (BrowserError::Captcha { .. }, HumanAnswer::Code(text)) => {
                 match answer_challenge(page, text.reveal()).await {
@@ -208,11 +215,13 @@ impl Attempt<'_> {
             BrowserError::SecondFactor { .. } | BrowserError::Captcha { .. } => {
                 return failure.given_up();
             }
-            BrowserError::InvalidCredentials { .. } | BrowserError::SignInUnclear { .. } => {}
-            _ => return failure,
+            BrowserError::ProviderRateLimited { .. } => leave_alone(&mut failure),
+            _ => {}
         }
-        self.note_trouble(failure.code == FailureCode::InvalidCredentials)
-            .await;
+        if is_trouble(error) {
+            self.note_trouble(failure.code == FailureCode::InvalidCredentials)
+                .await;
+        }
         failure
     }
 
@@ -225,7 +234,7 @@ impl Attempt<'_> {
         let noted = async {
             store.note_sign_in_trouble(tenant, id).await?;
             if invalid {
-                store.mark_credential_invalid(tenant, id).await?;
+                store.mark_credential_invalid(self.credential).await?;
             }
             Ok::<(), computetower_store::StoreError>(())
         };
@@ -235,6 +244,74 @@ impl Attempt<'_> {
     }
 }
 
+/// Whether a sign-in that ended so may have been counted by the web app: all that can come after a password or a code was submitted.
+fn is_trouble(error: &BrowserError) -> bool {
+    matches!(
+        error,
+        BrowserError::InvalidCredentials { .. }
+            | BrowserError::CodeRefused { .. }
+            | BrowserError::SignInUnclear { .. }
+            | BrowserError::ProviderRateLimited { .. }
+            | BrowserError::PageError { .. }
+            | BrowserError::NavigationTimeout { .. }
+            | BrowserError::Network { .. }
+    )
+}
+
+/// A page that locks accounts out rarely says for how long.
+fn leave_alone(failure: &mut Failure) {
+    failure.retry_after.get_or_insert(TROUBLE_WINDOW);
+}
+
 fn now_ms() -> u64 {
     u64::try_from(Utc::now().timestamp_millis()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use computetower_browser::Evidence;
+
+    use super::*;
+
+    fn limited(retry_after: Option<u64>) -> BrowserError {
+        BrowserError::ProviderRateLimited {
+            observation: "Your account is locked".to_owned(),
+            retry_after,
+            evidence: Evidence::default(),
+        }
+    }
+
+    #[test]
+    fn whatever_can_come_after_a_submit_counts_against_a_lock_out() {
+        let url = || "http://x/".to_owned();
+        for error in [
+            limited(None),
+            BrowserError::PageError {
+                text: "status 500".to_owned(),
+                evidence: Evidence::default(),
+            },
+            BrowserError::NavigationTimeout {
+                url: url(),
+                evidence: Evidence::default(),
+            },
+            BrowserError::Network {
+                url: url(),
+                reason: "net::ERR_CONNECTION_RESET".to_owned(),
+            },
+        ] {
+            assert!(is_trouble(&error), "{error:?}");
+        }
+        assert!(!is_trouble(&BrowserError::Crashed {
+            reason: "gone".to_owned()
+        }));
+    }
+
+    #[test]
+    fn a_page_that_names_no_wait_is_left_alone_for_the_whole_window() {
+        for (named, wanted) in [(None, TROUBLE_WINDOW), (Some(40), Duration::from_secs(40))] {
+            let mut failure = classify::browser(&limited(named));
+            leave_alone(&mut failure);
+            assert_eq!(failure.retry_after, Some(wanted));
+        }
+    }
 }

@@ -15,28 +15,29 @@ struct Turn {
 
 impl Turn {
     /// Adds it to the history.
-    fn end(&mut self, history: &mut History) {
+    fn end(&mut self, history: &mut History) -> Result<(), OpenAiError> {
         let turn = std::mem::take(self);
         if turn.text.is_some() || !turn.calls.is_empty() {
-            history.call(turn.text.unwrap_or_default(), &turn.calls);
+            history.call(turn.text.unwrap_or_default(), &turn.calls)?;
         }
+        Ok(())
     }
 }
 
 /// Reads the input, behind the instructions.
 pub(super) fn read(instructions: Option<&str>, input: &Value) -> Result<Vec<Message>, OpenAiError> {
-    let mut history = History::default();
+    let mut history = History::new("input");
     if let Some(instructions) = instructions {
-        history.say(Role::System, instructions.to_owned());
+        history.say(Role::System, instructions.to_owned())?;
     }
     match input {
-        Value::String(text) => history.say(Role::User, text.clone()),
+        Value::String(text) => history.say(Role::User, text.clone())?,
         Value::Array(items) if !items.is_empty() => {
             let mut turn = Turn::default();
             for (index, value) in items.iter().enumerate() {
                 item(&mut history, &mut turn, &format!("input[{index}]"), value)?;
             }
-            turn.end(&mut history);
+            turn.end(&mut history)?;
         }
         Value::Null => return Err(OpenAiError::invalid("input", "input is missing.")),
         _ => {
@@ -62,7 +63,7 @@ fn item(
     };
     match value.get("type").and_then(Value::as_str) {
         None | Some("message") => {
-            turn.end(history);
+            turn.end(history)?;
             let role = match value.get("role").and_then(Value::as_str) {
                 Some("assistant") => {
                     turn.text = Some(content(at, value)?);
@@ -77,7 +78,7 @@ fn item(
                     ));
                 }
             };
-            history.say(role, content(at, value)?);
+            history.say(role, content(at, value)?)?;
         }
         Some("function_call") => {
             let call = (text("call_id")?, text("name")?, text("arguments")?);
@@ -85,7 +86,7 @@ fn item(
                 .push((call.0.to_owned(), call.1.to_owned(), call.2.to_owned()));
         }
         Some("function_call_output") => {
-            turn.end(history);
+            turn.end(history)?;
             let output = match value.get("output") {
                 Some(Value::String(text)) => text.clone(),
                 Some(parts @ Value::Array(_)) => {
@@ -98,12 +99,12 @@ fn item(
                     ));
                 }
             };
-            if !history.result(text("call_id")?, &output) {
-                return Err(OpenAiError::invalid(
-                    format!("{at}.call_id"),
-                    "There is no function_call with this call_id before it: responses are not stored, so the input must hold it.",
-                ));
-            }
+            history.result(
+                format!("{at}.call_id"),
+                text("call_id")?,
+                &output,
+                "There is no function_call with this call_id before it: responses are not stored, so the input must hold it.",
+            )?;
         }
         // Thoughts of a model elsewhere: nothing that a page could be told.
         Some("reasoning") => {}
@@ -186,6 +187,17 @@ mod tests {
             param(json!([{"type": "function_call_output", "call_id": "x", "output": "y"}]))
                 .as_deref(),
             Some("input[0].call_id")
+        );
+        let call = json!({"type": "function_call", "call_id": "x", "name": "f", "arguments": "{}"});
+        let output = json!({"type": "function_call_output", "call_id": "x", "output": "y"});
+        assert_eq!(
+            param(json!([call, output, output])).as_deref(),
+            Some("input[2].call_id")
+        );
+        let long = "x".repeat(computetower_jobs::kinds::chat::MAX_CHARACTERS);
+        assert_eq!(
+            param(json!([{"role": "user", "content": long}, call, output])).as_deref(),
+            Some("input")
         );
         assert_eq!(
             param(json!([{"role": "user", "content": [{"type": "input_image"}]}])).as_deref(),

@@ -190,3 +190,27 @@ async fn a_page_that_opens_the_last_conversation_is_led_to_a_new_one() {
     );
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_forgets_its_sign_in_when_it_is_loaded_is_asked_where_it_signed_in() {
+    let site = Site::start().await;
+    let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
+    let client = app.client();
+    let body = json!({"name": "memory", "url": site.door("memory-chat"), "username": Site::user(), "password": Site::password()});
+    let reply = app.operator().post("/admin/providers", body).await;
+    let job = client.ended(reply.body["job_id"].as_str().unwrap()).await;
+    assert_eq!(job["state"], "completed", "{job}");
+    let mut talk = Talk::with(&client, "memory");
+    for (question, page) in [("The first", "opened"), ("The second", "live")] {
+        let (answer, used) = talk.say(question).await;
+        assert_eq!(bare(&answer), bare(&echo::answer(question)));
+        assert_eq!(used, page, "{question}");
+    }
+    once(&client, "memory", "Another").await;
+    assert!(
+        site.door_logins("memory-chat")
+            .iter()
+            .all(|(_, succeeded)| *succeeded)
+    );
+    app.stop().await;
+}

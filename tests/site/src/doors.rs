@@ -171,7 +171,7 @@ async fn home(
             &format!("<p>Hello.</p><a href=\"{base}/logout\">Log out</a>"),
         )
         .into_response(),
-        "memory" => Html(include_str!("../assets/login/memory.html").replace("{{base}}", &base)).into_response(),
+        "memory" | "memory-chat" => Html(include_str!("../assets/login/memory.html").replace("{{base}}", &base)).into_response(),
         "spa-silent" => Html(include_str!("../assets/login/silent.html").replace("{{base}}", &base)).into_response(),
         "public" | "home-again" => page(
             "The best doors",
@@ -344,6 +344,11 @@ async fn take(
             let right = field("email") == Site::user() && field("password") == Site::password();
             shared.doors.with(&name, |door| door.logins.push((field("email"), right)));
             Json(json!({ "ok": right })).into_response()
+        }
+        "ask" => {
+            let question = field("question");
+            shared.doors.with(&name, |door| door.pressed.push(question.clone()));
+            Json(json!({ "answer": crate::echo::answer(&question) })).into_response()
         }
         "code" if visit(&shared, &name, &headers) == Some(Visit::Halfway) => {
             let right = is_right(&shared, &name, field("code").trim());

@@ -106,6 +106,8 @@ pub struct ChatMap {
     pub new_chat: Option<NewChat>,
     /// The last question of the trial: a page that shows it when it is loaded has opened an old conversation again.
     pub trial: String,
+    /// Its answer.
+    pub trial_answer: String,
     /// How long an answer must be unchanged after the last mark has gone, in milliseconds; 0 for the default.
     pub settle_ms: u64,
     /// 0 to 1.

@@ -99,6 +99,7 @@ async fn discover(
         };
         map.new_chat = new_chat::learn(page, &map, &fresh, &last, notes).await?;
         map.trial = last.question;
+        map.trial_answer = last.answer;
     }
     notes.step(
         "discover.done",

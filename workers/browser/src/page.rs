@@ -306,6 +306,12 @@ impl Page {
         Evidence(taken.ok().and_then(Result::ok))
     }
 
+    /// Has the page closed, without waiting for it.
+    pub(crate) fn close_soon(&self) {
+        let close = CloseTargetParams::new(self.inner.target.clone());
+        self.inner.link.fire(None, close);
+    }
+
     /// Closes the page; the session and its cookies stay.
     pub async fn close(self) {
         for (window, _) in self.views().windows() {

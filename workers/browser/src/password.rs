@@ -13,7 +13,7 @@ use crate::input::Key;
 use crate::notes::Notes;
 use crate::page::Page;
 use crate::passed::{Going, Passed, press_on};
-use crate::proof::{SHOW_LIMIT, comes_anew, kept, shows_account};
+use crate::proof::{Anew, SHOW_LIMIT, comes_anew, kept, shows_account};
 use crate::sign_in::{Account, SignIn, TICK, fill, limited, submit, verdict};
 
 /// How long a field for a name has to be awaited after the password: what was there before may still be going.
@@ -111,7 +111,7 @@ pub(crate) async fn submit_password(
                     continue;
                 }
                 match comes_anew(page, &before, &kept, notes).await? {
-                    Some(proof) => {
+                    Anew::Proven(proof) => {
                         let verdict =
                             verdict(page, true, 0.75, format!("{why}, and {proof}")).await;
                         notes.step(
@@ -126,7 +126,19 @@ pub(crate) async fn submit_password(
                             needed: true,
                         });
                     }
-                    None => {
+                    Anew::Unclear(what) => {
+                        let observation = format!("{why}, and {what}");
+                        notes.step(
+                            "login.unclear",
+                            json!({"observation": observation}),
+                            submitted,
+                        );
+                        return Err(BrowserError::SignInUnclear {
+                            observation,
+                            evidence: page.evidence().await,
+                        });
+                    }
+                    Anew::AsksAgain => {
                         let why = format!(
                             "{why}, but nothing shows that it worked, and who comes anew has to sign in"
                         );

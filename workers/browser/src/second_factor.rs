@@ -19,7 +19,9 @@ use crate::sign_in::{SignIn, TICK, fill, limited, look, submit, verdict};
 
 /// How soon a page that submits the last digit by itself does so.
 const BY_ITSELF: Duration = Duration::from_millis(700);
-/// A page that still asks after so long has refused.
+/// A page with traffic of its own that has left the code where it is for so long waits for a press.
+const LEFT_ALONE: Duration = Duration::from_secs(2);
+/// A page that still asks after so long says nothing any more.
 const STALE: Duration = Duration::from_secs(12);
 
 /// Gives the code that a page asks for after the password (see [`BrowserError::SecondFactor`]), once. Boxes like "trust this device" stay as they are.
@@ -65,12 +67,19 @@ pub async fn submit_code(page: &Page, code: &str, notes: &Notes) -> Result<SignI
         let asks = matches!(stage(&now), Stage::Code(_));
         let accepted = match judge(&before, &now, Since { waited, sent: true }) {
             // A code field is still there: refused, or not looked at yet.
-            _ if asks => {
-                if let Some(observation) = refusal(&before, &now, waited) {
+            _ if asks => match refusal(&before, &now, waited) {
+                Some(Asked::Refused(observation)) => {
                     return Err(refused(page, observation).await);
                 }
-                None
-            }
+                Some(Asked::Unclear) => {
+                    return Err(BrowserError::SignInUnclear {
+                        observation: "the page still asks for the code, and does not say why"
+                            .to_owned(),
+                        evidence: page.evidence().await,
+                    });
+                }
+                None => None,
+            },
             Outcome::Accepted { confidence, why } => Some((confidence, why)),
             // The field is gone, and no complaint: whoever was refused would be asked again.
             Outcome::Unproven(why) => {
@@ -155,26 +164,61 @@ async fn type_code(page: &Page, field: &CodeField, code: &str) -> Result<(), Bro
 /// Whether the page submits by itself with the last digit: then pressing, too, would give the code twice.
 async fn goes_by_itself(page: &Page, field: &CodeField, activity: u64) -> bool {
     let began = Instant::now();
-    while began.elapsed() < BY_ITSELF {
-        if page.activity() > activity {
-            return true;
-        }
+    loop {
         // Between two documents there is nothing to look at: it has gone.
-        match page.facts().await {
-            Ok(facts)
-                if facts
-                    .fields
-                    .iter()
-                    .any(|known| known.locator == field.field) => {}
-            _ => return true,
+        let left = match page.facts().await {
+            Ok(facts) => left_there(&facts, &field.field),
+            Err(_) => Left::Gone,
+        };
+        let sent = page.activity() > activity;
+        if let Some(gone) = has_gone(&left, sent, began.elapsed()) {
+            return gone;
         }
         sleep(TICK).await;
     }
-    false
 }
 
-/// Why a page that still asks for a code has refused the one it got; none while nothing can be said.
-fn refusal(before: &PageFacts, now: &PageFacts, waited: Duration) -> Option<String> {
+/// What a page has done with the code that was typed.
+#[derive(Debug, PartialEq)]
+enum Left {
+    /// It is there, and can be submitted.
+    There,
+    /// The field is there, but it is empty or takes nothing any more.
+    Taken,
+    /// The field is gone.
+    Gone,
+}
+
+fn left_there(facts: &PageFacts, locator: &str) -> Left {
+    let field = facts.fields.iter().find(|known| known.locator == locator);
+    match field {
+        None => Left::Gone,
+        Some(field) if field.length > 0 && !field.disabled => Left::There,
+        Some(_) => Left::Taken,
+    }
+}
+
+/// Whether the code has gone off by itself; none while that cannot be told. Traffic alone does not say so: pages report every key to somebody.
+fn has_gone(left: &Left, sent: bool, waited: Duration) -> Option<bool> {
+    match left {
+        Left::Gone => Some(true),
+        Left::Taken if sent => Some(true),
+        Left::There if sent => (waited >= LEFT_ALONE).then_some(false),
+        _ => (waited >= BY_ITSELF).then_some(false),
+    }
+}
+
+/// What a page says that still asks for a code.
+#[derive(Debug, PartialEq)]
+enum Asked {
+    /// It has refused the one it got, and this is why.
+    Refused(String),
+    /// It has the code, and neither takes nor refuses it.
+    Unclear,
+}
+
+/// What a page that still asks for a code has made of the one it got; none while nothing can be said.
+fn refusal(before: &PageFacts, now: &PageFacts, waited: Duration) -> Option<Asked> {
     let complaint = now
         .alerts
         .iter()
@@ -198,7 +242,15 @@ fn refusal(before: &PageFacts, now: &PageFacts, waited: Duration) -> Option<Stri
             (waited > Duration::from_millis(3_500) && calm && emptied(now))
                 .then(|| "the page asks for the code again".to_owned())
         })
-        .or_else(|| (waited > STALE).then(|| "the page still asks for the code".to_owned()))
+        .map(Asked::Refused)
+        .or_else(|| {
+            let what = if emptied(now) {
+                Asked::Refused("the page still asks for the code".to_owned())
+            } else {
+                Asked::Unclear
+            };
+            (waited > STALE).then_some(what)
+        })
 }
 
 /// Puts the text that a person has read off a picture into the field beside it. It is submitted with the form.
@@ -230,5 +282,60 @@ pub async fn answer_challenge(page: &Page, text: &str) -> Result<(), BrowserErro
             what: "field for the picture's text".to_owned(),
             evidence: page.evidence().await,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::{Alert, Field};
+
+    fn page(length: u64) -> PageFacts {
+        PageFacts {
+            ready: "complete".into(),
+            text: "Enter the code".into(),
+            fields: vec![Field {
+                locator: "code".into(),
+                length,
+                ..Default::default()
+            }],
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_page_that_keeps_the_code_and_says_nothing_has_not_refused_it() {
+        let (before, late) = (page(0), Duration::from_secs(13));
+        assert_eq!(refusal(&before, &page(6), Duration::from_secs(11)), None);
+        assert_eq!(refusal(&before, &page(6), late), Some(Asked::Unclear));
+        let emptied = refusal(&before, &page(0), late);
+        assert!(matches!(emptied, Some(Asked::Refused(_))), "{emptied:?}");
+        let mut said = page(6);
+        said.alerts.push(Alert {
+            text: "That code is not right.".into(),
+            ..Default::default()
+        });
+        let refused = refusal(&before, &said, late);
+        assert!(matches!(refused, Some(Asked::Refused(_))), "{refused:?}");
+    }
+
+    #[test]
+    fn traffic_alone_does_not_say_that_a_code_has_gone() {
+        let ms = Duration::from_millis;
+        let left = left_there(&page(6), "code");
+        assert_eq!(left, Left::There);
+        assert_eq!(has_gone(&left, true, ms(300)), None);
+        assert_eq!(has_gone(&left, true, ms(2_000)), Some(false));
+        assert_eq!(has_gone(&left, false, ms(700)), Some(false));
+        let mut disabled = page(6);
+        disabled.fields[0].disabled = true;
+        for (facts, left) in [
+            (disabled, Left::Taken),
+            (page(0), Left::Taken),
+            (PageFacts::default(), Left::Gone),
+        ] {
+            assert_eq!(left_there(&facts, "code"), left);
+            assert_eq!(has_gone(&left, true, ms(300)), Some(true), "{left:?}");
+        }
     }
 }

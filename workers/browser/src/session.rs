@@ -115,15 +115,22 @@ impl Session {
     /// [`BrowserError::NavigationTimeout`], [`BrowserError::Network`], [`BrowserError::Crashed`].
     pub async fn open(&self, url: &str) -> Result<Page, BrowserError> {
         let page = Page::create(&self.chromium, &self.context).await?;
-        self.pages
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(page.downgrade());
-        match &self.storage {
-            Some(script) => page.goto_with_script(url, script).await?,
-            None => page.goto(url).await?,
+        {
+            let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+            pages.retain(|page| page.strong_count() > 0);
+            pages.push(page.downgrade());
         }
-        Ok(page)
+        let mut opening = Opening(Some(page));
+        if let Some(page) = &opening.0 {
+            match &self.storage {
+                Some(script) => page.goto_with_script(url, script).await?,
+                None => page.goto(url).await?,
+            }
+        }
+        opening.0.take().ok_or_else(|| BrowserError::Protocol {
+            command: "open".to_owned(),
+            reason: "the page was taken".to_owned(),
+        })
     }
 
     /// Cookies of the context and the storage of the origins that its open pages show.
@@ -198,6 +205,17 @@ impl Session {
             .await
         {
             tracing::debug!("a browser context was not closed: {error}");
+        }
+    }
+}
+
+/// A page on its way. One that does not come, or that nobody waits for any more, is closed.
+struct Opening(Option<Page>);
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        if let Some(page) = &self.0 {
+            page.close_soon();
         }
     }
 }

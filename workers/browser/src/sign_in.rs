@@ -38,14 +38,14 @@ pub struct SignIn {
     pub verdict: Verdict,
     /// The form that was used; empty when none was needed.
     pub form: LoginForm,
-    /// False when the page was signed in already or needs no login.
+    /// False when the page was signed in already or needs no login, and nobody had to help.
     pub needed: bool,
 }
 
 /// Signs in on the page as it stands, if it asks for it.
 ///
 /// # Errors
-/// [`BrowserError::InvalidCredentials`], [`BrowserError::SecondFactor`], [`BrowserError::Captcha`],
+/// [`BrowserError::InvalidCredentials`], [`BrowserError::SignInUnclear`], [`BrowserError::SecondFactor`], [`BrowserError::Captcha`],
 /// [`BrowserError::ProviderRateLimited`], [`BrowserError::ElementNotFound`] when a form cannot be filled, and what a
 /// page can fail with at any time.
 pub async fn sign_in(
@@ -173,19 +173,33 @@ async fn sign_in_as(
                         evidence: page.evidence().await,
                     });
                 }
-                let (observation, confidence) = match found {
-                    Stage::Inside(why) => (why, 0.9),
-                    _ => ("the page asks for no login".to_owned(), 0.6),
+                let Some((observation, confidence)) = without_form(found, solved) else {
+                    let observation =
+                        "a person says that it is done, and the page does not show it".to_owned();
+                    return Err(BrowserError::SignInUnclear {
+                        observation,
+                        evidence: page.evidence().await,
+                    });
                 };
                 let verdict = verdict(page, true, confidence, observation).await;
                 notes.validation(verdict.clone());
                 return Ok(SignIn {
                     verdict,
                     form: LoginForm::default(),
-                    needed: false,
+                    // What a person has helped with is worth keeping.
+                    needed: solved,
                 });
             }
         }
+    }
+}
+
+/// What speaks for somebody being in where no form shows, and how much. After a person's help only the inside does: there was a login in the way.
+fn without_form(found: Stage, solved: bool) -> Option<(String, f32)> {
+    match found {
+        Stage::Inside(why) => Some((why, 0.9)),
+        _ if solved => None,
+        _ => Some(("the page asks for no login".to_owned(), 0.6)),
     }
 }
 
@@ -370,5 +384,20 @@ pub(crate) async fn verdict(
         observation,
         screenshot,
         validator: "dom",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_persons_help_only_the_inside_is_success() {
+        let inside = || Stage::Inside("there is a way out".to_owned());
+        assert!(without_form(inside(), true).is_some());
+        assert!(without_form(inside(), false).is_some());
+        assert!(without_form(Stage::Nothing, false).is_some());
+        assert_eq!(without_form(Stage::Nothing, true), None);
+        assert_eq!(without_form(Stage::Opener("b".to_owned()), true), None);
     }
 }

@@ -103,6 +103,31 @@ async fn a_new_conversation_is_begun_by_the_pages_own_control() {
     stage.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_is_counted_as_a_whole() {
+    let stage = Stage::set().await;
+    let (notes, _record) = Notes::channel(2000);
+    let (session, page) = stage.signed_in("open-sse", &notes).await;
+    let map = discover_chat(&page, None, &notes).await.unwrap();
+    let question = "Instructions: always answer in the way of a pirate who has seen it all. Why?";
+    let other = "Instructions: always answer in the way of a pirate who has seen it all. How?";
+    let times = async |text: &str| {
+        let conversation = Conversation::new(&page, &map, &notes);
+        conversation.times_shown(text).await.unwrap()
+    };
+    assert_eq!(times(question).await, 0);
+    ask(&page, &map, &notes, question).await.unwrap();
+    assert_eq!((times(question).await, times(other).await), (1, 0));
+    assert!(
+        page_says(&page, &map, other).await,
+        "it begins like one that stands there"
+    );
+    ask(&page, &map, &notes, question).await.unwrap();
+    assert_eq!(times(question).await, 2);
+    session.close().await;
+    stage.end().await;
+}
+
 /// Whether the question stands in the conversation that the page shows.
 async fn page_says(page: &Page, map: &ChatMap, question: &str) -> bool {
     let (notes, _record) = Notes::channel(8);
@@ -121,7 +146,7 @@ async fn a_page_without_a_control_for_it_has_no_way_to_a_new_conversation() {
     assert_eq!(map.new_chat, None);
     let last = LastTurn {
         question: map.trial.clone(),
-        answer: String::new(),
+        answer: map.trial_answer.clone(),
     };
     assert!(recognises(&page, &map, &last).await);
     assert!(!start_new(&page, &map, &last, &notes).await.unwrap());

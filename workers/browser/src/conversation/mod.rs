@@ -130,6 +130,18 @@ impl<'p> Conversation<'p> {
         }
     }
 
+    /// How often the question stands in the conversation, as a whole.
+    ///
+    /// # Errors
+    /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
+    pub async fn times_shown(&self, question: &str) -> Result<u64, BrowserError> {
+        match self.page.js("times", (&self.map.input, question)).await {
+            // The frame that it would show in is not there (yet).
+            Err(BrowserError::ElementNotFound { .. }) => Ok(0),
+            other => other,
+        }
+    }
+
     /// Opens the chat where something has to be pressed for it, and waits until its box is there; at most ten seconds.
     /// Does nothing on other pages, and where the box shows.
     ///

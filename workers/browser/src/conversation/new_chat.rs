@@ -48,17 +48,23 @@ impl LastTurn {
     }
 }
 
-/// The first line of an answer that says enough to be recognised by.
+/// The first line of an answer that says enough to be recognised by. That of a code fence is not shown.
 fn excerpt(answer: &str) -> String {
-    let letters = |line: &&str| line.chars().filter(|c| c.is_alphanumeric()).count() >= 8;
-    let line = answer.lines().find(letters).unwrap_or_default();
+    let says = |line: &&str| {
+        !line.trim_start().starts_with("```")
+            && line.chars().filter(|c| c.is_alphanumeric()).count() >= 8
+    };
+    let line = answer.lines().find(says).unwrap_or_default();
     line.chars().take(EXCERPT).collect()
 }
 
-/// Whether the page shows the conversation in which this was said last.
+/// Whether the page shows the conversation in which this was said last: the question, and the answer as far as it can be recognised. A list of
+/// conversations may show the one without the other.
 pub async fn recognises(page: &Page, map: &ChatMap, last: &LastTurn) -> bool {
+    let wanted = [last.question.clone(), excerpt(&last.answer)];
+    let wanted = wanted.iter().filter(|text| !text.is_empty()).count();
     let shown = last.shown(page, &map.input).await;
-    shown.is_ok_and(|shown| !shown.is_empty())
+    shown.is_ok_and(|shown| wanted > 0 && shown.len() == wanted)
 }
 
 /// Begins a new conversation on a page that shows an old one. False when the control did not do it: then the page must be loaded anew.
@@ -206,6 +212,10 @@ mod tests {
         assert_eq!(
             excerpt("---\n\n# A heading of it\nmore"),
             "# A heading of it"
+        );
+        assert_eq!(
+            excerpt("```javascript\nlet answer = 42;"),
+            "let answer = 42;"
         );
         assert_eq!(excerpt("Yes."), "");
         assert_eq!(excerpt(&"long ".repeat(50)).chars().count(), EXCERPT);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::between::{Passage, passage};
+use super::between::{Passage, approval, passage};
 use super::elsewhere::elsewhere;
 use super::login::{Stage, stage};
 use super::ways::way_out;
@@ -83,6 +83,8 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
         && complaint.is_none()
         && limit.is_none()
         && calm
+        // What is to be confirmed elsewhere is a person's, whatever its one button says.
+        && approval(now).is_none()
         && let Some(passage) = passage(now)
     {
         return Outcome::GoesOn(passage);
@@ -156,7 +158,12 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
             (None, None) if ms > 4000 => refused(0.6, "the page asks for the user name again"),
             (None, None) => Outcome::Pending,
         },
-        Stage::Inside(why) if way_out(now).is_none() || new_way_out.is_some() => {
+        Stage::Inside(why)
+            if (way_out(now).is_none() || new_way_out.is_some())
+                && complaint.is_none()
+                && limit.is_none()
+                && calm =>
+        {
             Outcome::Accepted {
                 confidence: 0.95,
                 why,
@@ -443,6 +450,58 @@ mod tests {
             judge(&before, &menu, since(3000)),
             Outcome::Accepted { .. }
         ));
+    }
+
+    #[test]
+    fn what_is_confirmed_elsewhere_is_a_persons_even_beside_one_button_that_goes_on() {
+        let before = form("Sign in");
+        let mut now = elsewhere_page("Check your phone", &["Continue"]);
+        now.buttons[0].link = false;
+        assert!(
+            matches!(
+                judge(&before, &now, since(2000)),
+                Outcome::SecondFactor { by_app: false, .. }
+            ),
+            "{:?}",
+            judge(&before, &now, since(2000))
+        );
+        now.headings = vec!["You are signed in".into()];
+        now.text = "You are signed in".into();
+        assert!(matches!(
+            judge(&before, &now, since(2000)),
+            Outcome::GoesOn(_)
+        ));
+    }
+
+    #[test]
+    fn a_way_out_beside_a_complaint_or_on_a_page_that_still_loads_lets_nobody_in() {
+        let before = form("Sign in");
+        let inside = elsewhere_page("Things", &["Log out"]);
+        assert!(matches!(
+            judge(&before, &inside, since(300)),
+            Outcome::Accepted { .. }
+        ));
+        let saying = |text: &str| {
+            let mut now = inside.clone();
+            now.alerts.push(Alert {
+                text: text.into(),
+                ..Default::default()
+            });
+            now
+        };
+        let mut busy = inside.clone();
+        busy.busy = true;
+        let mut loading = inside.clone();
+        loading.ready = "loading".into();
+        for now in [
+            saying("Wrong user name or password"),
+            saying("Too many attempts, try again later"),
+            busy,
+            loading,
+        ] {
+            let outcome = judge(&before, &now, since(300));
+            assert!(!matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
+        }
     }
 
     #[test]

@@ -193,6 +193,16 @@ const asks = (input, question) => {
   watching = before;
   return there;
 };
+// How often it stands there as a whole; its beginning alone does not count.
+const times = (input, question) => {
+  const before = watching;
+  watching = { input, question, resume: true, bare: !key(question) };
+  const [whole, ...others] = needlesOf(question);
+  let found = 0;
+  for (const needle of [whole, ...others.filter(f => f !== whole.slice(0, 48))]) if ((found = spotsFor(needle).filter(s => !s.side).length)) break;
+  watching = before;
+  return found;
+};
 let markTime = 0, lastMarks = [];
 const poll = full => {
   if (!watching) return { lost: true };
@@ -226,4 +236,4 @@ const stopButton = () => {
   const el = now[now.length - 1];
   return el ? locate(el) : null;
 };
-globalThis.__ct = { hand, pasteCode, find, unseen, adopt, through, facts, ready, address, born, storage, point, overlay, focus, press, fieldText, holds, state, veil, baseline, restore, resume, sent, asks, poll, stopButton };
+globalThis.__ct = { hand, pasteCode, find, unseen, adopt, through, facts, ready, address, born, storage, point, overlay, focus, press, fieldText, holds, state, veil, baseline, restore, resume, sent, asks, times, poll, stopButton };

@@ -5,9 +5,8 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use computetower_browser::Page;
-use serde_json::json;
 
-use super::PROMPT;
+use super::{PROMPT, Prompt};
 use crate::context::JobContext;
 use crate::run::chain;
 
@@ -18,8 +17,7 @@ const LOOK_AT_ADDRESS: Duration = Duration::from_millis(500);
 pub(super) struct Address<'a> {
     pub(super) context: &'a JobContext,
     pub(super) page: &'a Page,
-    /// How many messages the page knew before the question.
-    pub(super) known: usize,
+    pub(super) prompt: Prompt,
     pub(super) noted: tokio::sync::Mutex<String>,
 }
 
@@ -42,7 +40,7 @@ impl Address<'_> {
             return;
         }
         let job = &self.context.job;
-        let detail = json!({ "url": now, "known": self.known });
+        let detail = self.prompt.detail(&now);
         match self
             .context
             .store

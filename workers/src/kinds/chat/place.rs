@@ -15,7 +15,7 @@ use computetower_store::threads::Said;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{CUT, PROMPT};
+use super::{CUT, PROMPT, Prompt};
 use crate::account::{AccountSession, Place, comes_to_rest, open_in, session_of};
 use crate::browsers::{LiveSession, OpenPage};
 use crate::classify;
@@ -42,8 +42,8 @@ pub(super) struct Ready {
 pub(super) enum Standing {
     /// It has to be typed.
     Open,
-    /// An earlier attempt sent it, and the page shows it.
-    Asked,
+    /// An earlier attempt sent it, and the page shows it, more often than so many times before.
+    Asked { before: u64 },
 }
 
 /// What became of a question that an earlier attempt sent.
@@ -139,10 +139,7 @@ impl<'a> Search<'a> {
 
     /// An earlier attempt meant to send the question: where that attempt left it, it may stand in the conversation.
     async fn again(&self, effect: &Effect) -> Result<Ready, Failure> {
-        let known = effect.detail.get("known").and_then(Value::as_u64);
-        let known = known
-            .and_then(|known| usize::try_from(known).ok())
-            .unwrap_or(0);
+        let Prompt { known, before } = Prompt::read(&effect.detail);
         let text = self.chat.prompt_from(known);
         let start = self.provider.url.as_str();
         let account = self.session().await?;
@@ -150,21 +147,24 @@ impl<'a> Search<'a> {
         if let Some(page) = parked {
             // The very page on which it was asked: nothing has to be loaded.
             let session = account.session.clone();
-            if matches!(self.look_for(&page, &text, None).await, Ok(Earlier::Found)) {
+            if matches!(
+                self.look_for(&page, &text, before, None).await,
+                Ok(Earlier::Found)
+            ) {
                 self.tell("prompt.found", effect);
                 return Ok(Ready {
                     session,
                     page,
                     text,
                     known,
-                    standing: Standing::Asked,
+                    standing: Standing::Asked { before },
                 });
             }
         }
         let signed_in = open_in(self.context, account, self.place(start), self.notes).await?;
         let left_at = effect.detail.get("url").and_then(Value::as_str);
         let found = match self
-            .look_for(&signed_in.page, &text, left_at.or(Some(start)))
+            .look_for(&signed_in.page, &text, before, left_at.or(Some(start)))
             .await
         {
             Ok(found) => found,
@@ -187,7 +187,7 @@ impl<'a> Search<'a> {
                     page: signed_in.page,
                     text,
                     known,
-                    standing: Standing::Asked,
+                    standing: Standing::Asked { before },
                 })
             }
             Earlier::Unreadable => {
@@ -212,6 +212,7 @@ impl<'a> Search<'a> {
         &self,
         page: &Page,
         text: &str,
+        before: u64,
         address: Option<&str>,
     ) -> Result<Earlier, BrowserError> {
         if let Some(address) = address {
@@ -223,10 +224,12 @@ impl<'a> Search<'a> {
         let deadline = Instant::now() + FIND_CONVERSATION;
         let mut shown = false;
         loop {
-            shown = shown || conversation.shows(text).await?;
-            if shown && conversation.resume(text).await? {
+            let more = conversation.times_shown(text).await? > before;
+            if more && conversation.resume(text).await? {
                 return Ok(Earlier::Found);
             }
+            // Its beginning alone may be that of another question.
+            shown = shown || more || before == 0 && conversation.shows(text).await?;
             // A page that nobody has touched does not change any more.
             if Instant::now() >= deadline || address.is_none() && !shown {
                 return Ok(if shown {
@@ -309,6 +312,7 @@ impl<'a> Search<'a> {
             && let Ok(Some(page)) = spare.await
             && ready(&page, &self.map.input).await
         {
+            self.leave_what_was_reopened(&page).await?;
             self.uses("ahead");
             return Ok(Some(self.ready(account.session, page, 0)));
         }
@@ -347,7 +351,7 @@ impl<'a> Search<'a> {
         };
         let mut lasts = vec![LastTurn {
             question: self.map.trial.clone(),
-            answer: String::new(),
+            answer: self.map.trial_answer.clone(),
         }];
         lasts.extend(latest.map(|thread| LastTurn {
             question: thread.question,
@@ -356,7 +360,13 @@ impl<'a> Search<'a> {
         for last in lasts {
             if recognises(page, self.map, &last).await {
                 match start_new(page, self.map, &last, self.notes).await {
-                    Ok(_) => return Ok(()),
+                    Ok(true) => return Ok(()),
+                    Ok(false) => {
+                        return Err(Failure::new(
+                            FailureCode::ElementNotFound,
+                            "The page opened an earlier conversation, and its control for a new one did not work.",
+                        ));
+                    }
                     Err(error) => return Err(failure_of(self.context, &error).await),
                 }
             }

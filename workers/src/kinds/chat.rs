@@ -36,6 +36,29 @@ const PROMPT: &str = "prompt";
 /// What its record says when the answer broke off.
 const CUT: &str = "cut";
 
+/// What a later attempt has to know of a question that was sent.
+#[derive(Clone, Copy)]
+struct Prompt {
+    /// How many of the job's messages the page knew: what comes after them was typed.
+    known: usize,
+    /// How often the same question stood in the conversation before.
+    before: u64,
+}
+
+impl Prompt {
+    fn detail(self, url: &str) -> Value {
+        json!({ "url": url, "known": self.known, "before": self.before })
+    }
+
+    fn read(detail: &Value) -> Self {
+        let number = |name: &str| detail.get(name).and_then(Value::as_u64).unwrap_or(0);
+        Self {
+            known: usize::try_from(number("known")).unwrap_or(0),
+            before: number("before"),
+        }
+    }
+}
+
 /// Why an attempt ends without an answer.
 enum Halt {
     Failed(Failure),
@@ -141,8 +164,8 @@ async fn attempt(
         standing,
     } = place::find(context, chat, provider, map, notes).await?;
     let mut conversation = Conversation::new(&page, map, notes);
-    page.answering(Some((&context.stop, &map.input)));
     let answered = converse(context, &page, &mut conversation, &text, known, standing).await;
+    let asked = page.is_answering();
     page.answering(None);
     drop(conversation);
     match answered {
@@ -155,7 +178,7 @@ async fn attempt(
             session.distrust();
             if failure.code == FailureCode::SessionExpired {
                 session.pages().close_all();
-            } else if !would_end(&context.job, &failure) {
+            } else if asked && !would_end(&context.job, &failure) {
                 session.pages().park(context.job.id, page);
             }
             Err(failure)
@@ -165,23 +188,35 @@ async fn attempt(
 
 async fn converse(
     context: &JobContext,
-    page: &Page,
+    page: &OpenPage,
     conversation: &mut Conversation<'_>,
     text: &str,
     known: usize,
     standing: Standing,
 ) -> Result<Answer, Failure> {
-    let noted = match standing {
-        Standing::Asked => {
+    let (noted, prompt) = match standing {
+        Standing::Asked { before } => {
             // The page's own question, found anew by this conversation.
             if let Err(error) = conversation.resume(text).await {
                 return Err(failure_of(context, &error).await);
             }
-            String::new()
+            (String::new(), Prompt { known, before })
         }
-        Standing::Open => ask(context, page, conversation, text, known).await?,
+        Standing::Open => {
+            let before = match conversation.times_shown(text).await {
+                Ok(times) => times,
+                Err(error) => return Err(failure_of(context, &error).await),
+            };
+            let prompt = Prompt { known, before };
+            (
+                ask(context, page, conversation, text, prompt).await?,
+                prompt,
+            )
+        }
     };
-    match read(context, page, conversation, noted, known).await {
+    let input = conversation.map().input.clone();
+    page.answering(Some((&context.stop, &input)));
+    match read(context, page, conversation, noted, prompt).await {
         Ok(answer) => Ok(answer),
         Err(error) => {
             if matches!(error, BrowserError::AnswerCut { .. }) {
@@ -208,7 +243,7 @@ async fn ask(
     page: &Page,
     conversation: &mut Conversation<'_>,
     question: &str,
-    known: usize,
+    prompt: Prompt,
 ) -> Result<String, Failure> {
     if let Err(error) = conversation.type_question(question).await {
         return Err(failure_of(context, &error).await);
@@ -217,12 +252,7 @@ async fn ask(
     let before = page.url().await.unwrap_or_default();
     context
         .store
-        .intend_effect(
-            job,
-            lease,
-            PROMPT,
-            &json!({ "url": before, "known": known }),
-        )
+        .intend_effect(job, lease, PROMPT, &prompt.detail(&before))
         .await
         .map_err(|error| classify::store(&error))?;
     if let Err(error) = conversation.send().await {
@@ -232,12 +262,7 @@ async fn ask(
     // The question is out: that this could not be noted must not stop the answer from being read.
     if let Err(error) = context
         .store
-        .effect_done(
-            job,
-            lease,
-            PROMPT,
-            &json!({ "url": &after, "known": known }),
-        )
+        .effect_done(job, lease, PROMPT, &prompt.detail(&after))
         .await
     {
         tracing::warn!(job.id = %job, error = %chain(&error), "the sent question could not be noted");
@@ -250,13 +275,13 @@ async fn read(
     page: &Page,
     conversation: &mut Conversation<'_>,
     noted: String,
-    known: usize,
+    prompt: Prompt,
 ) -> Result<Answer, BrowserError> {
     let (sender, mut chunks) = mpsc::channel::<String>(256);
     let address = Address {
         context,
         page,
-        known,
+        prompt,
         noted: tokio::sync::Mutex::new(noted),
     };
     let pass_on = async {
@@ -328,7 +353,9 @@ async fn keep(
         },
         has_address,
     });
-    while !leaves_without_loading(map) && pages.wants_spare(provider.id) {
+    // One that is loaded and must be signed in to again cannot be opened ahead.
+    let ahead = !leaves_without_loading(map) && !session.forgets();
+    while ahead && pages.wants_spare(provider.id) {
         let (session, url, map) = (session.clone(), provider.url.clone(), map.clone());
         let spare = tokio::spawn(async move {
             let page = session.open(&url).await.ok()?;
