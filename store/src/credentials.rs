@@ -407,25 +407,11 @@ impl Store {
         Ok(())
     }
 
-    /// As [`Store::save_profile_of`], for an account as it is now.
-    ///
-    /// # Errors
-    /// As there; [`StoreError::NotFound`] also when it is another tenant's.
-    pub async fn save_profile(
-        &self,
-        tenant: TenantId,
-        id: CredentialId,
-        profile: &[u8],
-    ) -> Result<(), StoreError> {
-        let credential = self.credential(tenant, id).await?;
-        self.save_profile_of(&credential, profile).await
-    }
-
     /// Keeps the browser state after a login, sealed. That of an account that was changed since it was read is not kept: it belongs to what it was.
     ///
     /// # Errors
     /// When Postgres or the object store does not answer.
-    pub async fn save_profile_of(
+    pub async fn save_profile(
         &self,
         credential: &Credential,
         profile: &[u8],

@@ -1,6 +1,7 @@
 //! An account in a browser: its session, restored or live, and its sign-in, once at a time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use computetower_browser::{
     BrowserError, ChatMap, Conversation, Notes, Page, Profile, SignIn, shows,
@@ -14,6 +15,9 @@ use crate::context::JobContext;
 use crate::notes::failure_of;
 use crate::run::chain;
 use crate::signing_in::sign_in_with;
+
+/// How long a job waits for another that signs in with the same account.
+const SIGNING_IN: Duration = Duration::from_secs(45);
 
 /// A page of a session, signed in where there is an account.
 pub(crate) struct SignedIn {
@@ -171,9 +175,16 @@ async fn open(
         });
     }
     let done = {
-        let _alone = session.signing_in.lock().await;
+        let alone = tokio::time::timeout(SIGNING_IN, session.signing_in.lock()).await;
+        let Ok(_alone) = alone else {
+            // Whoever signs in may wait for a person; the worker's slot is of use to others meanwhile.
+            return Err(Trouble::Job(Failure::new(
+                FailureCode::NotReady,
+                "Another job is signing in with this account, and may be waiting for a person.",
+            )));
+        };
         // Another job may have been refused meanwhile: the same wrong password five times is a lock-out.
-        usable(context, credential.id).await?;
+        let credential = usable(context, credential.id).await?;
         if session.generation() != seen {
             // Somebody else signed in while this page was opened; it may still show the login.
             page.goto(place.url).await?;
@@ -238,11 +249,7 @@ async fn keep_profile(context: &JobContext, session: &LiveSession, credential: &
     let Ok(bytes) = serde_json::to_vec(&profile) else {
         return;
     };
-    if let Err(error) = context
-        .store
-        .save_profile(context.job.tenant, credential.id, &bytes)
-        .await
-    {
+    if let Err(error) = context.store.save_profile(credential, &bytes).await {
         tracing::warn!(job.id = %context.job.id, error = %chain(&error), "the profile could not be stored");
     }
 }
