@@ -21,6 +21,26 @@ const NAME_COMES: Duration = Duration::from_millis(500);
 /// How long a submitted form may stay undecided.
 pub(crate) const VERDICT_LIMIT: Duration = Duration::from_secs(25);
 
+/// A sign-in that took, told and judged.
+async fn accepted(
+    page: &Page,
+    form: LoginForm,
+    confidence: f32,
+    why: String,
+    submitted: Instant,
+    notes: &Notes,
+) -> SignIn {
+    let verdict = verdict(page, true, confidence, why).await;
+    let observation = json!({"observation": verdict.observation});
+    notes.step("login.accepted", observation, submitted);
+    notes.validation(verdict.clone());
+    SignIn {
+        verdict,
+        form,
+        needed: true,
+    }
+}
+
 pub(crate) async fn submit_password(
     page: &Page,
     account: &Account<'_>,
@@ -112,19 +132,8 @@ pub(crate) async fn submit_password(
                 }
                 match comes_anew(page, &before, &kept, notes).await? {
                     Anew::Proven(proof) => {
-                        let verdict =
-                            verdict(page, true, 0.75, format!("{why}, and {proof}")).await;
-                        notes.step(
-                            "login.accepted",
-                            json!({"observation": verdict.observation}),
-                            submitted,
-                        );
-                        notes.validation(verdict.clone());
-                        return Ok(SignIn {
-                            verdict,
-                            form,
-                            needed: true,
-                        });
+                        let why = format!("{why}, and {proof}");
+                        return Ok(accepted(page, form, 0.75, why, submitted, notes).await);
                     }
                     Anew::Unclear(what) => {
                         let observation = format!("{why}, and {what}");
@@ -157,18 +166,7 @@ pub(crate) async fn submit_password(
                 {
                     continue;
                 }
-                let verdict = verdict(page, true, confidence, why).await;
-                notes.step(
-                    "login.accepted",
-                    json!({"observation": verdict.observation}),
-                    submitted,
-                );
-                notes.validation(verdict.clone());
-                return Ok(SignIn {
-                    verdict,
-                    form,
-                    needed: true,
-                });
+                return Ok(accepted(page, form, confidence, why, submitted, notes).await);
             }
             Outcome::Pending => {
                 agreeing = None;

@@ -162,18 +162,18 @@ impl<'a> Search<'a> {
             }
         }
         let signed_in = open_in(self.context, account, self.place(start), self.notes).await?;
+        // To load a page that forgets its sign-in would be to leave it.
+        let stays = signed_in.session.forgets();
         let left_at = effect.detail.get("url").and_then(Value::as_str);
-        let found = match self
-            .look_for(&signed_in.page, &text, before, left_at.or(Some(start)))
-            .await
-        {
+        let address = left_at.or(Some(start)).filter(|_| !stays);
+        let found = match self.look_for(&signed_in.page, &text, before, address).await {
             Ok(found) => found,
             Err(error) => return Err(failure_of(self.context, &error).await),
         };
         match found {
             Earlier::Gone => {
                 self.tell("prompt.gone", effect);
-                if let Err(error) = signed_in.page.goto(start).await {
+                if !stays && let Err(error) = signed_in.page.goto(start).await {
                     return Err(failure_of(self.context, &error).await);
                 }
                 comes_to_rest(&signed_in.page, self.map).await;
