@@ -215,7 +215,8 @@ async fn a_cancelled_job_stops_the_answer_on_the_page() {
     let reply = client
         .post(&format!("/api/v1/jobs/{id}/cancel"), json!({}))
         .await;
-    assert_eq!(reply.status, 202, "{}", reply.body);
+    // 200 if the worker has ended it before the reply was written.
+    assert!(matches!(reply.status, 200 | 202), "{}", reply.body);
     assert_eq!(client.ended(&id).await["state"], "cancelled");
     until("the page has been told to stop", || async {
         site.stopped("kept-sse") > stopped

@@ -397,7 +397,12 @@ async fn a_question_that_is_there_already_is_read_and_not_asked_again() {
     page.goto(&address).await.unwrap();
     let (session2, page2) = (session, page);
     let mut conversation = Conversation::new(&page2, &map, &notes);
-    assert!(conversation.resume(question).await.unwrap());
+    // The page fetches the conversation, and shows it when it has come.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !conversation.resume(question).await.unwrap() {
+        assert!(Instant::now() < deadline, "the question never shows");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let (chunks, mut unread) = tokio::sync::mpsc::channel::<String>(64);
     tokio::spawn(async move { while unread.recv().await.is_some() {} });
     let answer = conversation.read_answer(&chunks).await.unwrap();
