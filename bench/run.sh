@@ -3,18 +3,20 @@
 #
 #   bench/run.sh [computetower|bullmq|bullmq+postgres|rq|arq]...     all without a name
 #   bench/run.sh chat [SHAPE]...                                     a chat page asked through computetower, and by a Playwright script; chat.py
+#   bench/run.sh sessions                                            memory of many idle sessions, and of as many Playwright contexts; sessions.py
 #   bench/run.sh scale                                               computetower alone: floods, fairness, memory, dead workers
 set -euo pipefail
 PROFILE="${PROFILE:-release}"
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/env.sh"
-if [ "${1:-}" = chat ]; then
+if [ "${1:-}" = chat ] || [ "${1:-}" = sessions ]; then
+  measure="$1"
   shift
   "$ROOT/scripts/setup.sh" demo
   python="$(python_env bench-playwright "$ROOT/bench/peers/playwright/requirements.txt")"
   cd "$ROOT"
   say "building computetower and the test site ($PROFILE)"
   cargo build --quiet --profile "$PROFILE" --package computetower --package computetower-test-site --bins
-  COMPUTETOWER="$PROGRAM" BENCH_SITE="$(dirname "$PROGRAM")/computetower-test-site" PYTHONDONTWRITEBYTECODE=1 exec "$python" bench/chat.py "$@"
+  COMPUTETOWER="$PROGRAM" BENCH_SITE="$(dirname "$PROGRAM")/computetower-test-site" PYTHONDONTWRITEBYTECODE=1 exec "$python" "bench/$measure.py" "$@"
 fi
 script=compare.py
 if [ "$*" = scale ]; then

@@ -11,6 +11,8 @@ import time
 import urllib.error
 import urllib.request
 
+from processes import cpu_seconds, resident_megabytes
+
 HERE = pathlib.Path(__file__).resolve().parent
 PEERS = HERE / "peers"
 PROGRAM = os.environ["BENCH_PROGRAM"]
@@ -33,33 +35,6 @@ def run(*argv, env=None):
     if ran.returncode != 0:
         raise RuntimeError(f"{argv[0]} {argv[1]}: {ran.stdout}{ran.stderr}")
     return ran.stdout
-
-
-def tree(pid):
-    """A process and all that it started."""
-    found = [pid]
-    for parent in found:
-        for task in pathlib.Path(f"/proc/{parent}/task").glob("*/children"):
-            found += map(int, task.read_text().split())
-    return found
-
-
-def cpu_seconds(pids):
-    """What processes and all that they started have had of the cores."""
-    ticks = 0
-    for one in (one for pid in pids for one in tree(pid)):
-        # After the name, which may have spaces: the 12th and 13th are its own, in its own and in the kernel's code.
-        fields = pathlib.Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def resident_megabytes(pid):
-    kilobytes = 0
-    for one in tree(pid):
-        status = pathlib.Path(f"/proc/{one}/status").read_text()
-        kilobytes += int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
-    return kilobytes / 1024
 
 
 class System:

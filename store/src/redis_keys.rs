@@ -51,6 +51,12 @@ impl RedisKeys {
         format!("{}:backlog:{queue}", self.prefix)
     }
 
+    /// The mark that those behind on a lane make way for those at its front.
+    #[must_use]
+    pub fn way(&self, queue: Queue) -> String {
+        format!("{}:way:{queue}", self.prefix)
+    }
+
     /// The channel on which the dispatcher hears of jobs that wait for their turn.
     #[must_use]
     pub fn turn(&self) -> String {

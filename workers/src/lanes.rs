@@ -21,6 +21,10 @@ use crate::trace;
 const CLAIM_AGAIN: Duration = Duration::from_millis(500);
 /// One slot of so many is kept free for messages from the front of the lane: those of tenants for whom nothing else waits, retries and rescues.
 const KEPT: usize = 16;
+/// With so many slots or more, those behind make way for those at the front: they then have one slot of so many. A flood of short jobs otherwise
+/// keeps the machine so busy that a single job of another tenant starts five times as late as on an idle one.
+const CROWD: usize = 64;
+const BEHIND: usize = 4;
 
 /// The slots of one queue in this process.
 #[derive(Clone)]
@@ -54,11 +58,17 @@ async fn supervise(lane: Lane, doorbell: Arc<Doorbell>) {
     while !lane.shared.closing.is_cancelled() {
         let life = LIVES.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-{}-{life}", lane.shared.name, lane.queue);
+        let slots = lane.shared.concurrency(lane.queue);
         let backend = lane.shared.store.lane_backend(
             lane.queue,
             lane.shared.worker,
             lane.slots.clone(),
-            lane.shared.concurrency(lane.queue) / KEPT,
+            slots / KEPT,
+            if slots < CROWD {
+                0
+            } else {
+                slots - slots / BEHIND
+            },
             doorbell.wake(lane.queue),
         );
         let context = WorkerContext::new(&name);

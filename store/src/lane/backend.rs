@@ -62,7 +62,8 @@ impl Drop for LaneBackend {
 }
 
 impl Store {
-    /// The backend for the apalis worker of a queue in this process. `kept` of the slots are for messages from the front of the lane alone.
+    /// The backend for the apalis worker of a queue in this process. `kept` of the slots are for messages from the front of the lane alone, `kept_in_way`
+    /// while those behind make way.
     #[must_use]
     pub fn lane_backend(
         &self,
@@ -70,6 +71,7 @@ impl Store {
         holder: WorkerId,
         slots: Arc<Semaphore>,
         kept: usize,
+        kept_in_way: usize,
         wake: Wake,
     ) -> LaneBackend {
         let (sender, places) = mpsc::channel(MOST);
@@ -79,6 +81,7 @@ impl Store {
             holder,
             slots,
             kept,
+            kept_in_way: kept_in_way.max(kept),
             places: sender,
         };
         LaneBackend {
@@ -94,6 +97,7 @@ struct Taker {
     holder: WorkerId,
     slots: Arc<Semaphore>,
     kept: usize,
+    kept_in_way: usize,
     places: mpsc::Sender<Place>,
 }
 
@@ -114,6 +118,7 @@ impl Taker {
             let offered = Places {
                 free: slots.len(),
                 kept: self.kept,
+                kept_in_way: self.kept_in_way,
             };
             let takings = self
                 .lane
@@ -136,6 +141,11 @@ impl Taker {
                 held.remove(&id);
             }
             let empty = takings.taken.is_empty();
+            let kept = if takings.made_way {
+                self.kept_in_way
+            } else {
+                self.kept
+            };
             for (taken, slot) in takings.taken.into_iter().zip(slots.drain(..)) {
                 held.insert(taken.id.clone());
                 let place = Place {
@@ -155,7 +165,7 @@ impl Taker {
                 // A ring that came since the last look is still there.
                 tokio::select! {
                     ring = wake.next() => if ring.is_none() { return },
-                    () = self.more_than_kept(), if offered.free <= self.kept => {}
+                    () = self.more_than(kept), if offered.free <= kept => {}
                     () = tokio::time::sleep(SAFETY_NET) => {}
                 }
             }
@@ -175,8 +185,8 @@ impl Taker {
     }
 
     /// Waits until there is a free slot for any message. With fewer, the lane may be full of messages that found no place.
-    async fn more_than_kept(&self) {
-        let more = u32::try_from(self.kept + 1).unwrap_or(u32::MAX);
+    async fn more_than(&self, kept: usize) {
+        let more = u32::try_from(kept + 1).unwrap_or(u32::MAX);
         // They are taken in a moment, and not here.
         let _ = self.slots.acquire_many(more).await;
     }

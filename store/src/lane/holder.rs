@@ -11,6 +11,9 @@ use crate::lane::message::Message;
 use crate::lane::{Lane, apalis_names, front_list};
 use crate::redis_keys::RedisKeys;
 
+/// For how long those behind make way after a message from the front.
+const MAKES_WAY_MS: u64 = 1_000;
+
 /// A message that was taken from a lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
@@ -29,6 +32,9 @@ pub struct Places {
     pub free: usize,
     /// How many of them only a message from the front may take.
     pub kept: usize,
+    /// The same while those behind make way: for a second after a message from the front found others waiting. Jobs that run in large numbers at once
+    /// need the machine in bursts, and whoever comes in one waits for its end.
+    pub kept_in_way: usize,
 }
 
 /// What a look at the lane brought.
@@ -38,6 +44,8 @@ pub struct Takings {
     pub taken: Vec<Taken>,
     /// How many messages Redis knows as taken by this holder, these included.
     pub in_flight: usize,
+    /// Whether those behind made way.
+    pub made_way: bool,
 }
 
 impl Lane {
@@ -60,11 +68,14 @@ impl Lane {
             .key(names.job_data_hash())
             .key(in_flight(&names, holder))
             .key(holders_set(&self.keys, queue))
+            .key(self.keys.way(queue))
             .arg(places.free)
             .arg(places.kept)
+            .arg(places.kept_in_way)
+            .arg(MAKES_WAY_MS)
             .arg(holder.to_string())
             .arg(forget);
-        let (in_flight, front, pairs): (usize, usize, Vec<(String, Vec<u8>)>) =
+        let (in_flight, front, pairs, made_way): (usize, usize, Vec<(String, Vec<u8>)>, bool) =
             call.invoke_async(&mut self.redis.clone()).await?;
         let taken = pairs
             .into_iter()
@@ -75,7 +86,11 @@ impl Lane {
                 front: place < front,
             })
             .collect();
-        Ok(Takings { taken, in_flight })
+        Ok(Takings {
+            taken,
+            in_flight,
+            made_way,
+        })
     }
 
     /// Puts back to the front of the lane what Redis knows as taken by this holder and the holder does not: an answer that was lost on its way.

@@ -124,6 +124,17 @@ impl Lane {
         }
     }
 
+    /// Whether those behind on a lane make way for those at its front.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn makes_way(&self, queue: Queue) -> Result<bool, StoreError> {
+        Ok(redis::cmd("EXISTS")
+            .arg(self.keys.way(queue))
+            .query_async(&mut self.redis.clone())
+            .await?)
+    }
+
     /// How many messages wait on a lane.
     ///
     /// # Errors

@@ -114,7 +114,11 @@ async fn messages_of_a_process_that_died_before_it_claimed_go_back_in_front() {
     })
     .await;
     let (dead, other) = (WorkerId::generate(), WorkerId::generate());
-    let places = |free| Places { free, kept: 0 };
+    let places = |free| Places {
+        free,
+        kept: 0,
+        kept_in_way: 0,
+    };
     let taken = lane
         .take(Queue::Noop, dead, places(2), &[])
         .await

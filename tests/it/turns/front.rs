@@ -16,7 +16,11 @@ async fn taken(app: &TestApp, free: usize, kept: usize) -> Vec<bool> {
         .take(
             Queue::Noop,
             WorkerId::generate(),
-            Places { free, kept },
+            Places {
+                free,
+                kept,
+                kept_in_way: kept,
+            },
             &[],
         )
         .await
@@ -39,6 +43,38 @@ async fn places_that_are_kept_are_taken_from_the_front_alone() {
     assert_eq!(taken(&app, 2, 2).await, [true; 2]);
     assert_eq!(taken(&app, 4, 2).await, [true, false]);
     assert_eq!(app.store.lane.waiting(Queue::Noop).await.unwrap(), 6);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_behind_make_way_for_a_moment_after_one_from_the_front() {
+    let app = TestApp::without_workers().await;
+    let holder = WorkerId::generate();
+    let take = async |free| {
+        let places = Places {
+            free,
+            kept: 1,
+            kept_in_way: 6,
+        };
+        let takings = app.store.lane.take(Queue::Noop, holder, places, &[]).await;
+        let takings = takings.unwrap();
+        (takings.taken.len(), takings.made_way)
+    };
+    put(&app, End::Back, 40).await;
+    assert_eq!(take(4).await, (3, false));
+    put(&app, End::Front, 1).await;
+    assert_eq!(take(4).await, (3, false));
+    assert!(app.store.lane.makes_way(Queue::Noop).await.unwrap());
+    assert_eq!(take(8).await, (2, true));
+    assert_eq!(take(6).await, (0, true));
+    // A crowd at the front is no reason to keep the others away.
+    put(&app, End::Front, 30).await;
+    assert_eq!(take(8).await, (8, false));
+    while taken(&app, 1, 1).await == [true] {}
+    until("the others go on as before", || async {
+        take(3).await == (2, false)
+    })
+    .await;
     app.stop().await;
 }
 

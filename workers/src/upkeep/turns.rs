@@ -42,6 +42,15 @@ fn cap(look: &QueueLook) -> usize {
         .max(LEAST)
 }
 
+/// How many turns are given in one look. Few while those behind make way: hundreds in one statement hold up everybody else's.
+fn at_once(free: usize, cap: usize, makes_way: bool) -> usize {
+    if makes_way {
+        free.min((cap / 4).max(LEAST))
+    } else {
+        free
+    }
+}
+
 /// One queue, as its feeder sees it.
 struct Line {
     queue: Queue,
@@ -97,9 +106,15 @@ impl Line {
             self.due = self.more.then(|| Instant::now() + FULL);
             return self.mark(store).await;
         }
+        let makes_way = store.lane.makes_way(self.queue).await?;
         let anew = std::mem::take(&mut self.anew) || self.more;
         let taken = match store
-            .take_turns(self.queue, free, &mut self.memory, anew)
+            .take_turns(
+                self.queue,
+                at_once(free, self.cap, makes_way),
+                &mut self.memory,
+                anew,
+            )
             .await
         {
             Ok(taken) => taken,
@@ -283,5 +298,13 @@ mod tests {
         assert_eq!(cap(&look(8, 3)), 16);
         assert_eq!(cap(&look(100, 50)), 200);
         assert_eq!(cap(&look(32, 8_000)), 500);
+    }
+
+    #[test]
+    fn few_turns_are_given_at_once_while_way_is_made() {
+        assert_eq!(at_once(400, 512, false), 400);
+        assert_eq!(at_once(400, 512, true), 128);
+        assert_eq!(at_once(100, 512, true), 100);
+        assert_eq!(at_once(16, 16, true), 16);
     }
 }
