@@ -8,7 +8,7 @@ use computetower_jobs::{Queue, WorkerId};
 use crate::connect::Store;
 use crate::error::StoreError;
 use crate::lane::message::Message;
-use crate::lane::{Lane, apalis_names, front_list};
+use crate::lane::{Lane, apalis_names, front_list, hand_on};
 use crate::redis_keys::RedisKeys;
 
 /// A message that was taken from a lane.
@@ -18,8 +18,10 @@ pub struct Taken {
     pub id: String,
     /// What it says; `None` when it cannot be read.
     pub message: Option<Message>,
-    /// True when it came from the front.
+    /// True when it came from the front, or was handed on to this holder.
     pub front: bool,
+    /// True when it may be handed on: there are others who take from this lane, and it was not handed on already.
+    pub may_go_on: bool,
 }
 
 /// Places for messages.
@@ -39,6 +41,9 @@ pub struct Takings {
     /// How many messages Redis knows as taken by this holder, these included.
     pub in_flight: usize,
 }
+
+/// In flight, from the front, what was taken, handed on, others who take.
+type Answer = (usize, usize, Vec<(String, Vec<u8>)>, usize, usize);
 
 impl Lane {
     /// Forgets messages that were taken before, and takes new ones for free places, in one round trip.
@@ -63,8 +68,17 @@ impl Lane {
             .arg(places.free)
             .arg(places.kept)
             .arg(holder.to_string())
+            .arg(hand_on::millis(hand_on::FETCHED_WITHIN))
+            .arg(hand_on::millis(hand_on::THERE))
             .arg(forget);
-        let (in_flight, front, pairs): (usize, usize, Vec<(String, Vec<u8>)>) =
+        if hand_on::is_affine(queue) {
+            let own = format!("{}{holder}", hand_on::own_prefix(&self.keys, queue));
+            call.key(own)
+                .key(hand_on::handed(&self.keys, queue))
+                .key(hand_on::takers(&self.keys, queue))
+                .key(hand_on::places(&self.keys, queue));
+        }
+        let (in_flight, front, pairs, mine, elsewhere): Answer =
             call.invoke_async(&mut self.redis.clone()).await?;
         let taken = pairs
             .into_iter()
@@ -72,7 +86,8 @@ impl Lane {
             .map(|(place, (id, bytes))| Taken {
                 id,
                 message: Message::decode(&bytes),
-                front: place < front,
+                front: place < mine + front,
+                may_go_on: place >= mine && elsewhere > 0,
             })
             .collect();
         Ok(Takings { taken, in_flight })
@@ -138,7 +153,7 @@ fn holders_set(keys: &RedisKeys, queue: Queue) -> String {
     format!("{}:holders", keys.lane(queue))
 }
 
-fn in_flight(names: &apalis_redis::Config, holder: WorkerId) -> String {
+pub(super) fn in_flight(names: &apalis_redis::Config, holder: WorkerId) -> String {
     format!("{}:{holder}", names.inflight_jobs_set())
 }
 

@@ -1,15 +1,42 @@
 -- Forgets messages whose jobs are claimed, and takes new ones. What was taken stays in the holder's set until it is forgotten. Answers with the size
--- of that set, with how many come from the front, and with lane id and message of each that was taken, those from the front first.
+-- of that set, with how many come from the front, with lane id and message of each that was taken (first those that were handed on, then those from
+-- the front), with how many were handed on, and with how many others take messages from this lane.
 -- KEYS[1] active list   KEYS[2] front list   KEYS[3] how many from the front went before others   KEYS[4] data hash   KEYS[5] the holder's in-flight set
 -- KEYS[6] registry of holders
--- ARGV[1] how many at most   ARGV[2] how many of those only from the front   ARGV[3] the holder   ARGV[4..] lane ids to forget
-for i = 4, #ARGV do
+-- Where messages are handed on (hand_on.lua): KEYS[7] the holder's own list   KEYS[8] what was handed on, by time   KEYS[9] who takes messages, by the
+-- time of their last look   KEYS[10] their free places
+-- ARGV[1] how many at most   ARGV[2] how many of those only from the front   ARGV[3] the holder   ARGV[4] milliseconds for which what was handed on is
+-- its new holder's alone   ARGV[5] milliseconds without a look after which a taker is not there   ARGV[6..] lane ids to forget
+for i = 6, #ARGV do
     if redis.call('srem', KEYS[5], ARGV[i]) == 1 then
         redis.call('hdel', KEYS[4], ARGV[i])
     end
 end
 local free, kept = tonumber(ARGV[1]), tonumber(ARGV[2])
-local front, others = {}, {}
+local mine, front, others = {}, {}, {}
+local now
+if KEYS[7] then
+    local time = redis.call('time')
+    now = time[1] * 1000 + math.floor(time[2] / 1000)
+    while free > 0 do
+        local id = redis.call('lpop', KEYS[7])
+        if not id then
+            break
+        end
+        -- Unless somebody else has lost patience with us.
+        if redis.call('zrem', KEYS[8], id) == 1 then
+            mine[#mine + 1] = id
+            free = free - 1
+        end
+    end
+    if free > 0 then
+        for _, id in ipairs(redis.call('zrangebyscore', KEYS[8], '-inf', now - tonumber(ARGV[4]), 'limit', 0, free)) do
+            redis.call('zrem', KEYS[8], id)
+            mine[#mine + 1] = id
+            free = free - 1
+        end
+    end
+end
 if free > 0 and redis.call('llen', KEYS[2]) > 0 then
     -- While others wait they get a place after three from the front: nobody can keep them waiting for good.
     local before = tonumber(redis.call('get', KEYS[3]) or 0)
@@ -37,9 +64,10 @@ if free > 0 and redis.call('llen', KEYS[2]) > 0 then
     redis.call('set', KEYS[3], before, 'ex', 60)
 elseif free > kept and redis.call('llen', KEYS[1]) > 0 then
     others = redis.call('lpop', KEYS[1], free - kept)
+    free = free - #others
 end
 local taken = {}
-for _, ids in ipairs({ front, others }) do
+for _, ids in ipairs({ mine, front, others }) do
     for _, id in ipairs(ids) do
         redis.call('sadd', KEYS[5], id)
         taken[#taken + 1] = id
@@ -49,4 +77,15 @@ end
 if #taken > 0 then
     redis.call('sadd', KEYS[6], ARGV[3])
 end
-return { redis.call('scard', KEYS[5]), #front, taken }
+local elsewhere = 0
+if KEYS[7] then
+    local gone = redis.call('zrangebyscore', KEYS[9], '-inf', now - tonumber(ARGV[5]))
+    for _, worker in ipairs(gone) do
+        redis.call('zrem', KEYS[9], worker)
+        redis.call('hdel', KEYS[10], worker)
+    end
+    redis.call('zadd', KEYS[9], now, ARGV[3])
+    redis.call('hset', KEYS[10], ARGV[3], free)
+    elsewhere = redis.call('zcard', KEYS[9]) - 1
+end
+return { redis.call('scard', KEYS[5]), #front, taken, #mine, elsewhere }
