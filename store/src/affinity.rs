@@ -101,11 +101,8 @@ impl Store {
             return Ok(Vec::new());
         };
         let mut wanted = Vec::new();
-        if row.typed
-            && let Some(worker) = row.worker_id
-        {
-            wanted.push(Wanted::Worker(WorkerId(worker)));
-        }
+        let typed = row.worker_id.filter(|_| row.typed).map(WorkerId);
+        wanted.extend(self.living(typed).await?.map(Wanted::Worker));
         let tenant = TenantId(row.tenant_id);
         let Ok(chat) = serde_json::from_value::<Chat>(row.payload) else {
             return Ok(wanted);
@@ -116,9 +113,8 @@ impl Store {
             Err(error) => return Err(error),
         };
         let home = self.home_of(tenant, &asked, &chat).await?;
-        if let Some(worker) = home.and_then(|home| home.worker) {
-            wanted.push(Wanted::Worker(worker));
-        }
+        let open = self.living(home.and_then(|home| home.worker)).await?;
+        wanted.extend(open.map(Wanted::Worker));
         if let Some(home) = home {
             let name = session_name(home.credential, Some(home.provider));
             wanted.push(Wanted::Session(name));
@@ -136,6 +132,15 @@ impl Store {
             wanted.push(Wanted::Session(name));
         }
         Ok(wanted)
+    }
+
+    /// The worker, unless it is known to be gone.
+    async fn living(&self, worker: Option<WorkerId>) -> Result<Option<WorkerId>, StoreError> {
+        let Some(worker) = worker else {
+            return Ok(None);
+        };
+        let dead = self.dead_among(&[worker]).await?;
+        Ok(dead.is_empty().then_some(worker))
     }
 
     /// Where the conversation that a question continues was had, if it was with one of these.

@@ -76,6 +76,9 @@ async fn supervise(lane: Lane, doorbell: Arc<Doorbell>) {
             }
             () = lane.shared.closing.cancelled() => {
                 let _ = context.stop();
+                // Should it not be heard, what is handed on to us comes back in a moment.
+                let left = lane.shared.store.lane.leave(lane.queue, lane.shared.worker);
+                let _ = tokio::time::timeout(HAND_ON, left).await;
                 return;
             }
         }

@@ -64,6 +64,19 @@ impl Lane {
 }
 
 impl Lane {
+    /// Takes no more messages from a lane: nothing is handed on to this worker any more.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn leave(&self, queue: Queue, worker: WorkerId) -> Result<(), StoreError> {
+        redis::cmd("ZREM")
+            .arg(takers(&self.keys, queue))
+            .arg(worker.to_string())
+            .query_async::<()>(&mut self.redis.clone())
+            .await?;
+        Ok(())
+    }
+
     /// Has the workers of a queue look at their lane.
     ///
     /// # Errors

@@ -421,3 +421,32 @@ async fn another_tenants_conversation_is_neither_taken_nor_found() {
         Some(thread.id)
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_an_attempt_that_failed_is_kept_for_the_next() {
+    let site = Site::start().await;
+    let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
+    let client = app.client();
+    // Its conversations live in the page alone: loaded anew, it would have to be asked again.
+    discovered(&app, &site, "fresh-sse").await;
+    let question = "Please show an error";
+    let job = json!({"kind": "chat", "payload": {"model": "fresh-sse", "messages": [{"role": "user", "content": question}]},
+                     "retry": {"attempts": 3, "base_ms": 10, "cap_ms": 10}});
+    let reply = client.post("/api/v1/jobs", job).await;
+    let id = reply.body["id"].as_str().unwrap().to_owned();
+    let found = |event: &crate::support::SseEvent| {
+        event.name == "step" && event.data["kind"] == "prompt.found"
+    };
+    client.events_until(&id, 0, found).await;
+    let asked = site.asked("fresh-sse");
+    assert_eq!(
+        asked.iter().filter(|asked| *asked == question).count(),
+        1,
+        "{asked:?}"
+    );
+    client
+        .post(&format!("/api/v1/jobs/{id}/cancel"), json!({}))
+        .await;
+    client.events(&id, 0).await;
+    app.stop().await;
+}

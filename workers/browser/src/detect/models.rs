@@ -83,7 +83,7 @@ fn judge(index: usize, picker: &Picker) -> Scored {
     if picker.opens == "select" {
         if picker.options.len() < 2 || picker.options.len() > MOST {
             choice.add(-40, "no choice of a few");
-        } else if most(&picker.options, |option| looks_like_model(option)) {
+        } else if most(&picker.options, looks_like_model) {
             choice.add(20, "most of its options look like models");
         }
     }
@@ -127,7 +127,7 @@ pub fn offered(entries: &[String], worded: bool) -> Option<Vec<String>> {
     // Some pages have a line like "Manage models" among them, but no more than that.
     let left_out = entries.len().saturating_sub(names.len());
     let plausible = names.len() >= 2 && names.len() <= MOST && left_out <= names.len() / 2 + 1;
-    (plausible && (worded || most(&names, |name| looks_like_model(name)))).then_some(names)
+    (plausible && (worded || most(&names, looks_like_model))).then_some(names)
 }
 
 fn most(list: &[String], test: impl Fn(&str) -> bool) -> bool {
