@@ -4,11 +4,14 @@
 
 pub mod decide;
 pub mod event;
+pub mod failover;
 pub mod failure;
 pub mod ids;
 pub mod kind;
 pub mod kinds;
+pub mod model_names;
 pub mod outcome;
+pub mod places;
 pub mod policy;
 pub mod queue;
 pub mod scale;

@@ -109,6 +109,12 @@ impl Totp {
         Ok(totp)
     }
 
+    /// What tells one secret from another, however it was written down. As secret as the secret.
+    #[must_use]
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+
     /// The code of a step.
     #[must_use]
     pub fn code(&self, step: u64) -> String {

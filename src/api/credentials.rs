@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::service::urls;
 
 /// Characters that a name, a label or a password may have.
-const LONGEST: usize = 1_000;
+pub(crate) const LONGEST: usize = 1_000;
 
 pub(super) fn router() -> Router<App> {
     Router::new()
@@ -154,7 +154,8 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, Answer(credential.into())))
 }
 
-fn checked_password(text: String) -> Result<Secret, Problem> {
+/// A password that is neither empty nor too long.
+pub(crate) fn checked_password(text: String) -> Result<Secret, Problem> {
     let password = Secret::new(text);
     let length = password.reveal().chars().count();
     if length > LONGEST {
@@ -179,8 +180,8 @@ pub(crate) fn checked_totp(text: String) -> Result<Secret, Problem> {
     Ok(secret)
 }
 
-/// Changes an account's password or the secret of its authenticator app. It is `active` again, and the browser state that was kept
-/// for it is forgotten; what a worker has open goes on.
+/// Changes an account's password or the secret of its authenticator app. It is `active` again, the browser state that was kept
+/// for it is forgotten, and its live sessions end as soon as no job works in them.
 #[utoipa::path(patch, path = "/api/v1/credentials/{id}", tag = "credentials", security(("api_key" = [])), params(("id" = CredentialId, Path)),
     request_body = ChangeCredential,
     responses((status = 200, body = CredentialView), (status = 404, body = ProblemBody, content_type = "application/problem+json"),
@@ -215,7 +216,7 @@ pub(crate) async fn change(
     ))
 }
 
-/// Forgets the browser state that was kept for an account: what a worker has open goes on, and the web app is not told.
+/// Forgets the browser state that was kept for an account, and ends its live sessions as soon as no job works in them. The web app is not told.
 #[utoipa::path(post, path = "/api/v1/credentials/{id}/logout", tag = "credentials", security(("api_key" = [])), params(("id" = CredentialId, Path)),
     responses((status = 204), (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn logout(

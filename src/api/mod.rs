@@ -1,6 +1,7 @@
 //! The HTTP API: one file per resource, one router, one body for errors.
 
 pub mod admin;
+pub mod aliases;
 pub mod auth;
 pub mod batches;
 pub mod credentials;
@@ -13,6 +14,7 @@ pub mod limits;
 pub mod metrics;
 pub mod openapi;
 pub mod problem;
+pub mod provider_accounts;
 pub mod queues;
 pub mod replay;
 pub mod scale;
@@ -50,6 +52,8 @@ pub fn router(app: App) -> Router {
             .merge(openai::router())
     };
     let operations = admin::router()
+        .merge(aliases::admin_router())
+        .merge(provider_accounts::admin_router())
         .merge(limits::admin_router())
         .merge(queues::admin_router())
         .merge(scale::router())

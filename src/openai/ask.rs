@@ -7,8 +7,7 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
 use computetower_jobs::kinds::chat::Chat;
-use computetower_jobs::{JobId, JobKind, TenantId};
-use computetower_store::StoreError;
+use computetower_jobs::{JobId, JobKind, Named, TenantId};
 use computetower_store::jobs::NewJob;
 use futures::stream::SelectAll;
 use futures::{FutureExt, Stream, StreamExt};
@@ -125,11 +124,9 @@ pub(super) async fn ask(
     body: &[u8],
 ) -> Result<Asked, OpenAiError> {
     let model = &ask.chat.model;
-    let provider = match app.store().provider_named(tenant, model).await {
-        Ok(provider) => provider,
-        Err(StoreError::NotFound(_)) => return Err(OpenAiError::no_model(model)),
-        Err(error) => return Err(error.into()),
-    };
+    let named = Named::Model(model.clone());
+    let limit_key = app.store().limit_key_of(tenant, &named).await?;
+    let limit_key = limit_key.ok_or_else(|| OpenAiError::no_model(model))?;
     let key = idempotency_key(headers)?;
     let asker = Arc::new(Asker {
         app: app.clone(),
@@ -138,7 +135,7 @@ pub(super) async fn ask(
         bounds: ask.bounds,
         stream: ask.stream,
         field: ask.field,
-        limit_key: provider.limit_key(),
+        limit_key,
         key: key.map(|key| (key, Sha256::digest(body).to_vec())),
         // The official clients give up after ten minutes; nobody reads an answer that comes much later.
         deadline: Utc::now() + DEADLINE,
@@ -356,6 +353,7 @@ impl Drop for CancelOnDrop {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use computetower_store::StoreError;
 
     #[test]
     fn each_question_has_a_key_of_its_own() {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use computetower_jobs::{CredentialId, TenantId};
+use computetower_jobs::{CredentialId, TenantId, Totp};
+use zeroize::Zeroize;
 
 use crate::connect::Store;
 use crate::error::StoreError;
@@ -12,6 +13,7 @@ use crate::vault::Secret;
 
 const PURPOSE: &str = "credentials.secret";
 const TOTP_PURPOSE: &str = "credentials.totp";
+const TOTP_STEP_PURPOSE: &str = "credentials.totp step";
 const PROFILE_PURPOSE: &str = "profile";
 
 /// For how long a sign-in that was not accepted is remembered.
@@ -43,6 +45,14 @@ pub struct Credential {
     has_profile: bool,
     /// As it was when it was read: what a sign-in finds out says nothing about an account that was changed since.
     updated_at: DateTime<Utc>,
+}
+
+impl Credential {
+    /// Changes whenever people change the account or sign it out: a session that was begun before is over.
+    #[must_use]
+    pub fn version(&self) -> DateTime<Utc> {
+        self.updated_at
+    }
 }
 
 /// A new account.
@@ -183,6 +193,7 @@ impl Store {
         .fetch_optional(&mut *connection)
         .await?
         .ok_or(StoreError::NotFound("credential"))?;
+        self.lane.tell_signed_out(id).await;
         if let Some(key) = row.profile_key {
             self.objects.delete(&key).await?;
         }
@@ -248,10 +259,11 @@ impl Store {
         Ok(Some(Secret::new(text)))
     }
 
-    /// Takes the code of a step of time for oneself: false when it was taken before, by whatever worker. A code is typed only by who took it.
+    /// Takes the code of a step of time for oneself: false when it was taken before, by whatever worker, with this account or with another of the
+    /// same secret. A code is typed only by who took it.
     ///
     /// # Errors
-    /// When Postgres does not answer.
+    /// When Postgres does not answer, or the secret cannot be opened.
     pub async fn take_totp_step(
         &self,
         tenant: TenantId,
@@ -259,6 +271,12 @@ impl Store {
         step: u64,
     ) -> Result<bool, StoreError> {
         let step = i64::try_from(step).unwrap_or(i64::MAX);
+        let secret = self.totp(tenant, id).await?;
+        if let Some(Ok(totp)) = secret.map(|secret| Totp::read(secret.reveal()))
+            && !self.take_step_of(tenant, &totp, step).await?
+        {
+            return Ok(false);
+        }
         let taken = sqlx::query_scalar!(
             // Only the last steps matter: web apps forget older codes, too.
             r#"update credentials set totp_steps = array(select known from unnest(totp_steps) known where known > $3 - 20) || $3::bigint
@@ -270,6 +288,29 @@ impl Store {
         .fetch_optional(&self.system)
         .await?;
         Ok(taken.is_some())
+    }
+
+    /// The same for everybody who has the secret: one account of a web app may stand here as two.
+    async fn take_step_of(
+        &self,
+        tenant: TenantId,
+        totp: &Totp,
+        step: i64,
+    ) -> Result<bool, StoreError> {
+        let mut message = tenant.0.as_bytes().to_vec();
+        message.extend_from_slice(totp.key());
+        let secret = self.vault.sign(TOTP_STEP_PURPOSE, &message);
+        message.zeroize();
+        let done = sqlx::query!(
+            "with old as (delete from totp_steps where tenant_id = $1 and secret = $2 and step <= $3::bigint - 20)
+             insert into totp_steps (tenant_id, secret, step) values ($1, $2, $3::bigint) on conflict do nothing",
+            tenant.0,
+            &secret[..],
+            step
+        )
+        .execute(&self.system)
+        .await?;
+        Ok(done.rows_affected() > 0)
     }
 
     /// Changes what an account signs in with, and makes it usable again. What is left out stays as it is; the browser state of the last login is
@@ -312,6 +353,7 @@ impl Store {
         .await?
         .ok_or(StoreError::NotFound("credential"))?;
         drop(connection);
+        self.lane.tell_signed_out(id).await;
         if let Some(key) = profile.profile_key {
             self.objects.delete(&key).await?;
         }
@@ -338,6 +380,7 @@ impl Store {
         .await?
         .ok_or(StoreError::NotFound("credential"))?;
         drop(connection);
+        self.lane.tell_signed_out(id).await;
         if let Some(key) = was.profile_key {
             self.objects.delete(&key).await?;
         }

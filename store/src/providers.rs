@@ -22,8 +22,12 @@ pub struct Provider {
     pub name: String,
     /// Where the chat page is.
     pub url: String,
-    /// Who signs in, if anybody.
+    /// Who signs in, if anybody: the account that the provider began with.
     pub credential: Option<CredentialId>,
+    /// Whether it has more accounts than that.
+    pub more_accounts: bool,
+    /// Until when the page asked everybody to slow down.
+    pub limited_until: Option<DateTime<Utc>>,
     /// `discovering`, `ready`, `unhealthy` or `failed`.
     pub status: String,
     /// What discovery found.
@@ -39,13 +43,25 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// What its jobs have in common for limits: the account, or the page itself where there is none.
+    /// What its jobs have in common for limits: the account, or the page itself where there is none or more than one.
     #[must_use]
     pub fn limit_key(&self) -> String {
         match self.credential {
-            Some(credential) => format!("credential:{credential}"),
-            None => format!("provider:{}", self.id),
+            Some(credential) if !self.more_accounts => format!("credential:{credential}"),
+            _ => format!("provider:{}", self.id),
         }
+    }
+
+    /// The models that the page offers, as it calls them.
+    #[must_use]
+    pub fn page_models(&self) -> Vec<String> {
+        let names = self
+            .chat_map
+            .as_ref()
+            .and_then(|map| map.pointer("/models/names"))
+            .and_then(Value::as_array);
+        let names = names.into_iter().flatten().filter_map(Value::as_str);
+        names.map(str::to_owned).collect()
     }
 }
 
@@ -55,6 +71,8 @@ struct Row {
     name: String,
     url: String,
     credential_id: Option<uuid::Uuid>,
+    more_accounts: bool,
+    limited_until: Option<DateTime<Utc>>,
     status: String,
     chat_map: Option<Value>,
     failure: Option<Value>,
@@ -71,6 +89,8 @@ impl From<Row> for Provider {
             name: row.name,
             url: row.url,
             credential: row.credential_id.map(CredentialId),
+            more_accounts: row.more_accounts,
+            limited_until: row.limited_until,
             status: row.status,
             chat_map: row.chat_map,
             failure: row
@@ -87,7 +107,7 @@ impl Store {
     /// Registers a chat page under a name.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the tenant has a provider of that name.
+    /// [`StoreError::Conflict`] when the tenant has a provider or an alias of that name.
     pub async fn add_provider(
         &self,
         tenant: TenantId,
@@ -98,7 +118,8 @@ impl Store {
         let id = ProviderId::generate();
         let mut connection = self.as_tenant(tenant).await?;
         let done = sqlx::query!(
-            "insert into providers (id, tenant_id, name, url, credential_id) values ($1, $2, $3, $4, $5)
+            "insert into providers (id, tenant_id, name, url, credential_id)
+             select $1, $2, $3, $4, $5 where not exists (select 1 from model_aliases where tenant_id = $2 and name = $3)
              on conflict on constraint providers_name_key do nothing",
             id.0,
             tenant.0,
@@ -110,7 +131,7 @@ impl Store {
         .await?;
         if done.rows_affected() == 0 {
             return Err(StoreError::Conflict(format!(
-                "there is a provider named {name:?} already: choose another name, or remove that one first"
+                "there is a provider or an alias named {name:?} already: choose another name, or remove that one first"
             )));
         }
         Ok(id)
@@ -124,8 +145,10 @@ impl Store {
         let mut connection = self.as_tenant(tenant).await?;
         sqlx::query_as!(
             Row,
-            "select id, tenant_id, name, url, credential_id, status, chat_map, failure, misses, discovered_at, created_at
-             from providers where id = $1 and tenant_id = $2",
+            r#"select id, tenant_id, name, url, credential_id, status, chat_map, failure, misses, discovered_at, created_at, limited_until,
+                      exists (select 1 from provider_accounts a where a.provider_id = providers.id
+                              and a.credential_id is distinct from providers.credential_id) as "more_accounts!"
+               from providers where id = $1 and tenant_id = $2"#,
             id.0,
             tenant.0
         )
@@ -147,8 +170,10 @@ impl Store {
         let mut connection = self.as_tenant(tenant).await?;
         sqlx::query_as!(
             Row,
-            "select id, tenant_id, name, url, credential_id, status, chat_map, failure, misses, discovered_at, created_at
-             from providers where name = $1 and tenant_id = $2",
+            r#"select id, tenant_id, name, url, credential_id, status, chat_map, failure, misses, discovered_at, created_at, limited_until,
+                      exists (select 1 from provider_accounts a where a.provider_id = providers.id
+                              and a.credential_id is distinct from providers.credential_id) as "more_accounts!"
+               from providers where name = $1 and tenant_id = $2"#,
             name,
             tenant.0
         )
@@ -166,8 +191,10 @@ impl Store {
         let mut connection = self.as_tenant(tenant).await?;
         let rows = sqlx::query_as!(
             Row,
-            "select id, tenant_id, name, url, credential_id, status, chat_map, failure, misses, discovered_at, created_at
-             from providers where tenant_id = $1 order by name limit 500",
+            r#"select id, tenant_id, name, url, credential_id, status, chat_map, failure, misses, discovered_at, created_at, limited_until,
+                      exists (select 1 from provider_accounts a where a.provider_id = providers.id
+                              and a.credential_id is distinct from providers.credential_id) as "more_accounts!"
+               from providers where tenant_id = $1 order by name limit 500"#,
             tenant.0
         )
         .fetch_all(&mut *connection)

@@ -3,6 +3,8 @@
 //! | key | type | holds |
 //! | --- | --- | --- |
 //! | `P:lane:<queue>:*` | apalis-redis's own keys, and `front`, what goes before its active list | messages `{job id, dispatch number}`; all of it may be lost |
+//! | `P:lane:chat:own:<worker>`, `…:handed`, `…:takers`, `…:places` | list, sorted sets, hash | messages handed on to the worker that holds a session; who takes messages, and how many more |
+//! | `P:session:<credential>`, `P:session:provider:<provider>` | string, expires after 3600 s | the worker that holds the live session |
 //! | `P:lane-cap:<queue>` | string, expires | how many messages may wait on the lane; written by the dispatcher |
 //! | `P:backlog:<queue>` | string, expires | there while due jobs wait in Postgres for that lane |
 //! | `P:epoch` | string | made by the dispatcher; when it is gone, Redis was wiped |
@@ -14,7 +16,7 @@
 //! | `P:wake:<queue>` | a message was put on the lane |
 //! | `P:events:<job>` | one event, as JSON |
 //! | `P:turn` | the name of a queue: a job waits in Postgres for its turn |
-//! | `P:control` | `cancel <job>`, `pause <job>` |
+//! | `P:control` | `cancel <job>`, `pause <job>`, `sign-out <credential>` |
 
 use computetower_jobs::{JobId, Queue};
 
@@ -37,6 +39,12 @@ impl RedisKeys {
     #[must_use]
     pub fn lane(&self, queue: Queue) -> String {
         format!("{}:lane:{queue}", self.prefix)
+    }
+
+    /// The lease of a live session: a credential's by its id, a page's without a login by `provider:` and its id.
+    #[must_use]
+    pub fn session(&self, name: &str) -> String {
+        format!("{}:session:{name}", self.prefix)
     }
 
     /// How many messages may wait on a lane.

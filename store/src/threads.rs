@@ -1,7 +1,7 @@
 //! Conversations that stand on a provider's page, found again by what was said in them.
 
 use computetower_jobs::kinds::chat::{Message, Role};
-use computetower_jobs::{ProviderId, TenantId, ThreadId};
+use computetower_jobs::{CredentialId, ProviderId, TenantId, ThreadId, WorkerId};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -26,6 +26,19 @@ pub struct Thread {
     pub answer: String,
 }
 
+/// With whom a conversation is had.
+#[derive(Clone, Copy, Debug)]
+pub struct With<'a> {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// With which provider.
+    pub provider: ProviderId,
+    /// With which of its accounts.
+    pub credential: Option<CredentialId>,
+    /// In which of the page's own models, where one was asked for.
+    pub model: Option<&'a str>,
+}
+
 /// What tells one conversation from another: everything that was said in it, white space around the messages aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said(Vec<u8>);
@@ -48,6 +61,10 @@ impl Said {
             hash.update(content.as_bytes());
         }
         Self(hash.finalize().to_vec())
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// Of messages as a job holds them.
@@ -100,8 +117,7 @@ impl Store {
     /// When Postgres does not answer.
     pub async fn take_thread(
         &self,
-        tenant: TenantId,
-        provider: ProviderId,
+        with: With<'_>,
         said: &Said,
         live: &[ThreadId],
     ) -> Result<Option<Thread>, StoreError> {
@@ -110,54 +126,67 @@ impl Store {
             Row,
             "delete from chat_threads where id = (
                  select id from chat_threads where provider_id = $1 and tenant_id = $2 and digest = $3
+                   and (credential_id is null or credential_id = $5) and model is not distinct from $6
                  order by id = any($4) desc, at desc limit 1 for update skip locked)
              returning id, url, question, answer",
-            provider.0,
-            tenant.0,
+            with.provider.0,
+            with.tenant.0,
             said.0,
-            &live
+            &live,
+            with.credential.map(|id| id.0),
+            with.model
         )
         .fetch_optional(&self.system)
         .await?;
         Ok(row.map(Thread::from))
     }
 
-    /// Keeps a conversation to be continued by whoever knows what was said in it.
+    /// Keeps a conversation to be continued by whoever knows what was said in it. `worker` has its page open.
     ///
     /// # Errors
     /// When Postgres does not answer.
     pub async fn keep_thread(
         &self,
-        tenant: TenantId,
-        provider: ProviderId,
+        with: With<'_>,
+        worker: WorkerId,
         said: &Said,
         thread: &Thread,
     ) -> Result<(), StoreError> {
         sqlx::query!(
-            "insert into chat_threads (id, tenant_id, provider_id, digest, url, question, answer) values ($1, $2, $3, $4, $5, $6, $7)
+            "insert into chat_threads (id, tenant_id, provider_id, digest, url, question, answer, credential_id, worker_id, model)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              on conflict (id) do nothing",
             thread.id.0,
-            tenant.0,
-            provider.0,
+            with.tenant.0,
+            with.provider.0,
             said.0,
             thread.url,
             thread.question,
-            thread.answer
+            thread.answer,
+            with.credential.map(|id| id.0),
+            worker.0,
+            with.model
         )
         .execute(&self.system)
         .await?;
         Ok(())
     }
 
-    /// The latest conversation with a provider, taken by nobody.
+    /// The latest conversation with a provider and account, taken by nobody.
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn latest_thread(&self, provider: ProviderId) -> Result<Option<Thread>, StoreError> {
+    pub async fn latest_thread(
+        &self,
+        provider: ProviderId,
+        credential: Option<CredentialId>,
+    ) -> Result<Option<Thread>, StoreError> {
         let row = sqlx::query_as!(
             Row,
-            "select id, url, question, answer from chat_threads where provider_id = $1 order by at desc limit 1",
-            provider.0
+            "select id, url, question, answer from chat_threads
+             where provider_id = $1 and (credential_id is null or credential_id = $2) order by at desc limit 1",
+            provider.0,
+            credential.map(|id| id.0)
         )
         .fetch_optional(&self.system)
         .await?;

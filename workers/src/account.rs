@@ -79,11 +79,18 @@ pub(crate) async fn session_of(
         }
     };
     let restored = restored(context, credential.as_ref());
-    match context.browsers.session(owner, restored).await {
-        Ok(session) => Ok(AccountSession {
-            session,
-            credential,
-        }),
+    let version = credential.as_ref().map(Credential::version);
+    match context.browsers.session(owner, version, restored).await {
+        Ok(session) => {
+            context
+                .store
+                .hold_session(&owner.lease_name(), context.worker)
+                .await;
+            Ok(AccountSession {
+                session,
+                credential,
+            })
+        }
         Err(error) => Err(failure_of(context, &error).await),
     }
 }
@@ -175,7 +182,12 @@ async fn open(
         });
     }
     let done = {
-        let alone = tokio::time::timeout(SIGNING_IN, session.signing_in.lock()).await;
+        let patience = if context.has_another_way {
+            SIGNING_IN / 10
+        } else {
+            SIGNING_IN
+        };
+        let alone = tokio::time::timeout(patience, session.signing_in.lock()).await;
         let Ok(_alone) = alone else {
             // Whoever signs in may wait for a person; the worker's slot is of use to others meanwhile.
             return Err(Trouble::Job(Failure::new(

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use computetower_browser::{BrowserError, Chromium, LaunchConfig, Page, Profile, Session};
 use computetower_jobs::{CredentialId, ProviderId};
+use computetower_store::affinity::session_name;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -40,10 +42,23 @@ pub enum SessionOwner {
     Provider(ProviderId),
 }
 
+impl SessionOwner {
+    /// The name of the lease by which other workers know who has the session.
+    #[must_use]
+    pub fn lease_name(self) -> String {
+        match self {
+            Self::Credential(id) => session_name(Some(id), None),
+            Self::Provider(id) => session_name(None, Some(id)),
+        }
+    }
+}
+
 /// A live browser context.
 pub struct LiveSession {
     pages: std::sync::Mutex<Pages>,
     session: Session,
+    /// As the account was when the session was begun.
+    version: Option<DateTime<Utc>>,
     /// Held while somebody looks whether the session is signed in, so that an account never signs in twice at once.
     pub signing_in: Mutex<()>,
     last_used: std::sync::Mutex<Instant>,
@@ -60,8 +75,9 @@ struct Trust {
 }
 
 impl LiveSession {
-    fn new(session: Session) -> Self {
+    fn new(session: Session, version: Option<DateTime<Utc>>) -> Self {
         Self {
+            version,
             pages: std::sync::Mutex::default(),
             session,
             signing_in: Mutex::default(),
@@ -238,13 +254,14 @@ impl Browsers {
         }
     }
 
-    /// The session of an account, restored by `profile` when it is not live here.
+    /// The session of an account, restored by `profile` when it is not live here. One that was begun with another `version` of the account is over.
     ///
     /// # Errors
     /// When Chromium does not start.
     pub async fn session<F>(
         &self,
         owner: SessionOwner,
+        version: Option<DateTime<Utc>>,
         profile: F,
     ) -> Result<Arc<LiveSession>, BrowserError>
     where
@@ -252,26 +269,39 @@ impl Browsers {
     {
         let mut state = self.state.lock().await;
         let chromium = self.chromium(&mut state).await?;
-        if let Some(live) = state.sessions.get(&owner) {
+        if let Some(live) = state.sessions.get(&owner)
+            && live.version == version
+        {
             live.touch();
             return Ok(live.clone());
         }
         let profile = profile.await;
         let session = chromium.new_session(profile.as_ref()).await?;
-        let live = Arc::new(LiveSession::new(session));
+        let live = Arc::new(LiveSession::new(session, version));
         state.sessions.insert(owner, live.clone());
         Ok(live)
     }
 
-    /// Closes sessions and pages that nobody has used for long.
-    pub async fn close_idle(&self) {
+    /// Closes sessions and pages that nobody has used for long. Returns whose sessions they were.
+    pub async fn close_idle(&self) -> Vec<SessionOwner> {
         let mut state = self.state.lock().await;
-        state
-            .sessions
-            .retain(|_, session| Arc::strong_count(session) > 1 || session.idle_for() < IDLE);
+        let mut closed = Vec::new();
+        state.sessions.retain(|owner, session| {
+            let stays = Arc::strong_count(session) > 1 || session.idle_for() < IDLE;
+            if !stays {
+                closed.push(*owner);
+            }
+            stays
+        });
         for session in state.sessions.values() {
             session.pages().close_idle();
         }
+        closed
+    }
+
+    /// Whose sessions are live.
+    pub async fn owners(&self) -> Vec<SessionOwner> {
+        self.state.lock().await.sessions.keys().copied().collect()
     }
 
     /// Gives a session up: the next one starts afresh.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use computetower_jobs::EventBody;
+use computetower_jobs::{EventBody, WorkerId};
 use computetower_store::Store;
 use computetower_store::jobs::ClaimedJob;
 
@@ -16,6 +16,8 @@ use crate::waiting::Waiting;
 pub(crate) struct JobContext {
     /// Everything durable.
     pub(crate) store: Store,
+    /// The process that runs it.
+    pub(crate) worker: WorkerId,
     /// The process's browsers.
     pub(crate) browsers: Arc<Browsers>,
     /// The job under lease.
@@ -26,6 +28,8 @@ pub(crate) struct JobContext {
     pub(crate) stop: Stop,
     /// The time that it has waited for people.
     pub(crate) waiting: Arc<Waiting>,
+    /// Whether there is another way than this one: then nobody is asked to help, and nobody is waited for long.
+    pub(crate) has_another_way: bool,
 }
 
 impl JobContext {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use apalis::prelude::{Data, WorkerBuilder, WorkerContext};
 use computetower_jobs::Queue;
-use computetower_store::lane::{Doorbell, End, Message, Place};
+use computetower_store::lane::{Doorbell, End, FETCHED_WITHIN, Message, Place};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
@@ -19,6 +19,8 @@ use crate::trace;
 
 /// How long a message is kept back when Postgres does not answer the claim.
 const CLAIM_AGAIN: Duration = Duration::from_millis(500);
+/// How long it may take to find out who has a job's session.
+const HAND_ON: Duration = Duration::from_millis(500);
 /// One slot of so many is kept free for messages from the front of the lane: those of tenants for whom nothing else waits, retries and rescues.
 const KEPT: usize = 16;
 /// With so many slots or more, those behind make way for those at the front: they then have one slot of so many. A flood of short jobs otherwise
@@ -84,6 +86,9 @@ async fn supervise(lane: Lane, doorbell: Arc<Doorbell>) {
             }
             () = lane.shared.closing.cancelled() => {
                 let _ = context.stop();
+                // Should it not be heard, what is handed on to us comes back in a moment.
+                let left = lane.shared.store.lane.leave(lane.queue, lane.shared.worker);
+                let _ = tokio::time::timeout(HAND_ON, left).await;
                 return;
             }
         }
@@ -107,6 +112,10 @@ async fn take(place: Place, lane: Data<Lane>) -> Result<(), std::convert::Infall
             drop(place.settled());
             return;
         }
+        if place.taken.may_go_on && handed_on(&shared, queue, &place, &message).await {
+            drop(place.settled());
+            return;
+        }
         let asked = Instant::now();
         let Ok(claimed) = claim(&shared, &message, place.taken.front).await else {
             // The job stays queued, and its message is there when Postgres is back.
@@ -123,6 +132,34 @@ async fn take(place: Place, lane: Data<Lane>) -> Result<(), std::convert::Infall
         drop(slot);
     });
     Ok(())
+}
+
+/// Hands a message on to the worker that has open what its job needs. Whatever is in the way of that, this worker does the job.
+async fn handed_on(shared: &Shared, queue: Queue, place: &Place, message: &Message) -> bool {
+    let (store, lane) = (&shared.store, &shared.store.lane);
+    let done = async {
+        let wanted = store.wanted_for_chat(message.job, message.dispatch).await?;
+        lane.hand_on(queue, shared.worker, &place.taken, &wanted)
+            .await
+    };
+    match tokio::time::timeout(HAND_ON, done).await {
+        Ok(Ok(Some(to))) => {
+            tracing::debug!(job.id = %message.job, to = %to, "handed on to the worker that has the session");
+            let lane = lane.clone();
+            tokio::spawn(async move {
+                // Should it not be fetched, somebody looks as soon as it may be taken; at the latest the safety net does.
+                tokio::time::sleep(FETCHED_WITHIN + Duration::from_millis(5)).await;
+                let _ = lane.wake(queue).await;
+            });
+            true
+        }
+        Ok(Ok(None)) => false,
+        Ok(Err(error)) => {
+            tracing::debug!(job.id = %message.job, error = %crate::run::chain(&error), "nobody could say who has the session");
+            false
+        }
+        Err(_) => false,
+    }
 }
 
 async fn put_back(shared: &Shared, queue: Queue, message: Message) {

@@ -15,7 +15,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::browsers::{BrowserSettings, Browsers};
+use crate::browsers::{BrowserSettings, Browsers, SessionOwner};
 use crate::lanes;
 use crate::run::chain;
 use crate::running::{Running, StopReason};
@@ -125,7 +125,7 @@ pub async fn run_worker(
     let ended = CancellationToken::new();
     let drained = CancellationToken::new();
     let beating = tokio::spawn(beat(presence, drained.clone(), ended.clone()));
-    let tidying = tokio::spawn(tidy(shared.browsers.clone(), ended.clone()));
+    let tidying = tokio::spawn(tidy(shared.clone(), ended.clone()));
     let leases = tokio::spawn(keep_leases(shared.clone(), control, ended.clone()));
     for queue in &options.queues {
         lanes::start(&shared, *queue, doorbell.clone());
@@ -145,7 +145,10 @@ pub async fn run_worker(
     shared.running.shut_down();
     shared.tasks.close();
     let _ = tokio::time::timeout(Duration::from_secs(3), shared.tasks.wait()).await;
+    let live = shared.browsers.owners().await;
     shared.browsers.shutdown().await;
+    // Nobody waits long for a Redis that is away: a lease that stays costs the next question a moment.
+    let _ = tokio::time::timeout(Duration::from_secs(1), release(&shared, live)).await;
     store.flush().await;
     ended.cancel();
     let _ = leases.await;
@@ -198,12 +201,25 @@ async fn beat(
 }
 
 /// Closes what stays open in the browser and nobody uses, until the worker ends.
-async fn tidy(browsers: Arc<Browsers>, ended: CancellationToken) {
+async fn tidy(shared: Arc<Shared>, ended: CancellationToken) {
     loop {
         tokio::select! {
-            () = tokio::time::sleep(TIDY_EVERY) => browsers.close_idle().await,
+            () = tokio::time::sleep(TIDY_EVERY) => {
+                let closed = shared.browsers.close_idle().await;
+                release(&shared, closed).await;
+            }
             () = ended.cancelled() => return,
         }
+    }
+}
+
+/// Gives up the leases of sessions that are closed.
+async fn release(shared: &Shared, closed: Vec<SessionOwner>) {
+    for owner in closed {
+        shared
+            .store
+            .release_session(&owner.lease_name(), shared.worker)
+            .await;
     }
 }
 
@@ -227,6 +243,11 @@ async fn keep_leases(
             order = control.recv() => match order {
                 Some(Control::Cancel(job)) => shared.running.order(job, StopReason::Cancelled),
                 Some(Control::Pause(job)) => shared.running.order(job, StopReason::Paused),
+                Some(Control::SignOut(account)) => {
+                    let owner = SessionOwner::Credential(account);
+                    shared.browsers.forget(owner).await;
+                    release(&shared, vec![owner]).await;
+                }
                 Some(Control::Missed) => {
                     renew(&shared).await;
                 }

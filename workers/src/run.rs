@@ -65,11 +65,13 @@ pub(crate) async fn run_attempt(shared: Arc<Shared>, claimed: ClaimedJob, asked:
     });
     let context = JobContext {
         store: shared.store.clone(),
+        worker: shared.worker,
         browsers: shared.browsers.clone(),
         job: claimed,
         feed,
         stop,
         waiting: Arc::default(),
+        has_another_way: false,
     };
     let Some(outcome) = execute(&context).await else {
         context.feed.close();

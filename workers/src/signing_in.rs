@@ -69,7 +69,7 @@ pub(crate) async fn sign_in_with(
             &error,
             BrowserError::SecondFactor { .. } | BrowserError::Captcha { .. }
         );
-        if !can_be_helped || questions == MOST_QUESTIONS {
+        if !can_be_helped || questions == MOST_QUESTIONS || context.has_another_way {
             return Err(attempt
                 .refused(&error, codes.is_some() && questions == 0)
                 .await);

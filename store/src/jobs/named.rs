@@ -25,9 +25,9 @@ impl Store {
                 .await
                 .map(|provider| provider.limit_key()),
             Named::Model(name) => self
-                .provider_named(tenant, name)
+                .model(tenant, name)
                 .await
-                .map(|provider| provider.limit_key()),
+                .map(|model| model.limit_key()),
         };
         match found {
             Ok(key) => Ok(Some(key)),

@@ -42,7 +42,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The message has done its work: its job is claimed, or was not to be had. Gives the slot on.
+    /// The message has done its work: its job is claimed, was not to be had, or the message was handed on. Gives the slot on.
     pub fn settled(self) -> OwnedSemaphorePermit {
         let _ = self.forget.send(self.taken.id);
         self.slot

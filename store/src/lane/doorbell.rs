@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use computetower_jobs::{JobId, Queue};
+use computetower_jobs::{CredentialId, JobId, Queue};
 use futures::StreamExt;
 use futures::channel::mpsc;
 use tokio::sync::mpsc as tokio_mpsc;
@@ -16,6 +16,8 @@ pub enum Control {
     Cancel(JobId),
     /// Stop this job where it is; it will be resumed.
     Pause(JobId),
+    /// An account has signed out, or was changed: its live session is over.
+    SignOut(CredentialId),
     /// Orders may have been missed: look at the leases now.
     Missed,
 }
@@ -111,11 +113,11 @@ async fn subscribe(
 
 fn read_order(bytes: &[u8]) -> Option<Control> {
     let text = std::str::from_utf8(bytes).ok()?;
-    let (order, job) = text.split_once(' ')?;
-    let job = job.parse().ok()?;
+    let (order, id) = text.split_once(' ')?;
     match order {
-        "cancel" => Some(Control::Cancel(job)),
-        "pause" => Some(Control::Pause(job)),
+        "cancel" => Some(Control::Cancel(id.parse().ok()?)),
+        "pause" => Some(Control::Pause(id.parse().ok()?)),
+        "sign-out" => Some(Control::SignOut(id.parse().ok()?)),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use computetower_jobs::{Queue, WorkerId};
 use crate::connect::Store;
 use crate::error::StoreError;
 use crate::lane::message::Message;
-use crate::lane::{Lane, apalis_names, front_list};
+use crate::lane::{Lane, apalis_names, front_list, hand_on};
 use crate::redis_keys::RedisKeys;
 
 /// For how long those behind make way after a message from the front.
@@ -21,8 +21,10 @@ pub struct Taken {
     pub id: String,
     /// What it says; `None` when it cannot be read.
     pub message: Option<Message>,
-    /// True when it came from the front.
+    /// True when it came from the front, or was handed on to this holder.
     pub front: bool,
+    /// True when it may be handed on: there are others who take from this lane, and it was not handed on already.
+    pub may_go_on: bool,
 }
 
 /// Places for messages.
@@ -47,6 +49,9 @@ pub struct Takings {
     /// Whether those behind made way.
     pub made_way: bool,
 }
+
+/// In flight, from the front, what was taken, whether those behind made way, handed on, others who take.
+type Answer = (usize, usize, Vec<(String, Vec<u8>)>, bool, usize, usize);
 
 impl Lane {
     /// Forgets messages that were taken before, and takes new ones for free places, in one round trip.
@@ -74,8 +79,17 @@ impl Lane {
             .arg(places.kept_in_way)
             .arg(MAKES_WAY_MS)
             .arg(holder.to_string())
+            .arg(hand_on::millis(hand_on::FETCHED_WITHIN))
+            .arg(hand_on::millis(hand_on::THERE))
             .arg(forget);
-        let (in_flight, front, pairs, made_way): (usize, usize, Vec<(String, Vec<u8>)>, bool) =
+        if hand_on::is_affine(queue) {
+            let own = format!("{}{holder}", hand_on::own_prefix(&self.keys, queue));
+            call.key(own)
+                .key(hand_on::handed(&self.keys, queue))
+                .key(hand_on::takers(&self.keys, queue))
+                .key(hand_on::places(&self.keys, queue));
+        }
+        let (in_flight, front, pairs, made_way, mine, elsewhere): Answer =
             call.invoke_async(&mut self.redis.clone()).await?;
         let taken = pairs
             .into_iter()
@@ -83,7 +97,8 @@ impl Lane {
             .map(|(place, (id, bytes))| Taken {
                 id,
                 message: Message::decode(&bytes),
-                front: place < front,
+                front: place < mine + front,
+                may_go_on: place >= mine && elsewhere > 0,
             })
             .collect();
         Ok(Takings {
@@ -153,7 +168,7 @@ fn holders_set(keys: &RedisKeys, queue: Queue) -> String {
     format!("{}:holders", keys.lane(queue))
 }
 
-fn in_flight(names: &apalis_redis::Config, holder: WorkerId) -> String {
+pub(super) fn in_flight(names: &apalis_redis::Config, holder: WorkerId) -> String {
     format!("{}:{holder}", names.inflight_jobs_set())
 }
 

@@ -9,13 +9,14 @@ mod backend;
 pub mod connection;
 mod doorbell;
 pub(crate) mod gate;
+mod hand_on;
 mod holder;
 mod message;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use computetower_jobs::{JobId, Queue};
+use computetower_jobs::{CredentialId, JobId, Queue};
 
 use crate::error::StoreError;
 use crate::redis_keys::RedisKeys;
@@ -23,6 +24,7 @@ use connection::PatientConnection;
 
 pub use backend::{LaneBackend, Place};
 pub use doorbell::{Control, Doorbell, Wake};
+pub use hand_on::{FETCHED_WITHIN, Wanted};
 pub use holder::{Places, Taken, Takings};
 pub use message::Message;
 
@@ -38,6 +40,7 @@ struct Scripts {
     push: redis::Script,
     take: redis::Script,
     give_back: redis::Script,
+    hand_on: redis::Script,
 }
 
 /// Where a message goes.
@@ -58,6 +61,7 @@ impl Lane {
                 push: redis::Script::new(include_str!("push.lua")),
                 take: redis::Script::new(include_str!("take.lua")),
                 give_back: redis::Script::new(include_str!("give_back.lua")),
+                hand_on: redis::Script::new(include_str!("hand_on.lua")),
             }),
         }
     }
@@ -113,6 +117,18 @@ impl Lane {
         self.order("pause", job).await;
     }
 
+    /// Tells every worker that an account's live session is over. Whoever does not hear it sees it when the session is used next.
+    pub async fn tell_signed_out(&self, credential: CredentialId) {
+        let told: redis::RedisResult<i64> = redis::cmd("PUBLISH")
+            .arg(self.keys.control())
+            .arg(format!("sign-out {credential}"))
+            .query_async(&mut self.redis.clone())
+            .await;
+        if let Err(error) = told {
+            tracing::warn!(error = %error, "that a session is over could not be announced; workers will see it when they use it next");
+        }
+    }
+
     async fn order(&self, order: &'static str, job: JobId) {
         let told: redis::RedisResult<i64> = redis::cmd("PUBLISH")
             .arg(self.keys.control())
@@ -140,12 +156,13 @@ impl Lane {
     /// # Errors
     /// When Redis does not answer.
     pub async fn waiting(&self, queue: Queue) -> Result<i64, StoreError> {
-        let (front, others): (i64, i64) = redis::pipe()
+        let (front, others, handed): (i64, i64, i64) = redis::pipe()
             .llen(front_list(&self.keys, queue))
             .llen(apalis_names(&self.keys, queue).active_jobs_list())
+            .zcard(hand_on::handed(&self.keys, queue))
             .query_async(&mut self.redis.clone())
             .await?;
-        Ok(front + others)
+        Ok(front + others + handed)
     }
 
     /// Marks Redis as known. False when the mark was missing: Redis was wiped, or is new.

@@ -1,5 +1,6 @@
 //! The HTTP API, resource by resource.
 
+mod aliases;
 mod batches;
 mod chains;
 mod credentials;

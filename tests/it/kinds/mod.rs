@@ -1,7 +1,10 @@
 //! Each kind of work, on real pages in real Chromium. `noop` is what `api/jobs.rs` and `recovery/` run.
 
+mod aliases;
 mod chat;
 mod conversations;
 mod discovery;
 mod login;
+mod models;
 mod second_factor;
+mod sessions;

@@ -346,6 +346,47 @@
     composer.field.focus();
   };
 
+  // -- models -----------------------------------------------------------------------------------
+  const models = ['Parrot 2', 'Parrot 2 mini', 'Owl 1.5 (fast)'];
+  if (looks('model-select') || looks('model-menu')) app.model = models[0];
+  const select = (props, options) => make('select', props, ...options.map((option) => make('option', { value: option.toLowerCase() }, option)));
+  const modelSelect = () => [
+    make('label', {}, 'Language ', select({ name: 'language' }, ['English', 'Deutsch', 'Français'])),
+    select({ id: 'engine', onchange: (event) => { app.model = event.target.selectedOptions[0].text; } }, models),
+  ];
+  // A menu that closes by Escape, by a choice, and by a press elsewhere.
+  const menu = (button, entries) => {
+    let list = null;
+    const close = () => { if (list) list.remove(); list = null; button.setAttribute('aria-expanded', 'false'); };
+    button.addEventListener('click', () => {
+      if (list) { close(); return; }
+      button.setAttribute('aria-expanded', 'true');
+      setTimeout(() => {
+        list = make('div', { role: 'menu', class: 'card', style: 'position: absolute; z-index: 5; background: #fff; border: 1px solid #ccc' }, ...entries(close));
+        button.parentNode.append(list);
+      }, 80);
+    });
+    document.addEventListener('keydown', (event) => { if (event.key === 'Escape') close(); });
+    document.addEventListener('mousedown', (event) => { if (list && !list.contains(event.target) && !button.contains(event.target)) close(); });
+  };
+  const modelMenu = () => {
+    const button = make('button', { type: 'button', 'aria-haspopup': 'menu', 'aria-label': 'Choose a model' }, app.model + ' ▾');
+    menu(button, (close) => models.map((model) => {
+      const entry = make('div', { role: 'menuitemradio', tabindex: '-1', 'aria-checked': String(model === app.model), onclick: () => {
+        close();
+        setTimeout(() => { app.model = model; button.textContent = model + ' ▾'; }, 120);
+      } });
+      entry.append(make('div', {}, model), make('small', {}, 'Good for most things, 2 cents'));
+      return entry;
+    }));
+    return make('span', {}, button);
+  };
+  const accountMenu = () => {
+    const button = make('button', { type: 'button', 'aria-haspopup': 'menu', 'aria-label': 'Account' }, 'Ada 2');
+    menu(button, (close) => ['Settings', 'Help', 'Log out'].map((word) => make('div', { role: 'menuitem', onclick: close }, word)));
+    return make('span', {}, button);
+  };
+
   const build = (root) => {
     app.root = root;
     const page = make('div', { class: 'page' });
@@ -356,6 +397,8 @@
     if (looks('new-chat')) top.append(make('button', { type: 'button', onclick: () => location.assign(app.base + '/') }, 'New chat'));
     if (looks('new-chat-asks')) top.append(make('button', { type: 'button', id: 'new-chat-button', 'aria-label': 'New chat', onclick: askForNew }, '✎'));
     if (app.signedIn) top.append(make('a', { href: app.base + '/logout', onclick: () => localStorage.removeItem('token:' + app.shape) }, 'Sign out'));
+    if (looks('model-select')) top.append(...modelSelect());
+    if (looks('model-menu')) top.append(modelMenu(), accountMenu());
     room.append(top);
     if (looks('welcome')) messages.unshift({ role: 'bot', text: 'Welcome! **Ask me anything**, and I will answer.', time: clock() });
     if (looks('landing') && !messages.length) {

@@ -7,7 +7,7 @@ window.transports = (app) => {
     'content-type': 'application/json',
     ...(app.token ? { authorization: 'Bearer ' + token() } : {}),
   });
-  const body = (question) => JSON.stringify({ message: question, conversation: app.conversation || null });
+  const body = (question) => JSON.stringify({ message: question, conversation: app.conversation || null, model: app.model });
   const lost = 'The connection was lost. The answer is incomplete.';
 
   const refused = async (response) => {

@@ -36,6 +36,9 @@ struct Question {
     message: String,
     #[serde(default)]
     conversation: Option<String>,
+    /// The model that the page shows, where it has several.
+    #[serde(default)]
+    model: Option<String>,
 }
 
 /// Takes a question, unless it is one that is refused (which is written down all the same).
@@ -60,6 +63,9 @@ async fn ask(at: At, headers: HeaderMap, Json(question): Json<Question>) -> Resp
     }
     if question.message.trim().is_empty() {
         return (StatusCode::UNPROCESSABLE_ENTITY, "empty message").into_response();
+    }
+    if let Some(model) = question.model {
+        at.record().models.push(model);
     }
     let run = match take(&at, &question.message, question.conversation.as_deref()) {
         Ok(run) => run,

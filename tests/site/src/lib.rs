@@ -127,6 +127,11 @@ impl Site {
         self.shared.record(shape).asked.clone()
     }
 
+    /// The model that the page showed with every question, of an app that has several.
+    pub fn models(&self, shape: &str) -> Vec<String> {
+        self.shared.record(shape).models.clone()
+    }
+
     /// Every login attempt: the user name that was given, and whether it succeeded.
     pub fn logins(&self, shape: &str) -> Vec<(String, bool)> {
         self.shared.record(shape).logins.clone()

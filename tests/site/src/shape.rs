@@ -205,6 +205,10 @@ words! {
         QuietErrors = "quiet-errors",
         /// The chat is an `aside`, and its messages stand in an assertive live region.
         Aside = "aside",
+        /// A select with the page's models, behind one with languages.
+        ModelSelect = "model-select",
+        /// A button that shows the model and opens a menu with others, each with a line about it; an account's menu stands beside it.
+        ModelMenu = "model-menu",
         /// The box keeps the question until the server has taken it, seconds later; a second press meanwhile asks again.
         LateAcknowledgement = "late-acknowledgement",
     }
@@ -624,5 +628,25 @@ pub const SHAPES: &[Shape] = &[
         busy: Busy::StopButton,
         skin: Skin::Bubbles,
         looks: &[Look::Short],
+    },
+    Shape {
+        name: "model-select-sse",
+        about: "a native select chooses the model, another one the language",
+        login: Login::None,
+        input: Input::TextareaIcon,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Bubbles,
+        looks: &[Look::ModelSelect, Look::NewChatAsks],
+    },
+    Shape {
+        name: "model-menu-sse",
+        about: "a menu chooses the model, a menu beside it is the account's",
+        login: Login::None,
+        input: Input::Toggle,
+        transport: Transport::SseCumulative,
+        busy: Busy::StopButton,
+        skin: Skin::Articles,
+        looks: &[Look::ModelMenu, Look::Welcome],
     },
 ];

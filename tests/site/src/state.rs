@@ -27,6 +27,7 @@ pub(crate) struct Record {
     pub(crate) halfway: HashMap<String, String>,
     pub(crate) logins: Vec<(String, bool)>,
     pub(crate) asked: Vec<String>,
+    pub(crate) models: Vec<String>,
     pub(crate) pages: usize,
     pub(crate) stopped: usize,
     /// Newest last.

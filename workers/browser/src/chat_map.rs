@@ -76,6 +76,20 @@ pub struct NewChat {
     pub loads: bool,
 }
 
+/// The page's own control that chooses its model.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelPicker {
+    /// The control's locator.
+    pub picker: String,
+    /// A `select`; else it opens a list.
+    pub native: bool,
+    /// What it offers, as the page calls it.
+    pub names: Vec<String>,
+    /// What it showed when it was found: what is asked for when nobody names a model.
+    pub shown: Option<String>,
+}
+
 /// A chat page as discovered.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -104,6 +118,8 @@ pub struct ChatMap {
     pub furniture: Furniture,
     /// How a new conversation is begun without loading the page again; none where no control was seen to do it.
     pub new_chat: Option<NewChat>,
+    /// The page's models; none where no control for them was found.
+    pub models: Option<ModelPicker>,
     /// The last question of the trial: a page that shows it when it is loaded has opened an old conversation again.
     pub trial: String,
     /// Its answer.

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::chat_map::{ChatMap, StreamMethod};
 use crate::conversation::assemble::{learn_from_source, learn_from_two};
-use crate::conversation::{Conversation, LastTurn, Reading, new_chat};
+use crate::conversation::{Conversation, LastTurn, Reading, models, new_chat};
 use crate::detect::{chat, launcher, words};
 use crate::error::BrowserError;
 use crate::facts::{Button, PageFacts, settled};
@@ -101,10 +101,16 @@ async fn discover(
         map.trial = last.question;
         map.trial_answer = last.answer;
     }
+    map.models = match models::learn(page, &map, notes).await {
+        Ok(models) => models,
+        Err(error @ BrowserError::Crashed { .. }) => return Err(error),
+        // The chat works without it.
+        Err(_) => None,
+    };
     notes.step(
         "discover.done",
         json!({"input": map.input, "send": map.send, "method": map.method, "recipes": map.recipes,
-               "closing": map.closing, "ignored": map.ignored, "furniture": map.furniture, "new_chat": map.new_chat, "trials": readings.len()}),
+               "closing": map.closing, "ignored": map.ignored, "furniture": map.furniture, "new_chat": map.new_chat, "models": map.models, "trials": readings.len()}),
         began,
     );
     Ok(map)

@@ -5,15 +5,17 @@
 //! conversation already. Only when it provably does not is it asked again.
 
 mod address;
+mod choose;
 mod place;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use computetower_browser::{Answer, BrowserError, ChatMap, Conversation, LastTurn, Notes, Page};
+use computetower_browser::{Answer, BrowserError, Conversation, LastTurn, Notes, choose_model};
+use computetower_jobs::failover::{another_may_mend, most_hopeful};
 use computetower_jobs::kinds::chat::{Chat, Role};
 use computetower_jobs::{EventBody, Failure, FailureCode, JobKind, Outcome};
-use computetower_store::StoreError;
 use computetower_store::jobs::NewJob;
 use computetower_store::providers::{MISSES_BEFORE_DISCOVERY, Provider};
 use computetower_store::threads::{Said, Thread};
@@ -21,6 +23,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use self::address::Address;
+use self::choose::{Away, Candidate};
 use self::place::{Ready, Standing, has_address, leaves_without_loading};
 use crate::account::comes_to_rest;
 use crate::browsers::{LiveSession, OpenPage};
@@ -72,16 +75,108 @@ impl From<Failure> for Halt {
 }
 
 pub(super) async fn run(context: &JobContext, chat: &Chat) -> Outcome {
-    let (provider, map) = match provider_of(context, &chat.model).await {
-        Ok(found) => found,
-        Err(Halt::Failed(failure)) => return Outcome::Failed(failure),
-        Err(Halt::NotYet(reason)) => {
-            return Outcome::Snoozed {
-                wait: Duration::from_millis(500),
-                reason,
-            };
+    match ask_somebody(context, chat).await {
+        Ok(result) => Outcome::Completed(result),
+        Err(Halt::Failed(failure)) => Outcome::Failed(failure),
+        Err(Halt::NotYet(reason)) => Outcome::Snoozed {
+            wait: Duration::from_millis(500),
+            reason,
+        },
+    }
+}
+
+/// Asks the first provider that can be asked, and the next as long as it can mend what went wrong and nothing of an answer was told.
+async fn ask_somebody(context: &JobContext, chat: &Chat) -> Result<Value, Halt> {
+    let mut candidates = VecDeque::from(choose::candidates(context, chat).await?);
+    let mut failures = Vec::new();
+    while let Some(mut candidate) = candidates.pop_front() {
+        let next = candidates.front().map(|next| next.provider.name.clone());
+        let context = JobContext {
+            has_another_way: next.is_some(),
+            ..context.clone()
+        };
+        let failure = match ask_one(&context, chat, &mut candidate).await? {
+            Done::Answered(result) => return Ok(result),
+            Done::Away(why) => {
+                if candidate.is_one_of_several {
+                    candidate.tell_skipped(&context, why);
+                }
+                failures.push(why.as_failure(chat));
+                continue;
+            }
+            Done::Failed(failure) => failure,
+        };
+        let mends = another_may_mend(failure.code) && !candidate.has_given();
+        let Some(next) = next.filter(|_| mends) else {
+            if candidate.has_given() || !mends {
+                return Err(failure.into());
+            }
+            failures.push(failure);
+            break;
+        };
+        candidate.tell_failover(&context, &failure, &next);
+        failures.push(failure);
+    }
+    Err(most_hopeful(failures)
+        .unwrap_or_else(|| Away::Refused.as_failure(chat))
+        .into())
+}
+
+/// How asking one provider ended.
+enum Done {
+    Answered(Value),
+    Failed(Failure),
+    /// It was not asked.
+    Away(Away),
+}
+
+/// Asks one provider: with another of its accounts when the web app does not take one and the question was not typed.
+async fn ask_one(
+    context: &JobContext,
+    chat: &Chat,
+    candidate: &mut Candidate,
+) -> Result<Done, Failure> {
+    let mut tried = Vec::new();
+    let mut before: Option<Failure> = None;
+    loop {
+        match (candidate.take_place(context, &tried).await?, before.take()) {
+            (Ok(()), Some(failure)) => {
+                let to = format!("{} with another account", candidate.provider.name);
+                candidate.tell_failover(context, &failure, &to);
+            }
+            (Ok(()), None) => {}
+            // There is no other.
+            (Err(_), Some(failure)) => return Ok(Done::Failed(failure)),
+            // It says itself what is wrong with its account.
+            (Err(Away::Refused), None) if !candidate.is_one_of_several => {}
+            (Err(away), None) => return Ok(Done::Away(away)),
         }
-    };
+        let failure = match ask_with(context, chat, candidate).await {
+            Ok(result) => return Ok(Done::Answered(result)),
+            Err(failure) => failure,
+        };
+        candidate.note_limit(context, &failure).await;
+        let of_account = matches!(
+            failure.code,
+            FailureCode::InvalidCredentials | FailureCode::ProviderRateLimited
+        );
+        match candidate.provider.credential {
+            Some(account) if of_account && !candidate.has_typed(context).await? => {
+                tried.push(account);
+                before = Some(failure);
+            }
+            _ => return Ok(Done::Failed(failure)),
+        }
+    }
+}
+
+/// Asks with the account that was chosen.
+async fn ask_with(
+    context: &JobContext,
+    chat: &Chat,
+    candidate: &Candidate,
+) -> Result<Value, Failure> {
+    let provider = &candidate.provider;
     let pump = NotePump::start(
         context,
         About {
@@ -89,89 +184,53 @@ pub(super) async fn run(context: &JobContext, chat: &Chat) -> Outcome {
             provider: Some(provider.id),
         },
     );
-    let done = attempt(context, chat, &provider, &map, pump.notes()).await;
+    let done = attempt(context, chat, candidate, pump.notes()).await;
     let validation = pump.finish().await;
     match done {
         Ok(answer) => {
             if let Err(error) = context.store.provider_hit(provider.id).await {
                 tracing::warn!(error = %chain(&error), "the provider's health could not be noted");
             }
-            Outcome::Completed(result(chat, &answer, validation))
+            Ok(result(chat, provider, &answer, validation))
         }
         Err(failure) => {
             if failure.code == FailureCode::ElementNotFound {
-                note_miss(context, &provider).await;
+                note_miss(context, provider).await;
             }
-            Outcome::Failed(failure)
+            Err(failure)
         }
-    }
-}
-
-async fn provider_of(context: &JobContext, model: &str) -> Result<(Provider, ChatMap), Halt> {
-    let provider = match context
-        .store
-        .provider_named(context.job.tenant, model)
-        .await
-    {
-        Ok(provider) => provider,
-        Err(StoreError::NotFound(_)) => {
-            return Err(Failure::new(
-                FailureCode::InvalidInput,
-                format!("model: there is no provider named {model:?}."),
-            )
-            .into());
-        }
-        Err(error) => return Err(classify::store(&error).into()),
-    };
-    match provider.chat_map.clone() {
-        Some(map) => match serde_json::from_value(map) {
-            Ok(map) => Ok((provider, map)),
-            Err(error) => Err(Failure::new(
-                FailureCode::Unknown,
-                "What is stored about the provider cannot be read; discover it again.",
-            )
-            .with_internal(error.to_string())
-            .into()),
-        },
-        None if provider.status == "failed" => {
-            let why = provider
-                .failure
-                .map_or_else(|| "unknown".to_owned(), |failure| failure.message);
-            Err(Failure::new(
-                FailureCode::InvalidInput,
-                format!("model: the discovery of {model:?} failed: {why}"),
-            )
-            .into())
-        }
-        None => Err(Halt::NotYet(format!(
-            "The provider {model:?} is still being discovered."
-        ))),
     }
 }
 
 async fn attempt(
     context: &JobContext,
     chat: &Chat,
-    provider: &Provider,
-    map: &ChatMap,
+    candidate: &Candidate,
     notes: &Notes,
 ) -> Result<Answer, Failure> {
+    let map = &candidate.map;
     let Ready {
         session,
         page,
         text,
         known,
         standing,
-    } = place::find(context, chat, provider, map, notes).await?;
+    } = place::find(context, chat, candidate, notes).await?;
     let mut conversation = Conversation::new(&page, map, notes);
-    let answered = converse(context, &page, &mut conversation, &text, known, standing).await;
+    let place = Place {
+        context,
+        candidate,
+        page: &page,
+        notes,
+    };
+    let answered = converse(place, &mut conversation, &text, known, standing).await;
     let asked = page.is_answering();
     page.answering(None);
     drop(conversation);
     match answered {
         Ok(answer) => {
             session.answered();
-            keep(context, chat, provider, map, &session, page, text, &answer).await;
+            keep(context, chat, candidate, &session, page, text, &answer).await;
             Ok(answer)
         }
         Err(failure) => {
@@ -186,14 +245,23 @@ async fn attempt(
     }
 }
 
+/// Where an attempt is.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    context: &'a JobContext,
+    candidate: &'a Candidate,
+    page: &'a OpenPage,
+    notes: &'a Notes,
+}
+
 async fn converse(
-    context: &JobContext,
-    page: &OpenPage,
+    place: Place<'_>,
     conversation: &mut Conversation<'_>,
     text: &str,
     known: usize,
     standing: Standing,
 ) -> Result<Answer, Failure> {
+    let Place { context, page, .. } = place;
     let (noted, prompt) = match standing {
         Standing::Asked { before } => {
             // The page's own question, found anew by this conversation.
@@ -203,48 +271,87 @@ async fn converse(
             (String::new(), Prompt { known, before })
         }
         Standing::Open => {
+            set_model(place, known).await?;
             let before = match conversation.times_shown(text).await {
                 Ok(times) => times,
                 Err(error) => return Err(failure_of(context, &error).await),
             };
             let prompt = Prompt { known, before };
-            (
-                ask(context, page, conversation, text, prompt).await?,
-                prompt,
-            )
+            (ask(place, conversation, text, prompt).await?, prompt)
         }
     };
     let input = conversation.map().input.clone();
     page.answering(Some((&context.stop, &input)));
-    match read(context, page, conversation, noted, prompt).await {
+    match read(place, conversation, noted, prompt).await {
         Ok(answer) => Ok(answer),
         Err(error) => {
             if matches!(error, BrowserError::AnswerCut { .. }) {
-                note_cut(context).await;
+                note_cut(place).await;
             }
             Err(failure_of(context, &error).await)
         }
     }
 }
 
+/// Has the page show the model that was asked for; in a new conversation for which nobody named one, that which it showed when it was discovered.
+async fn set_model(place: Place<'_>, known: usize) -> Result<(), Failure> {
+    let Place {
+        context,
+        candidate,
+        page,
+        notes,
+    } = place;
+    let map = &candidate.map;
+    let usual = || map.models.as_ref().and_then(|models| models.shown.clone());
+    let (label, asked) = match &candidate.model {
+        Some(label) => (label.clone(), true),
+        None => match usual().filter(|_| known == 0) {
+            Some(label) => (label, false),
+            None => return Ok(()),
+        },
+    };
+    match choose_model(page, map, &label, notes).await {
+        Ok(true) => Ok(()),
+        // A conversation was begun in its model, and not every page shows it later.
+        Ok(false) if !asked || known > 0 => Ok(()),
+        Ok(false) => Err(Failure::new(
+            FailureCode::ElementNotFound,
+            format!("The page does not show its models, so that {label:?} cannot be chosen."),
+        )),
+        Err(BrowserError::ElementNotFound { .. }) if !asked => Ok(()),
+        Err(error) => Err(failure_of(context, &error).await),
+    }
+}
+
 /// Notes that the answer broke off. A page that keeps conversations shows what came of it like any answer: should the job be retried by hand, the
 /// question is asked anew.
-async fn note_cut(context: &JobContext) {
+async fn note_cut(place: Place<'_>) {
+    let Place {
+        context, candidate, ..
+    } = place;
     let (job, lease) = (context.job.id, context.job.lease);
     let detail = json!({ CUT: true });
-    if let Err(error) = context.store.effect_done(job, lease, PROMPT, &detail).await {
+    let noted = context
+        .store
+        .effect_done(job, lease, &candidate.prompt, &detail);
+    if let Err(error) = noted.await {
         tracing::warn!(job.id = %job, error = %chain(&error), "that the answer broke off could not be noted");
     }
 }
 
 /// Types and sends the question. Returns the address at which it was noted.
 async fn ask(
-    context: &JobContext,
-    page: &Page,
+    place: Place<'_>,
     conversation: &mut Conversation<'_>,
     question: &str,
     prompt: Prompt,
 ) -> Result<String, Failure> {
+    let Place {
+        context,
+        candidate,
+        page,
+        ..
+    } = place;
     if let Err(error) = conversation.type_question(question).await {
         return Err(failure_of(context, &error).await);
     }
@@ -252,7 +359,7 @@ async fn ask(
     let before = page.url().await.unwrap_or_default();
     context
         .store
-        .intend_effect(job, lease, PROMPT, &prompt.detail(&before))
+        .intend_effect(job, lease, &candidate.prompt, &prompt.detail(&before))
         .await
         .map_err(|error| classify::store(&error))?;
     if let Err(error) = conversation.send().await {
@@ -262,7 +369,7 @@ async fn ask(
     // The question is out: that this could not be noted must not stop the answer from being read.
     if let Err(error) = context
         .store
-        .effect_done(job, lease, PROMPT, &prompt.detail(&after))
+        .effect_done(job, lease, &candidate.prompt, &prompt.detail(&after))
         .await
     {
         tracing::warn!(job.id = %job, error = %chain(&error), "the sent question could not be noted");
@@ -271,17 +378,23 @@ async fn ask(
 }
 
 async fn read(
-    context: &JobContext,
-    page: &Page,
+    place: Place<'_>,
     conversation: &mut Conversation<'_>,
     noted: String,
     prompt: Prompt,
 ) -> Result<Answer, BrowserError> {
+    let Place {
+        context,
+        candidate,
+        page,
+        ..
+    } = place;
     let (sender, mut chunks) = mpsc::channel::<String>(256);
     let address = Address {
         context,
         page,
         prompt,
+        name: &candidate.prompt,
         noted: tokio::sync::Mutex::new(noted),
     };
     let pass_on = async {
@@ -290,6 +403,7 @@ async fn read(
             if index == 0 {
                 // Whoever hears of an answer can rely on its being found again.
                 address.note().await;
+                candidate.gives(context).await;
             }
             context.feed.emit(EventBody::Chunk { index, text });
             index += 1;
@@ -312,20 +426,16 @@ async fn read(
 
 /// Keeps the page and its conversation for whoever continues it, and where a new conversation needs a page of its own, opens one ahead. Failing costs
 /// the next question time, not this one its answer.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "all that a conversation consists of"
-)]
 async fn keep(
     context: &JobContext,
     chat: &Chat,
-    provider: &Provider,
-    map: &ChatMap,
+    candidate: &Candidate,
     session: &Arc<LiveSession>,
     page: OpenPage,
     question: String,
     answer: &Answer,
 ) {
+    let (provider, map) = (&candidate.provider, &candidate.map);
     let Ok(url) = page.url().await else { return };
     let thread = Thread::new(&url, &question, &answer.text);
     let messages = chat
@@ -335,7 +445,7 @@ async fn keep(
     let said = Said::of(messages.chain([(Role::Assistant, answer.text.as_str())]));
     if let Err(error) = context
         .store
-        .keep_thread(provider.tenant, provider.id, &said, &thread)
+        .keep_thread(candidate.with(), context.worker, &said, &thread)
         .await
     {
         tracing::warn!(job.id = %context.job.id, error = %chain(&error), "the conversation could not be noted");
@@ -365,9 +475,10 @@ async fn keep(
     }
 }
 
-fn result(chat: &Chat, answer: &Answer, validation: Option<Value>) -> Value {
+fn result(chat: &Chat, provider: &Provider, answer: &Answer, validation: Option<Value>) -> Value {
     json!({
         "model": chat.model,
+        "provider": provider.name,
         "content": answer.text,
         "finish_reason": "stop",
         "closing_signal": answer.closing_signal,

@@ -2,6 +2,7 @@
 
 use computetower_browser::{ChatMap, discover_chat};
 use computetower_jobs::kinds::discovery::Discovery;
+use computetower_jobs::places::{Choice, Wishes};
 use computetower_jobs::{Failure, FailureCode, Outcome};
 use computetower_store::providers::Provider;
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ pub(super) async fn run(context: &JobContext, discovery: &Discovery) -> Outcome 
         .provider(context.job.tenant, discovery.provider_id)
         .await
     {
-        Ok(provider) => provider,
+        Ok(provider) => with_good_account(context, provider).await,
         Err(error) => return Outcome::Failed(classify::store(&error)),
     };
     let pump = NotePump::start(
@@ -47,6 +48,25 @@ pub(super) async fn run(context: &JobContext, discovery: &Discovery) -> Outcome 
             Outcome::Failed(failure)
         }
     }
+}
+
+/// With an account that the web app has not refused, where the one that the provider began with is none.
+async fn with_good_account(context: &JobContext, mut provider: Provider) -> Provider {
+    let first = match provider.credential {
+        Some(id) => context.store.credential(context.job.tenant, id).await.ok(),
+        None => None,
+    };
+    let good = first.is_some_and(|credential| credential.status != "invalid");
+    if !good
+        && provider.more_accounts
+        && let Ok(Choice::Take(credential)) = context
+            .store
+            .likely_account(&provider, &Wishes::default())
+            .await
+    {
+        provider.credential = credential;
+    }
+    provider
 }
 
 async fn attempt(

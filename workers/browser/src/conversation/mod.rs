@@ -5,6 +5,7 @@ pub(crate) mod assemble;
 mod complaints;
 pub(crate) mod completion;
 mod emit;
+pub(crate) mod models;
 pub(crate) mod new_chat;
 mod read;
 mod send;
@@ -25,6 +26,7 @@ use crate::notes::{Notes, Verdict};
 use crate::page::Page;
 use crate::view::{WINDOW, frame_of, inside};
 
+pub use models::choose_model;
 pub use new_chat::{LastTurn, recognises, start_new};
 pub(crate) use read::Reading;
 

@@ -6,6 +6,8 @@ pub mod code;
 mod elsewhere;
 pub mod launcher;
 pub mod login;
+#[rustfmt::skip] // Lists of words, one to a line, would hide the rest.
+pub mod models;
 pub mod verdict;
 pub mod ways;
 #[rustfmt::skip] // Lists of words, one to a line, would hide the rest.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use computetower_browser::Page;
 
-use super::{PROMPT, Prompt};
+use super::Prompt;
 use crate::context::JobContext;
 use crate::run::chain;
 
@@ -18,6 +18,8 @@ pub(super) struct Address<'a> {
     pub(super) context: &'a JobContext,
     pub(super) page: &'a Page,
     pub(super) prompt: Prompt,
+    /// Under which name the question is recorded.
+    pub(super) name: &'a str,
     pub(super) noted: tokio::sync::Mutex<String>,
 }
 
@@ -44,7 +46,7 @@ impl Address<'_> {
         match self
             .context
             .store
-            .effect_done(job.id, job.lease, PROMPT, &detail)
+            .effect_done(job.id, job.lease, self.name, &detail)
             .await
         {
             Ok(()) => *noted = now,

@@ -15,7 +15,8 @@ use computetower_store::threads::Said;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{CUT, PROMPT, Prompt};
+use super::choose::Candidate;
+use super::{CUT, Prompt};
 use crate::account::{AccountSession, Place, comes_to_rest, open_in, session_of};
 use crate::browsers::{LiveSession, OpenPage};
 use crate::classify;
@@ -62,6 +63,7 @@ enum Earlier {
 struct Search<'a> {
     context: &'a JobContext,
     chat: &'a Chat,
+    candidate: &'a Candidate,
     provider: &'a Provider,
     map: &'a ChatMap,
     notes: &'a Notes,
@@ -74,20 +76,20 @@ struct Search<'a> {
 pub(super) async fn find(
     context: &JobContext,
     chat: &Chat,
-    provider: &Provider,
-    map: &ChatMap,
+    candidate: &Candidate,
     notes: &Notes,
 ) -> Result<Ready, Failure> {
     let search = Search {
         context,
         chat,
-        provider,
-        map,
+        candidate,
+        provider: &candidate.provider,
+        map: &candidate.map,
         notes,
     };
     let effect = context
         .store
-        .effect(context.job.id, PROMPT)
+        .effect(context.job.id, &candidate.prompt)
         .await
         .map_err(|error| classify::store(&error))?;
     let sent = effect.filter(|effect| effect.detail.get(CUT).is_none());
@@ -253,7 +255,7 @@ impl<'a> Search<'a> {
         let taken = self
             .context
             .store
-            .take_thread(self.provider.tenant, self.provider.id, &said, &live)
+            .take_thread(self.candidate.with(), &said, &live)
             .await
             .map_err(|error| classify::store(&error))?;
         let Some(thread) = taken else {
@@ -342,7 +344,8 @@ impl<'a> Search<'a> {
         if self.map.new_chat.is_none() {
             return Ok(());
         }
-        let latest = match self.context.store.latest_thread(self.provider.id).await {
+        let (store, provider) = (&self.context.store, self.provider);
+        let latest = match store.latest_thread(provider.id, provider.credential).await {
             Ok(latest) => latest,
             Err(error) => {
                 tracing::warn!(job.id = %self.context.job.id, error = %chain(&error), "the last conversation could not be looked up");
