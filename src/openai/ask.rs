@@ -4,9 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
-use computetower_jobs::kinds::chat::Chat;
+use computetower_jobs::kinds::chat::{Chat, Message, Role};
 use computetower_jobs::{JobId, JobKind, TenantId};
 use computetower_store::StoreError;
 use computetower_store::jobs::NewJob;
@@ -19,10 +18,10 @@ use super::calls::{Call, Reading};
 use super::contract::{Contract, REPAIRS};
 use super::cut::{Bounds, Cutter, Reason};
 use super::error::OpenAiError;
+use super::repeats::{Sent, Watch};
 use super::tokens::estimate;
 use crate::api::events::follow;
 use crate::app::App;
-use crate::service::submit::idempotency_key;
 use crate::trace;
 
 /// How long a stream waits for the first piece before it answers 200: until then a failure still gets its own status.
@@ -59,6 +58,8 @@ pub(super) struct Said {
     /// The functions that are to be called.
     pub(super) calls: Vec<Call>,
     pub(super) reason: Reason,
+    /// What the page was told and has said.
+    pub(super) page: Vec<Message>,
 }
 
 impl Said {
@@ -79,6 +80,7 @@ pub(super) struct Asked {
     pub(super) jobs: Vec<JobId>,
     answers: Answers,
     peeked: Option<(usize, Result<Heard, OpenAiError>)>,
+    watch: Option<Arc<Watch>>,
 }
 
 impl Asked {
@@ -92,8 +94,10 @@ impl Asked {
 
     /// Waits a while for the first thing that is heard, so that an early failure has a status of its own.
     pub(super) async fn peek(&mut self) -> Result<(), OpenAiError> {
+        let heard = tokio::time::timeout(PEEK, self.next()).await;
+        self.told();
         // Nothing yet is no failure.
-        match tokio::time::timeout(PEEK, self.next()).await {
+        match heard {
             Ok(Some((_, Err(error)))) => Err(error),
             Ok(heard) => {
                 self.peeked = heard;
@@ -103,8 +107,21 @@ impl Asked {
         }
     }
 
+    /// From here on the caller is answered, in whatever way.
+    fn told(&self) {
+        if let Some(watch) = &self.watch {
+            watch.told();
+        }
+    }
+
     /// All answers, whole.
     pub(super) async fn whole(mut self) -> Result<Vec<Said>, OpenAiError> {
+        let said = self.gather().await;
+        self.told();
+        said
+    }
+
+    async fn gather(&mut self) -> Result<Vec<Said>, OpenAiError> {
         let mut said: Vec<Option<Said>> = self.jobs.iter().map(|_| None).collect();
         while let Some((index, heard)) = self.next().await {
             if let Heard::Done(done) = heard? {
@@ -121,8 +138,7 @@ pub(super) async fn ask(
     tenant: TenantId,
     ask: Ask,
     count: usize,
-    headers: &HeaderMap,
-    body: &[u8],
+    sent: Sent,
 ) -> Result<Asked, OpenAiError> {
     let model = &ask.chat.model;
     let provider = match app.store().provider_named(tenant, model).await {
@@ -130,7 +146,7 @@ pub(super) async fn ask(
         Err(StoreError::NotFound(_)) => return Err(OpenAiError::no_model(model)),
         Err(error) => return Err(error.into()),
     };
-    let key = idempotency_key(headers)?;
+    let watch = sent.watch.clone();
     let asker = Arc::new(Asker {
         app: app.clone(),
         tenant,
@@ -139,7 +155,7 @@ pub(super) async fn ask(
         stream: ask.stream,
         field: ask.field,
         limit_key: provider.limit_key(),
-        key: key.map(|key| (key, Sha256::digest(body).to_vec())),
+        sent,
         // The official clients give up after ten minutes; nobody reads an answer that comes much later.
         deadline: Utc::now() + DEADLINE,
         trace_context: trace::context(),
@@ -149,7 +165,12 @@ pub(super) async fn ask(
     for index in 0..count {
         // Should a later one be refused, the drop cancels those before.
         let job = asker.submit(&ask.chat, index, 0).await;
-        let job = job.map_err(|error| refused(index, error))?;
+        let job = job.map_err(|error| {
+            if let Some(watch) = &watch {
+                watch.told();
+            }
+            refused(index, error)
+        })?;
         let leave = asker.leave(job);
         let answer = answer(asker.clone(), ask.chat.clone(), index, job, leave);
         answers.push(Box::pin(answer.map(move |heard| (index, heard))));
@@ -159,6 +180,7 @@ pub(super) async fn ask(
         jobs,
         answers,
         peeked: None,
+        watch,
     })
 }
 
@@ -179,8 +201,7 @@ struct Asker {
     stream: bool,
     field: &'static str,
     limit_key: String,
-    /// The caller's key, and the hash of its request.
-    key: Option<(String, Vec<u8>)>,
+    sent: Sent,
     deadline: DateTime<Utc>,
     trace_context: Option<String>,
 }
@@ -196,6 +217,7 @@ impl Asker {
         })?;
         let new = NewJob {
             idempotency: self
+                .sent
                 .key
                 .as_ref()
                 .map(|(key, hash)| (key_of(key, index, repair), hash.clone())),
@@ -212,7 +234,8 @@ impl Asker {
         CancelOnDrop {
             app: self.app.clone(),
             tenant: self.tenant,
-            job: self.key.is_none().then_some(job),
+            job: (!self.sent.chosen).then_some(job),
+            watch: self.sent.watch.clone(),
         }
     }
 }
@@ -267,7 +290,10 @@ fn answer(
             }
             if let Some(reason) = cutter.over() {
                 // With the end that the caller has named nobody wants the rest: the job is cancelled, and its page closed.
-                yield Heard::Done(Said { text: cutter.told().to_owned(), calls: Vec::new(), reason });
+                leave.for_good();
+                let text = cutter.told().to_owned();
+                let page = with_answer(&chat, &text);
+                yield Heard::Done(Said { text, calls: Vec::new(), reason, page });
                 return;
             }
             leave.stay_if(!answer.is_given_up());
@@ -286,6 +312,7 @@ fn answer(
             };
             match asker.contract.read(&text) {
                 Ok(reading) => {
+                    let raw = text;
                     let (text, calls) = match reading {
                         Reading::Text(text) => (text, Vec::new()),
                         Reading::Calls(text, calls) => (text, calls),
@@ -299,7 +326,8 @@ fn answer(
                         yield Heard::Piece(piece);
                     }
                     let reason = if calls.is_empty() { reason } else { Reason::Calls };
-                    yield Heard::Done(Said { text: cutter.told().to_owned(), calls, reason });
+                    let page = with_answer(&chat, &raw);
+                    yield Heard::Done(Said { text: cutter.told().to_owned(), calls, reason, page });
                     return;
                 }
                 Err(faults) if repair >= REPAIRS => Err::<(), _>(OpenAiError::unfit(&faults))?,
@@ -315,6 +343,15 @@ fn answer(
     }
 }
 
+/// A conversation as the page knows it, with its answer.
+fn with_answer(chat: &Chat, answer: &str) -> Vec<Message> {
+    let answer = Message {
+        role: Role::Assistant,
+        content: answer.to_owned(),
+    };
+    chat.messages.iter().cloned().chain([answer]).collect()
+}
+
 /// What is left to tell of a text when some was told. What was told before the page was asked again is a paragraph of its own.
 fn behind(told: &str, text: &str, again: bool) -> String {
     match text.strip_prefix(told) {
@@ -324,11 +361,13 @@ fn behind(told: &str, text: &str, again: bool) -> String {
     }
 }
 
-/// Cancels the job when the caller goes away before the answer is complete: nobody would read it, and the page would go on.
+/// Cancels the job when the caller goes away before the answer is complete: nobody would read it, and the page would go on. A client that was told
+/// nothing may come back by itself; it is given the time for that.
 struct CancelOnDrop {
     app: App,
     tenant: TenantId,
     job: Option<JobId>,
+    watch: Option<Arc<Watch>>,
 }
 
 impl CancelOnDrop {
@@ -338,13 +377,24 @@ impl CancelOnDrop {
             self.job = None;
         }
     }
+
+    /// Whoever comes back needs no more of the job than has been heard.
+    fn for_good(&mut self) {
+        self.watch = None;
+    }
 }
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         if let Some(job) = self.job.take() {
             let (app, tenant) = (self.app.clone(), self.tenant);
+            let watch = self.watch.take().filter(|watch| watch.is_open());
             tokio::spawn(async move {
+                if let Some(watch) = watch
+                    && watch.comes_back().await
+                {
+                    return;
+                }
                 if let Err(error) = app.store().cancel(tenant, job).await {
                     tracing::debug!(job.id = %job, error = ?error, "the job of a caller that went away was not cancelled");
                 }

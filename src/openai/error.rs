@@ -86,6 +86,33 @@ impl OpenAiError {
         Problem::wrong_method().into()
     }
 
+    /// There is nothing of this id.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            message: message.into(),
+            kind: "invalid_request_error",
+            param: None,
+            code: None,
+            may_retry: false,
+            wait: None,
+        }
+    }
+
+    /// The request cannot be, in no field of its own.
+    pub(crate) fn plain(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            ..Self::not_found(message)
+        }
+    }
+
+    /// There is no response to go on from.
+    pub(crate) fn no_previous(message: impl Into<String>) -> Self {
+        let code = Some("previous_response_not_found");
+        Self::with_code("previous_response_id", message, code)
+    }
+
     /// There is no such model.
     pub(crate) fn no_model(model: &str) -> Self {
         Self {

@@ -32,6 +32,20 @@ impl History {
         }
     }
 
+    /// Goes on from what was said before, with the calls (id, name and arguments) that have no result yet.
+    pub(super) fn go_on(
+        &mut self,
+        messages: &[Message],
+        calls: impl IntoIterator<Item = (String, String, String)>,
+    ) -> Result<(), OpenAiError> {
+        for message in messages {
+            self.say(message.role, message.content.clone())?;
+        }
+        let open = |(id, name, arguments)| (id, Some(format!("{name} {arguments}")));
+        self.calls.extend(calls.into_iter().map(open));
+        Ok(())
+    }
+
     /// The messages.
     pub(super) fn into_messages(self) -> Vec<Message> {
         self.messages

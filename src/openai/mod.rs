@@ -14,11 +14,14 @@ mod cut;
 mod error;
 mod history;
 mod json_mode;
+mod kept;
 pub mod models;
+mod repeats;
 mod request;
 pub mod responses;
 mod schema;
 mod shape;
+pub mod stored;
 mod tokens;
 mod tools;
 
@@ -31,8 +34,27 @@ use crate::app::App;
 /// The routes, to be mounted under `/v1` and under `/api/v1`.
 pub fn router() -> Router<App> {
     Router::new()
-        .route("/chat/completions", post(completions::create))
+        .route(
+            "/chat/completions",
+            post(completions::create).get(stored::list),
+        )
+        .route(
+            "/chat/completions/{id}",
+            get(stored::show)
+                .post(stored::change)
+                .delete(stored::remove),
+        )
+        .route("/chat/completions/{id}/messages", get(stored::messages))
         .route("/responses", post(responses::create))
+        .route(
+            "/responses/{id}",
+            get(responses::stored::show).delete(responses::stored::remove),
+        )
+        .route(
+            "/responses/{id}/input_items",
+            get(responses::stored::input_items),
+        )
+        .route("/responses/{id}/cancel", post(responses::stored::cancel))
         .route("/models", get(models::list))
         .route("/models/{*id}", get(models::show))
 }

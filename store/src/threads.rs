@@ -50,6 +50,11 @@ impl Said {
         Self(hash.finalize().to_vec())
     }
 
+    /// The SHA-256.
+    pub(crate) fn digest(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Of messages as a job holds them.
     #[must_use]
     pub fn in_messages(messages: &[Message]) -> Self {

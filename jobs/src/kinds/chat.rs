@@ -21,6 +21,15 @@ pub const POLICY: KindPolicy = KindPolicy {
 /// Characters that all messages together may have.
 pub const MAX_CHARACTERS: usize = 400_000;
 
+/// Characters that count as a token.
+pub const CHARACTERS_OF_A_TOKEN: usize = 4;
+
+/// How many tokens a text has: an estimate, since a page does not tell.
+#[must_use]
+pub fn estimate_tokens(text: &str) -> usize {
+    text.chars().count().div_ceil(CHARACTERS_OF_A_TOKEN)
+}
+
 /// The payload of a `chat` job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

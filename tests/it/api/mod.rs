@@ -5,6 +5,7 @@ mod chains;
 mod credentials;
 mod events;
 mod examples;
+mod history;
 mod isolation;
 mod jobs;
 mod metrics;

@@ -5,6 +5,7 @@
 //! conversation already. Only when it provably does not is it asked again.
 
 mod address;
+mod history;
 mod place;
 
 use std::sync::Arc;
@@ -96,7 +97,11 @@ pub(super) async fn run(context: &JobContext, chat: &Chat) -> Outcome {
             if let Err(error) = context.store.provider_hit(provider.id).await {
                 tracing::warn!(error = %chain(&error), "the provider's health could not be noted");
             }
-            Outcome::Completed(result(chat, &answer, validation))
+            let conversation =
+                history::keep(context, chat, &provider, &answer, validation.as_ref()).await;
+            let mut result = result(chat, &answer, validation);
+            result["conversation_id"] = json!(conversation);
+            Outcome::Completed(result)
         }
         Err(failure) => {
             if failure.code == FailureCode::ElementNotFound {
