@@ -11,6 +11,7 @@ use computetower_store::StoreError;
 use computetower_store::jobs::NewJob;
 use futures::stream::SelectAll;
 use futures::{FutureExt, Stream, StreamExt};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::answer::Answer;
@@ -18,6 +19,7 @@ use super::calls::{Call, Reading};
 use super::contract::{Contract, REPAIRS};
 use super::cut::{Bounds, Cutter, Reason};
 use super::error::OpenAiError;
+use super::images::{self, Picture};
 use super::repeats::{Sent, Watch};
 use super::tokens::estimate;
 use crate::api::events::follow;
@@ -34,6 +36,8 @@ const DEADLINE: Duration = Duration::from_secs(900);
 pub(super) struct Ask {
     /// The messages, with what the page has to be told about the contract.
     pub(super) chat: Chat,
+    /// What is put beside them.
+    pub(super) pictures: Vec<Picture>,
     pub(super) contract: Contract,
     /// Where the answer is to end.
     pub(super) bounds: Bounds,
@@ -136,7 +140,7 @@ impl Asked {
 pub(super) async fn ask(
     app: &App,
     tenant: TenantId,
-    ask: Ask,
+    mut ask: Ask,
     count: usize,
     sent: Sent,
 ) -> Result<Asked, OpenAiError> {
@@ -146,6 +150,13 @@ pub(super) async fn ask(
         Err(StoreError::NotFound(_)) => return Err(OpenAiError::no_model(model)),
         Err(error) => return Err(error.into()),
     };
+    if let Some(picture) = ask.pictures.first() {
+        if takes_no_files(provider.chat_map.as_ref()) {
+            let message = "This model's page has nothing that takes pictures.";
+            return Err(OpenAiError::unsupported(picture.at.clone(), message));
+        }
+        ask.chat.files = images::keep(app, tenant, &ask.pictures).await?;
+    }
     let watch = sent.watch.clone();
     let asker = Arc::new(Asker {
         app: app.clone(),
@@ -182,6 +193,13 @@ pub(super) async fn ask(
         peeked: None,
         watch,
     })
+}
+
+/// Whether it is known of a page that it takes no files.
+fn takes_no_files(map: Option<&Value>) -> bool {
+    let attach = map.and_then(|map| map.get("attach"));
+    let there = |name: &str| attach.is_some_and(|attach| attach[name].is_string());
+    attach.is_some_and(Value::is_object) && !there("input") && !there("button")
 }
 
 /// The error of a question that was not accepted. Behind another that was, the client must not ask for both again.

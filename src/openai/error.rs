@@ -10,7 +10,7 @@ use computetower_jobs::failure::PublicFailure;
 use computetower_store::StoreError;
 use serde_json::{Value, json};
 
-use crate::api::BODY_LIMIT;
+use super::QUESTION_LIMIT;
 use crate::api::problem::{Problem, ProblemCode};
 
 /// An error as OpenAI's clients read it.
@@ -57,7 +57,7 @@ impl OpenAiError {
     pub(crate) fn unreadable(status: StatusCode) -> Self {
         let mut error = Self::invalid(
             "body",
-            format!("The body ended early, or has more than {BODY_LIMIT} bytes."),
+            format!("The body ended early, or has more than {QUESTION_LIMIT} bytes."),
         );
         if status == StatusCode::PAYLOAD_TOO_LARGE {
             error.status = status;

@@ -13,6 +13,7 @@ mod contract;
 mod cut;
 mod error;
 mod history;
+mod images;
 mod json_mode;
 mod kept;
 pub mod models;
@@ -26,17 +27,23 @@ mod tokens;
 mod tools;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::app::App;
+
+/// The largest question, in bytes: pictures are sent in it.
+pub(crate) const QUESTION_LIMIT: usize = 20 * 1024 * 1024;
 
 /// The routes, to be mounted under `/v1` and under `/api/v1`.
 pub fn router() -> Router<App> {
     Router::new()
         .route(
             "/chat/completions",
-            post(completions::create).get(stored::list),
+            post(completions::create)
+                .layer(DefaultBodyLimit::max(QUESTION_LIMIT))
+                .get(stored::list),
         )
         .route(
             "/chat/completions/{id}",
@@ -45,7 +52,10 @@ pub fn router() -> Router<App> {
                 .delete(stored::remove),
         )
         .route("/chat/completions/{id}/messages", get(stored::messages))
-        .route("/responses", post(responses::create))
+        .route(
+            "/responses",
+            post(responses::create).layer(DefaultBodyLimit::max(QUESTION_LIMIT)),
+        )
         .route(
             "/responses/{id}",
             get(responses::stored::show).delete(responses::stored::remove),

@@ -10,6 +10,7 @@ use super::contract::Contract;
 use super::cut::Bounds;
 use super::error::OpenAiError;
 use super::history;
+use super::images;
 use super::json_mode::Format;
 use super::tools::Tools;
 use crate::api::extract::field_with_nul;
@@ -129,10 +130,10 @@ pub(crate) fn read(body: &[u8]) -> Result<Completion, OpenAiError> {
         ignored.push("metadata".to_owned());
     }
     let keep = kept.then(|| Keep {
-        messages: raw.messages.clone().unwrap_or_default(),
+        messages: images::without_bytes(&raw.messages.clone().unwrap_or_default()),
         metadata,
     });
-    let mut messages = history::read(raw.messages)?;
+    let (mut messages, pictures) = history::read_all(raw.messages)?.into_parts();
     let tools = written.tools.unwrap_or_default();
     let functions = written.functions.unwrap_or_default();
     let legacy = !functions.is_empty() || !raw.function_call.is_null();
@@ -162,7 +163,12 @@ pub(crate) fn read(body: &[u8]) -> Result<Completion, OpenAiError> {
     };
     Ok(Completion {
         ask: Ask {
-            chat: Chat { model, messages },
+            chat: Chat {
+                model,
+                messages,
+                files: Vec::new(),
+            },
+            pictures,
             contract,
             bounds,
             stream: raw.stream.unwrap_or_default(),

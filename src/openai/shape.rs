@@ -159,9 +159,11 @@ mod tests {
         let chat = Chat {
             model: "m".into(),
             messages: Vec::new(),
+            files: Vec::new(),
         };
         let ask = Ask {
             chat,
+            pictures: Vec::new(),
             contract: Contract::default(),
             bounds: Bounds::default(),
             stream: false,

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::super::contract::was_told;
 use super::super::error::OpenAiError;
 use super::super::history::{History, content};
+use super::super::images::Picture;
 use super::stored::Previous;
 
 /// What the model said last, until it is known which calls belong to it.
@@ -32,7 +33,7 @@ pub(super) fn read(
     instructions: Option<&str>,
     input: &Value,
     previous: Option<&Previous>,
-) -> Result<Vec<Message>, OpenAiError> {
+) -> Result<(Vec<Message>, Vec<Picture>), OpenAiError> {
     let mut history = History::new("input");
     if let Some(previous) = previous {
         history.go_on(&previous.messages, previous.calls())?;
@@ -59,7 +60,7 @@ pub(super) fn read(
             ));
         }
     }
-    Ok(history.into_messages())
+    Ok(history.into_parts())
 }
 
 fn item(
@@ -82,7 +83,7 @@ fn item(
                     return Ok(());
                 }
                 Some("system" | "developer") => Role::System,
-                Some("user") => Role::User,
+                Some("user") => return history.ask(at, value),
                 _ => {
                     return Err(OpenAiError::invalid(
                         format!("{at}.role"),
@@ -161,7 +162,7 @@ mod tests {
             ]),
             None,
         );
-        let Ok(messages) = read else {
+        let Ok((messages, _)) = read else {
             panic!("{read:?}")
         };
         let roles: Vec<Role> = messages.iter().map(|message| message.role).collect();

@@ -57,6 +57,9 @@ fn whole_part(part: &Value, assistant: bool) -> Value {
         None | Some("text" | "input_text" | "output_text") => {
             json!({ "type": "input_text", "text": part["text"] })
         }
+        Some("input_image") => {
+            json!({ "type": "input_image", "detail": part["detail"].as_str().unwrap_or("auto"), "image_url": part["image_url"], "file_id": null })
+        }
         _ => part.clone(),
     }
 }

@@ -9,6 +9,7 @@ use super::super::ask::Ask;
 use super::super::contract::Contract;
 use super::super::cut::Bounds;
 use super::super::error::OpenAiError;
+use super::super::images::without_bytes;
 use super::super::json_mode::Format;
 use super::super::request::{metadata, model, tokens};
 use super::super::tools::Tools;
@@ -101,7 +102,7 @@ pub(super) fn read(body: &[u8], previous: Option<&Previous>) -> Result<Request, 
     let raw: Raw = serde_json::from_slice(body).map_err(unreadable)?;
     let written: Written<'_> = serde_json::from_slice(body).map_err(unreadable)?;
     let model = model(raw.model)?;
-    let mut messages = input::read(raw.instructions.as_deref(), &raw.input, previous)?;
+    let (mut messages, pictures) = input::read(raw.instructions.as_deref(), &raw.input, previous)?;
     let ignored = look_at_rest(&raw.rest, raw.text.as_ref())?;
     let format = written.text.and_then(|text| text.format);
     let contract = Contract {
@@ -133,13 +134,18 @@ pub(super) fn read(body: &[u8], previous: Option<&Previous>) -> Result<Request, 
     });
     Ok(Request {
         ask: Ask {
-            chat: Chat { model, messages },
+            chat: Chat {
+                model,
+                messages,
+                files: Vec::new(),
+            },
+            pictures,
             contract,
             bounds,
             stream: raw.stream.unwrap_or_default(),
             field: "input",
         },
-        input: raw.input,
+        input: without_bytes(&raw.input),
         store: raw.store.unwrap_or(true),
         previous: raw.previous_response_id,
         ignored,

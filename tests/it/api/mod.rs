@@ -6,6 +6,7 @@ mod credentials;
 mod events;
 mod examples;
 mod history;
+mod images;
 mod isolation;
 mod jobs;
 mod metrics;

@@ -156,7 +156,7 @@ async fn what_cannot_be_answered_is_refused_in_openais_words() {
         (malformed.status, &malformed.body["error"]["type"]),
         (400, &json!("invalid_request_error"))
     );
-    let huge = "x".repeat(5 * 1024 * 1024);
+    let huge = "x".repeat(21 * 1024 * 1024);
     let huge = client
         .post_with(
             "/v1/chat/completions",

@@ -76,6 +76,16 @@ pub struct NewChat {
     pub loads: bool,
 }
 
+/// Where a page takes files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Attach {
+    /// Locator of the field for them, mostly not shown.
+    pub input: Option<String>,
+    /// Locator of a button that brings one, or a menu that does.
+    pub button: Option<String>,
+}
+
 /// A chat page as discovered.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -104,6 +114,8 @@ pub struct ChatMap {
     pub furniture: Furniture,
     /// How a new conversation is begun without loading the page again; none where no control was seen to do it.
     pub new_chat: Option<NewChat>,
+    /// Where files are put beside a question. None while nobody has looked; empty where nothing was found.
+    pub attach: Option<Attach>,
     /// The last question of the trial: a page that shows it when it is loaded has opened an old conversation again.
     pub trial: String,
     /// Its answer.

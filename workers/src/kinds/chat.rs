@@ -5,6 +5,7 @@
 //! conversation already. Only when it provably does not is it asked again.
 
 mod address;
+mod files;
 mod history;
 mod place;
 
@@ -169,7 +170,16 @@ async fn attempt(
         standing,
     } = place::find(context, chat, provider, map, notes).await?;
     let mut conversation = Conversation::new(&page, map, notes);
-    let answered = converse(context, &page, &mut conversation, &text, known, standing).await;
+    let answered = converse(
+        context,
+        chat,
+        &page,
+        &mut conversation,
+        &text,
+        known,
+        standing,
+    )
+    .await;
     let asked = page.is_answering();
     page.answering(None);
     drop(conversation);
@@ -193,19 +203,21 @@ async fn attempt(
 
 async fn converse(
     context: &JobContext,
+    chat: &Chat,
     page: &OpenPage,
     conversation: &mut Conversation<'_>,
     text: &str,
     known: usize,
     standing: Standing,
 ) -> Result<Answer, Failure> {
-    let (noted, prompt) = match standing {
+    // What the page was given is read by it as late as when the question is sent.
+    let (noted, prompt, _files) = match standing {
         Standing::Asked { before } => {
             // The page's own question, found anew by this conversation.
             if let Err(error) = conversation.resume(text).await {
                 return Err(failure_of(context, &error).await);
             }
-            (String::new(), Prompt { known, before })
+            (String::new(), Prompt { known, before }, None)
         }
         Standing::Open => {
             let before = match conversation.times_shown(text).await {
@@ -213,9 +225,11 @@ async fn converse(
                 Err(error) => return Err(failure_of(context, &error).await),
             };
             let prompt = Prompt { known, before };
+            let files = files::put_beside(context, chat, known, conversation).await?;
             (
                 ask(context, page, conversation, text, prompt).await?,
                 prompt,
+                files,
             )
         }
     };
@@ -333,10 +347,8 @@ async fn keep(
 ) {
     let Ok(url) = page.url().await else { return };
     let thread = Thread::new(&url, &question, &answer.text);
-    let messages = chat
-        .messages
-        .iter()
-        .map(|message| (message.role, message.content.as_str()));
+    let messages = chat.said(chat.messages.len());
+    let messages = messages.iter().map(|(role, content)| (*role, &**content));
     let said = Said::of(messages.chain([(Role::Assistant, answer.text.as_str())]));
     if let Err(error) = context
         .store

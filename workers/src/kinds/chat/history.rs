@@ -1,5 +1,6 @@
 //! What was asked and answered, for the history.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -28,11 +29,9 @@ pub(super) async fn keep(
 ) -> Option<ConversationId> {
     let known = chat.answered();
     let question = chat.prompt_from(known.unwrap_or_default());
-    let before = known.map(|known| Said::in_messages(&chat.messages[..known]));
-    let messages = chat
-        .messages
-        .iter()
-        .map(|message| (message.role, message.content.as_str()));
+    let before = known.map(|known| of(&chat.said(known)));
+    let messages = chat.said(chat.messages.len());
+    let messages = messages.iter().map(|(role, content)| (*role, &**content));
     let said = Said::of(messages.chain([(Role::Assistant, answer.text.as_str())]));
     let new = NewExchange {
         provider: provider.id,
@@ -62,4 +61,9 @@ pub(super) async fn keep(
             None
         }
     }
+}
+
+/// What tells a conversation from others.
+pub(super) fn of(said: &[(Role, Cow<'_, str>)]) -> Said {
+    Said::of(said.iter().map(|(role, content)| (*role, &**content)))
 }
