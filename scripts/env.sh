@@ -123,3 +123,29 @@ python_env() {
   fi
   echo "$folder/bin/python"
 }
+
+# find_node: prints the path of Node.js 20 or newer with npm beside it: this machine's, else one from PyPI, which takes no root.
+find_node() {
+  local node
+  node="$(command -v node || true)"
+  if [ -n "$node" ] && command -v npm >/dev/null && "$node" -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null; then
+    echo "$node"
+    return
+  fi
+  echo "$(dirname "$(python_env node-venv "$ROOT/tests/clients/node-requirements.txt")")/node"
+}
+
+# node_env NAME FOLDER NODE: installs what FOLDER/package-lock.json names in the cache folder once; prints the folder with its node_modules.
+node_env() {
+  local folder="$CACHE/$1"
+  if ! cmp -s "$2/package-lock.json" "$folder/installed.json"; then
+    say "preparing npm packages of $2/package.json"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    cp "$2/package.json" "$2/package-lock.json" "$folder/"
+    (cd "$folder" && PATH="$(dirname "$3"):$PATH" npm ci --no-audit --no-fund --loglevel=error --ignore-scripts) >&2 </dev/null \
+      || fail "the npm packages could not be installed: is the network there, and the disk not full?"
+    cp "$2/package-lock.json" "$folder/installed.json"
+  fi
+  echo "$folder"
+}

@@ -28,11 +28,13 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 TEST_OPENAI_PYTHON="$(python_env clients-venv "$ROOT/tests/clients/requirements.txt")"
+TEST_NODE="$(find_node)"
+TEST_OPENAI_JS="$(node_env clients-node "$ROOT/tests/clients" "$TEST_NODE")"
 CHROMIUM="$(find_chromium)"
 folder="$(private_folder test)"
 start_postgres "$folder" fsync=off synchronous_commit=off full_page_writes=off max_connections=300 shared_buffers=128MB
 start_redis "$folder" --appendonly no
-export TEST_DATABASE_URL="$POSTGRES_URL" TEST_REDIS_URL="$REDIS_URL" TEST_OPENAI_PYTHON CHROMIUM
+export TEST_DATABASE_URL="$POSTGRES_URL" TEST_REDIS_URL="$REDIS_URL" TEST_OPENAI_PYTHON TEST_NODE TEST_OPENAI_JS CHROMIUM
 
 # Programs that tests start as processes are built too, once, before the first test.
 cargo build --workspace --bins --examples --profile "$PROFILE"

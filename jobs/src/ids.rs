@@ -64,6 +64,10 @@ typed_id!(
     ThreadId
 );
 typed_id!(
+    /// Exchanges of which one continues the other.
+    ConversationId
+);
+typed_id!(
     /// A tenant's account on a web app.
     CredentialId
 );

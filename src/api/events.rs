@@ -11,6 +11,7 @@ use axum::response::Response;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::routing::get;
 use computetower_jobs::{Event, JobId, TenantId};
+use computetower_store::accounts::Scope;
 use computetower_store::events::Notice;
 use computetower_store::{Store, StoreError};
 use futures::Stream;
@@ -66,9 +67,10 @@ pub(crate) async fn events(
         return Err(Problem::field("after", "must not be negative"));
     }
     let followed = follow(app.store().clone(), caller.tenant, id, after).await?;
+    let may_answer = caller.scopes.contains(&Scope::Write);
     let stream = async_stream::stream! {
         for await event in followed {
-            yield Ok::<_, Infallible>(as_sse(&event));
+            yield Ok::<_, Infallible>(as_sse(&event, may_answer));
         }
     };
     let mut response = Sse::new(stream)
@@ -86,9 +88,13 @@ pub(crate) async fn events(
     Ok(response)
 }
 
-fn as_sse(event: &Event) -> sse::Event {
+/// An event as it is sent. Whoever may not answer the question of a job does not get the link by which anybody may.
+fn as_sse(event: &Event, may_answer: bool) -> sse::Event {
     let mut data = event.body.data();
     if let Value::Object(fields) = &mut data {
+        if !may_answer {
+            fields.remove("answer_url");
+        }
         fields.insert("at".to_owned(), Value::from(event.at.to_rfc3339()));
     }
     sse::Event::default()

@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod events;
 pub mod extract;
 pub mod health;
+pub mod history;
 pub mod interventions;
 pub mod jobs;
 pub mod limits;
@@ -46,6 +47,7 @@ pub fn router(app: App) -> Router {
             .merge(schedules::router())
             .merge(events::router())
             .merge(credentials::router())
+            .merge(history::router())
             .merge(interventions::router())
             .merge(queues::router())
             .merge(workers::router())

@@ -8,8 +8,8 @@ use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::api::{
-    admin, aliases, batches, credentials, events, health, interventions, jobs, limits, metrics,
-    provider_accounts, queues, replay, scale, schedules, tenants, workers,
+    admin, aliases, batches, credentials, events, health, history, interventions, jobs, limits,
+    metrics, provider_accounts, queues, replay, scale, schedules, tenants, workers,
 };
 use crate::app::App;
 use crate::openai;
@@ -23,12 +23,16 @@ use crate::openai;
         batches::create, batches::show, batches::wait, batches::cancel,
         schedules::create, schedules::list, schedules::show, schedules::change, schedules::remove, schedules::run,
         credentials::create, credentials::list, credentials::show, credentials::change, credentials::logout, credentials::remove,
+        history::list, history::show, history::export, history::remove, history::remove_some, history::retention, history::retain,
         interventions::show, interventions::answer, interventions::show_by_link, interventions::answer_by_link,
         admin::create, admin::list, admin::show, admin::remove, admin::rediscover, scale::scale,
         aliases::put, aliases::list, aliases::show, aliases::remove, provider_accounts::add, provider_accounts::list, provider_accounts::remove,
         queues::list, queues::pause, queues::resume, queues::list_all, queues::pause_for_all, queues::resume_for_all,
         limits::list, limits::set, limits::remove, tenants::show, tenants::change, tenants::pause, tenants::resume,
-        workers::list, workers::list_with_jobs, workers::drain, openai::completions::create, openai::responses::create, openai::models::list, openai::models::show, health::health, health::ready,
+        workers::list, workers::list_with_jobs, workers::drain, openai::completions::create, openai::responses::create,
+        openai::stored::list, openai::stored::show, openai::stored::change, openai::stored::remove, openai::stored::messages,
+        openai::responses::stored::show, openai::responses::stored::remove, openai::responses::stored::input_items, openai::responses::stored::cancel,
+        openai::models::list, openai::models::show, health::health, health::ready,
         metrics::metrics,
     ),
     components(schemas(

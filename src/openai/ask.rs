@@ -4,13 +4,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
-use computetower_jobs::kinds::chat::Chat;
+use computetower_jobs::kinds::chat::{Chat, Message, Role};
 use computetower_jobs::{JobId, JobKind, Named, TenantId};
+use computetower_store::StoreError;
 use computetower_store::jobs::NewJob;
 use futures::stream::SelectAll;
 use futures::{FutureExt, Stream, StreamExt};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::answer::Answer;
@@ -18,10 +19,11 @@ use super::calls::{Call, Reading};
 use super::contract::{Contract, REPAIRS};
 use super::cut::{Bounds, Cutter, Reason};
 use super::error::OpenAiError;
+use super::images::{self, Picture};
+use super::repeats::{Sent, Watch};
 use super::tokens::estimate;
 use crate::api::events::follow;
 use crate::app::App;
-use crate::service::submit::idempotency_key;
 use crate::trace;
 
 /// How long a stream waits for the first piece before it answers 200: until then a failure still gets its own status.
@@ -34,6 +36,8 @@ const DEADLINE: Duration = Duration::from_secs(900);
 pub(super) struct Ask {
     /// The messages, with what the page has to be told about the contract.
     pub(super) chat: Chat,
+    /// What is put beside them.
+    pub(super) pictures: Vec<Picture>,
     pub(super) contract: Contract,
     /// Where the answer is to end.
     pub(super) bounds: Bounds,
@@ -58,6 +62,8 @@ pub(super) struct Said {
     /// The functions that are to be called.
     pub(super) calls: Vec<Call>,
     pub(super) reason: Reason,
+    /// What the page was told and has said.
+    pub(super) page: Vec<Message>,
 }
 
 impl Said {
@@ -78,6 +84,7 @@ pub(super) struct Asked {
     pub(super) jobs: Vec<JobId>,
     answers: Answers,
     peeked: Option<(usize, Result<Heard, OpenAiError>)>,
+    watch: Option<Arc<Watch>>,
 }
 
 impl Asked {
@@ -91,8 +98,10 @@ impl Asked {
 
     /// Waits a while for the first thing that is heard, so that an early failure has a status of its own.
     pub(super) async fn peek(&mut self) -> Result<(), OpenAiError> {
+        let heard = tokio::time::timeout(PEEK, self.next()).await;
+        self.told();
         // Nothing yet is no failure.
-        match tokio::time::timeout(PEEK, self.next()).await {
+        match heard {
             Ok(Some((_, Err(error)))) => Err(error),
             Ok(heard) => {
                 self.peeked = heard;
@@ -102,8 +111,21 @@ impl Asked {
         }
     }
 
+    /// From here on the caller is answered, in whatever way.
+    fn told(&self) {
+        if let Some(watch) = &self.watch {
+            watch.told();
+        }
+    }
+
     /// All answers, whole.
     pub(super) async fn whole(mut self) -> Result<Vec<Said>, OpenAiError> {
+        let said = self.gather().await;
+        self.told();
+        said
+    }
+
+    async fn gather(&mut self) -> Result<Vec<Said>, OpenAiError> {
         let mut said: Vec<Option<Said>> = self.jobs.iter().map(|_| None).collect();
         while let Some((index, heard)) = self.next().await {
             if let Heard::Done(done) = heard? {
@@ -118,16 +140,27 @@ impl Asked {
 pub(super) async fn ask(
     app: &App,
     tenant: TenantId,
-    ask: Ask,
+    mut ask: Ask,
     count: usize,
-    headers: &HeaderMap,
-    body: &[u8],
+    sent: Sent,
 ) -> Result<Asked, OpenAiError> {
     let model = &ask.chat.model;
     let named = Named::Model(model.clone());
     let limit_key = app.store().limit_key_of(tenant, &named).await?;
     let limit_key = limit_key.ok_or_else(|| OpenAiError::no_model(model))?;
-    let key = idempotency_key(headers)?;
+    if let Some(picture) = ask.pictures.first() {
+        // Behind an alias, and for a model of a page, the job finds out.
+        match app.store().provider_named(tenant, model).await {
+            Ok(provider) if takes_no_files(provider.chat_map.as_ref()) => {
+                let message = "This model's page has nothing that takes pictures.";
+                return Err(OpenAiError::unsupported(picture.at.clone(), message));
+            }
+            Ok(_) | Err(StoreError::NotFound(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        ask.chat.files = images::keep(app, tenant, &ask.pictures).await?;
+    }
+    let watch = sent.watch.clone();
     let asker = Arc::new(Asker {
         app: app.clone(),
         tenant,
@@ -136,7 +169,7 @@ pub(super) async fn ask(
         stream: ask.stream,
         field: ask.field,
         limit_key,
-        key: key.map(|key| (key, Sha256::digest(body).to_vec())),
+        sent,
         // The official clients give up after ten minutes; nobody reads an answer that comes much later.
         deadline: Utc::now() + DEADLINE,
         trace_context: trace::context(),
@@ -146,7 +179,12 @@ pub(super) async fn ask(
     for index in 0..count {
         // Should a later one be refused, the drop cancels those before.
         let job = asker.submit(&ask.chat, index, 0).await;
-        let job = job.map_err(|error| refused(index, error))?;
+        let job = job.map_err(|error| {
+            if let Some(watch) = &watch {
+                watch.told();
+            }
+            refused(index, error)
+        })?;
         let leave = asker.leave(job);
         let answer = answer(asker.clone(), ask.chat.clone(), index, job, leave);
         answers.push(Box::pin(answer.map(move |heard| (index, heard))));
@@ -156,7 +194,15 @@ pub(super) async fn ask(
         jobs,
         answers,
         peeked: None,
+        watch,
     })
+}
+
+/// Whether it is known of a page that it takes no files.
+fn takes_no_files(map: Option<&Value>) -> bool {
+    let attach = map.and_then(|map| map.get("attach"));
+    let there = |name: &str| attach.is_some_and(|attach| attach[name].is_string());
+    attach.is_some_and(Value::is_object) && !there("input") && !there("button")
 }
 
 /// The error of a question that was not accepted. Behind another that was, the client must not ask for both again.
@@ -176,8 +222,7 @@ struct Asker {
     stream: bool,
     field: &'static str,
     limit_key: String,
-    /// The caller's key, and the hash of its request.
-    key: Option<(String, Vec<u8>)>,
+    sent: Sent,
     deadline: DateTime<Utc>,
     trace_context: Option<String>,
 }
@@ -193,6 +238,7 @@ impl Asker {
         })?;
         let new = NewJob {
             idempotency: self
+                .sent
                 .key
                 .as_ref()
                 .map(|(key, hash)| (key_of(key, index, repair), hash.clone())),
@@ -209,7 +255,8 @@ impl Asker {
         CancelOnDrop {
             app: self.app.clone(),
             tenant: self.tenant,
-            job: self.key.is_none().then_some(job),
+            job: (!self.sent.chosen).then_some(job),
+            watch: self.sent.watch.clone(),
         }
     }
 }
@@ -264,7 +311,10 @@ fn answer(
             }
             if let Some(reason) = cutter.over() {
                 // With the end that the caller has named nobody wants the rest: the job is cancelled, and its page closed.
-                yield Heard::Done(Said { text: cutter.told().to_owned(), calls: Vec::new(), reason });
+                leave.for_good();
+                let text = cutter.told().to_owned();
+                let page = with_answer(&chat, &text);
+                yield Heard::Done(Said { text, calls: Vec::new(), reason, page });
                 return;
             }
             leave.stay_if(!answer.is_given_up());
@@ -283,6 +333,7 @@ fn answer(
             };
             match asker.contract.read(&text) {
                 Ok(reading) => {
+                    let raw = text;
                     let (text, calls) = match reading {
                         Reading::Text(text) => (text, Vec::new()),
                         Reading::Calls(text, calls) => (text, calls),
@@ -296,7 +347,8 @@ fn answer(
                         yield Heard::Piece(piece);
                     }
                     let reason = if calls.is_empty() { reason } else { Reason::Calls };
-                    yield Heard::Done(Said { text: cutter.told().to_owned(), calls, reason });
+                    let page = with_answer(&chat, &raw);
+                    yield Heard::Done(Said { text: cutter.told().to_owned(), calls, reason, page });
                     return;
                 }
                 Err(faults) if repair >= REPAIRS => Err::<(), _>(OpenAiError::unfit(&faults))?,
@@ -312,6 +364,15 @@ fn answer(
     }
 }
 
+/// A conversation as the page knows it, with its answer.
+fn with_answer(chat: &Chat, answer: &str) -> Vec<Message> {
+    let answer = Message {
+        role: Role::Assistant,
+        content: answer.to_owned(),
+    };
+    chat.messages.iter().cloned().chain([answer]).collect()
+}
+
 /// What is left to tell of a text when some was told. What was told before the page was asked again is a paragraph of its own.
 fn behind(told: &str, text: &str, again: bool) -> String {
     match text.strip_prefix(told) {
@@ -321,11 +382,13 @@ fn behind(told: &str, text: &str, again: bool) -> String {
     }
 }
 
-/// Cancels the job when the caller goes away before the answer is complete: nobody would read it, and the page would go on.
+/// Cancels the job when the caller goes away before the answer is complete: nobody would read it, and the page would go on. A client that was told
+/// nothing may come back by itself; it is given the time for that.
 struct CancelOnDrop {
     app: App,
     tenant: TenantId,
     job: Option<JobId>,
+    watch: Option<Arc<Watch>>,
 }
 
 impl CancelOnDrop {
@@ -335,13 +398,24 @@ impl CancelOnDrop {
             self.job = None;
         }
     }
+
+    /// Whoever comes back needs no more of the job than has been heard.
+    fn for_good(&mut self) {
+        self.watch = None;
+    }
 }
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         if let Some(job) = self.job.take() {
             let (app, tenant) = (self.app.clone(), self.tenant);
+            let watch = self.watch.take().filter(|watch| watch.is_open());
             tokio::spawn(async move {
+                if let Some(watch) = watch
+                    && watch.comes_back().await
+                {
+                    return;
+                }
                 if let Err(error) = app.store().cancel(tenant, job).await {
                     tracing::debug!(job.id = %job, error = ?error, "the job of a caller that went away was not cancelled");
                 }

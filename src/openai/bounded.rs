@@ -57,6 +57,22 @@ pub(super) fn check(schema: &Value) -> Result<(), String> {
     Ok(())
 }
 
+/// How many patterns a schema has.
+pub(super) fn patterns(schema: &Value) -> usize {
+    let (mut left, mut patterns) = (vec![schema], 0);
+    while let Some(value) = left.pop() {
+        match value {
+            Value::Array(items) => left.extend(items),
+            Value::Object(fields) => {
+                patterns += patterns_of(fields);
+                left.extend(fields.values());
+            }
+            _ => {}
+        }
+    }
+    patterns
+}
+
 /// How many patterns an object of a schema has itself.
 fn patterns_of(fields: &Map<String, Value>) -> usize {
     let own = fields.get("pattern").is_some_and(Value::is_string);

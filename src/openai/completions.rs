@@ -12,11 +12,14 @@ use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use computetower_jobs::JobId;
 use computetower_store::accounts::Scope;
+use computetower_store::openai_objects::ObjectKind;
 use futures::Stream;
 use serde_json::Value;
 
-use super::ask::{Asked, Heard, ask};
+use super::ask::{Asked, Heard, Said, ask};
 use super::error::OpenAiError;
+use super::kept::Keeper;
+use super::repeats::Sent;
 use super::request::read;
 use super::shape::Shape;
 use crate::api::auth::caller;
@@ -43,24 +46,42 @@ pub(crate) async fn create(
     let caller = caller(&app, &headers, Scope::Write).await?;
     let body = body.map_err(|rejection| OpenAiError::unreadable(rejection.status()))?;
     let request = read(&body)?;
-    let mut asked = ask(
-        &app,
-        caller.tenant,
-        request.ask.clone(),
-        request.n,
-        &headers,
-        &body,
-    )
-    .await?;
+    let sent = Sent::read(&app, caller.tenant, "completions", &headers, &body).await?;
+    let mut asked = ask(&app, caller.tenant, request.ask.clone(), request.n, sent).await?;
     let jobs = asked.jobs.clone();
     let shape = Shape::new(&jobs, &request.ask, request.legacy);
+    let keeper = request.keep.map(|keep| Keeper {
+        app: app.clone(),
+        tenant: caller.tenant,
+        kind: ObjectKind::Completion,
+        model: request.ask.chat.model.clone(),
+        input: keep.messages,
+        metadata: keep.metadata,
+    });
     let response = if request.ask.stream {
         asked.peek().await?;
-        events(chunks(asked, shape, request.include_usage))
+        events(chunks(asked, shape, request.include_usage, keeper))
     } else {
-        Json(shape.completion(&asked.whole().await?)).into_response()
+        let said = asked.whole().await?;
+        Json(completion(&shape, &jobs, said, keeper.as_ref()).await).into_response()
     };
     Ok(named(response, &jobs, &request.ignored))
+}
+
+/// The whole completion, kept where that is wanted.
+async fn completion(
+    shape: &Shape,
+    jobs: &[JobId],
+    said: Vec<Said>,
+    keeper: Option<&Keeper>,
+) -> Value {
+    let mut completion = shape.completion(&said);
+    if let Some(keeper) = keeper {
+        completion["metadata"] = keeper.metadata.clone();
+        let page = said.into_iter().next().map(|said| said.page);
+        keeper.keep(jobs.first(), &completion, page).await;
+    }
+    completion
 }
 
 /// The chunks of a stream.
@@ -68,6 +89,7 @@ fn chunks(
     mut asked: Asked,
     shape: Shape,
     include_usage: bool,
+    keeper: Option<Keeper>,
 ) -> impl Stream<Item = sse::Event> + Send {
     let event = |value: Value| sse::Event::default().data(value.to_string());
     async_stream::stream! {
@@ -75,12 +97,20 @@ fn chunks(
             yield event(shape.first(index));
         }
         let mut tokens = Some(0);
+        let mut whole: Vec<Option<Said>> = asked.jobs.iter().map(|_| None).collect();
         while let Some((index, heard)) = asked.next().await {
             match heard {
                 Ok(Heard::Piece(text)) => yield event(shape.piece(index, &text)),
                 Ok(Heard::Done(said)) => {
                     tokens = tokens.map(|tokens| tokens + said.tokens());
-                    for chunk in shape.last(index, &said) {
+                    let last = shape.last(index, &said);
+                    whole[index] = Some(said);
+                    // Who has heard all of it can ask for what was kept.
+                    if keeper.is_some() && whole.iter().all(Option::is_some) {
+                        let said = std::mem::take(&mut whole).into_iter().flatten().collect();
+                        completion(&shape, &asked.jobs, said, keeper.as_ref()).await;
+                    }
+                    for chunk in last {
                         yield event(chunk);
                     }
                 }

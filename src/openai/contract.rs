@@ -18,8 +18,8 @@ pub(crate) struct Contract {
 
 impl Contract {
     /// Puts what the page has to know between the messages: behind the instructions at their head, so that a conversation that grows keeps its
-    /// beginning.
-    pub(super) fn tell(&self, messages: &mut Vec<Message>) {
+    /// beginning. The first `known` messages are those of a conversation that goes on; what was told last in it is not told again.
+    pub(super) fn tell(&self, messages: &mut Vec<Message>, known: usize) {
         let parts = [
             self.tools.as_ref().map(Tools::instruction),
             self.format.instruction(),
@@ -32,13 +32,16 @@ impl Contract {
             1 => "\n\n",
             _ => "\n\nAnd when no function is called: ",
         };
-        let head = messages
+        let content = parts.join(between);
+        if was_told(&messages[..known], &content) {
+            return;
+        }
+        let head = messages[known..]
             .iter()
             .take_while(|message| message.role == Role::System)
             .count();
-        let content = parts.join(between);
         messages.insert(
-            head,
+            known + head,
             Message {
                 role: Role::System,
                 content,
@@ -102,6 +105,16 @@ impl Contract {
     }
 }
 
+/// Whether instructions are among the last two that a conversation was told: those of the caller, and those of a contract.
+pub(super) fn was_told(messages: &[Message], content: &str) -> bool {
+    messages
+        .iter()
+        .rev()
+        .filter(|message| message.role == Role::System)
+        .take(2)
+        .any(|message| message.content == content)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tools::tests::{tools, weather};
@@ -129,7 +142,7 @@ mod tests {
             message(Role::System, "Be short."),
             message(Role::User, "Hi"),
         ];
-        contract().tell(&mut messages);
+        contract().tell(&mut messages, 0);
         assert_eq!(messages.len(), 3);
         assert!(
             messages[1].role == Role::System
@@ -138,8 +151,28 @@ mod tests {
                     .contains("And when no function is called: Answer with one code block")
         );
         let mut plain = vec![message(Role::User, "Hi")];
-        Contract::default().tell(&mut plain);
+        Contract::default().tell(&mut plain, 0);
         assert_eq!(plain.len(), 1);
+    }
+
+    #[test]
+    fn a_conversation_that_goes_on_is_told_once() {
+        let mut messages = vec![message(Role::User, "Hi")];
+        contract().tell(&mut messages, 0);
+        messages.push(message(Role::Assistant, "{}"));
+        let known = messages.len();
+        messages.push(message(Role::User, "And?"));
+        contract().tell(&mut messages, known);
+        assert_eq!(messages.len(), known + 1);
+        let plain = Contract {
+            format: Format::Object,
+            tools: None,
+        };
+        plain.tell(&mut messages, known);
+        assert_eq!(
+            (messages.len(), messages[known].role),
+            (known + 2, Role::System)
+        );
     }
 
     #[test]

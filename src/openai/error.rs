@@ -10,7 +10,7 @@ use computetower_jobs::failure::PublicFailure;
 use computetower_store::StoreError;
 use serde_json::{Value, json};
 
-use crate::api::BODY_LIMIT;
+use super::QUESTION_LIMIT;
 use crate::api::problem::{Problem, ProblemCode};
 
 /// An error as OpenAI's clients read it.
@@ -57,7 +57,7 @@ impl OpenAiError {
     pub(crate) fn unreadable(status: StatusCode) -> Self {
         let mut error = Self::invalid(
             "body",
-            format!("The body ended early, or has more than {BODY_LIMIT} bytes."),
+            format!("The body ended early, or has more than {QUESTION_LIMIT} bytes."),
         );
         if status == StatusCode::PAYLOAD_TOO_LARGE {
             error.status = status;
@@ -84,6 +84,33 @@ impl OpenAiError {
     /// The path has no such method.
     pub(crate) fn wrong_method() -> Self {
         Problem::wrong_method().into()
+    }
+
+    /// There is nothing of this id.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            message: message.into(),
+            kind: "invalid_request_error",
+            param: None,
+            code: None,
+            may_retry: false,
+            wait: None,
+        }
+    }
+
+    /// The request cannot be, in no field of its own.
+    pub(crate) fn plain(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            ..Self::not_found(message)
+        }
+    }
+
+    /// There is no response to go on from.
+    pub(crate) fn no_previous(message: impl Into<String>) -> Self {
+        let code = Some("previous_response_not_found");
+        Self::with_code("previous_response_id", message, code)
     }
 
     /// There is no such model.

@@ -6,6 +6,7 @@ use computetower_jobs::kinds::chat::{MAX_CHARACTERS, Message, Role};
 use serde_json::{Value, json};
 
 use super::error::OpenAiError;
+use super::images::{self, Picture, Source};
 
 /// Plain messages in the making.
 pub(super) struct History {
@@ -18,6 +19,8 @@ pub(super) struct History {
     calls: HashMap<String, Option<String>>,
     /// Whether the last message holds results, to which more may be added.
     results: bool,
+    /// Pictures of the messages.
+    pictures: Vec<Picture>,
 }
 
 impl History {
@@ -29,12 +32,46 @@ impl History {
             characters: 0,
             calls: HashMap::new(),
             results: false,
+            pictures: Vec::new(),
         }
     }
 
+    /// Goes on from what was said before, with the calls (id, name and arguments) that have no result yet.
+    pub(super) fn go_on(
+        &mut self,
+        messages: &[Message],
+        calls: impl IntoIterator<Item = (String, String, String)>,
+    ) -> Result<(), OpenAiError> {
+        for message in messages {
+            self.say(message.role, message.content.clone())?;
+        }
+        let open = |(id, name, arguments)| (id, Some(format!("{name} {arguments}")));
+        self.calls.extend(calls.into_iter().map(open));
+        Ok(())
+    }
+
     /// The messages.
+    #[cfg(test)]
     pub(super) fn into_messages(self) -> Vec<Message> {
         self.messages
+    }
+
+    /// The messages, and the pictures that belong to them.
+    pub(super) fn into_parts(self) -> (Vec<Message>, Vec<Picture>) {
+        (self.messages, self.pictures)
+    }
+
+    /// Adds what a user said, with the pictures beside it.
+    pub(super) fn ask(&mut self, at: &str, item: &Value) -> Result<(), OpenAiError> {
+        let mut sources = Vec::new();
+        let text = parts(at, item, Some(&mut sources))?;
+        let turns = self.messages.iter();
+        let turn = turns.filter(|message| message.role == Role::User).count();
+        self.say(Role::User, text)?;
+        let pictures = sources.into_iter();
+        let picture = |(at, source)| Picture { at, turn, source };
+        self.pictures.extend(pictures.map(picture));
+        Ok(())
     }
 
     /// Adds what somebody said.
@@ -131,7 +168,7 @@ impl History {
 }
 
 /// Reads the messages of a completion.
-pub(super) fn read(value: Option<Value>) -> Result<Vec<Message>, OpenAiError> {
+pub(super) fn read_all(value: Option<Value>) -> Result<History, OpenAiError> {
     let Some(Value::Array(items)) = value else {
         return Err(OpenAiError::invalid("messages", "messages must be a list."));
     };
@@ -145,13 +182,13 @@ pub(super) fn read(value: Option<Value>) -> Result<Vec<Message>, OpenAiError> {
     for (index, item) in items.iter().enumerate() {
         message(&mut history, &format!("messages[{index}]"), item)?;
     }
-    Ok(history.into_messages())
+    Ok(history)
 }
 
 fn message(history: &mut History, at: &str, item: &Value) -> Result<(), OpenAiError> {
     match item.get("role").and_then(Value::as_str) {
         Some("system" | "developer") => history.say(Role::System, content(at, item)?)?,
-        Some("user") => history.say(Role::User, content(at, item)?)?,
+        Some("user") => history.ask(at, item)?,
         Some("assistant") => {
             let text = match item.get("content") {
                 None | Some(Value::Null) => item
@@ -237,13 +274,31 @@ fn calls(at: &str, item: &Value) -> Result<Vec<(String, String, String)>, OpenAi
 
 /// The text of a message.
 pub(super) fn content(at: &str, item: &Value) -> Result<String, OpenAiError> {
+    parts(at, item, None)
+}
+
+/// The text of a message; its pictures go to who takes them.
+fn parts(
+    at: &str,
+    item: &Value,
+    mut pictures: Option<&mut Vec<(String, Source)>>,
+) -> Result<String, OpenAiError> {
     match item.get("content") {
         Some(Value::String(text)) => Ok(text.clone()),
         Some(Value::Array(parts)) => {
-            let texts = parts.iter().enumerate();
-            let texts =
-                texts.map(|(part, value)| text_of_part(&format!("{at}.content[{part}]"), value));
-            Ok(texts.collect::<Result<Vec<_>, _>>()?.join("\n"))
+            let mut texts = Vec::new();
+            for (part, value) in parts.iter().enumerate() {
+                let at = format!("{at}.content[{part}]");
+                let kind = value.get("type").and_then(Value::as_str);
+                match (&mut pictures, kind) {
+                    (Some(pictures), Some("image_url" | "input_image")) => {
+                        let source = images::source(&at, value)?;
+                        pictures.push((at, source));
+                    }
+                    _ => texts.push(text_of_part(&at, value)?),
+                }
+            }
+            Ok(texts.join("\n"))
         }
         _ => Err(OpenAiError::invalid(
             format!("{at}.content"),
@@ -263,7 +318,7 @@ fn text_of_part(at: &str, part: &Value) -> Result<String, OpenAiError> {
             ..,
         ) => Err(OpenAiError::unsupported(
             format!("{at}.type"),
-            format!("Parts of type {kind:?} are not supported so far."),
+            format!("Parts of type {kind:?} are not supported here."),
         )),
         _ => Err(OpenAiError::invalid(
             format!("{at}.type"),
@@ -275,6 +330,10 @@ fn text_of_part(at: &str, part: &Value) -> Result<String, OpenAiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(value: Option<Value>) -> Result<Vec<Message>, OpenAiError> {
+        read_all(value).map(History::into_messages)
+    }
 
     fn param(messages: Value) -> Option<String> {
         let error = read(Some(messages)).err()?;
@@ -362,6 +421,34 @@ mod tests {
     }
 
     #[test]
+    fn pictures_belong_to_the_message_of_their_user() {
+        let picture =
+            json!({"type": "image_url", "image_url": {"url": "https://example.com/a.png"}});
+        let text = json!({"type": "text", "text": "What is this?"});
+        let read = read_all(Some(json!([
+            {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"},
+            {"role": "user", "content": [text, picture, picture]},
+        ])));
+        let Ok((messages, pictures)) = read.map(History::into_parts) else {
+            panic!("it is good")
+        };
+        assert_eq!(messages[2].content, "What is this?");
+        let places: Vec<(usize, &str)> = pictures
+            .iter()
+            .map(|one| (one.turn, one.at.as_str()))
+            .collect();
+        assert_eq!(
+            places,
+            [(1, "messages[2].content[1]"), (1, "messages[2].content[2]")]
+        );
+        let elsewhere = json!([{"role": "system", "content": [picture]}]);
+        assert_eq!(
+            param(elsewhere).as_deref(),
+            Some("messages[0].content[0].type")
+        );
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let user = json!({"role": "user", "content": "x"});
         assert_eq!(param(json!([])).as_deref(), Some("messages"));
@@ -383,7 +470,7 @@ mod tests {
         );
         assert_eq!(
             param(json!([{"role": "user", "content": [{"type": "image_url"}]}])).as_deref(),
-            Some("messages[0].content[0].type")
+            Some("messages[0].content[0].image_url")
         );
         assert_eq!(param(json!([{"role": "assistant"}])), None);
     }

@@ -10,6 +10,7 @@ use super::contract::Contract;
 use super::cut::Bounds;
 use super::error::OpenAiError;
 use super::history;
+use super::images;
 use super::json_mode::Format;
 use super::tools::Tools;
 use crate::api::extract::field_with_nul;
@@ -37,6 +38,10 @@ struct Raw {
     parallel_tool_calls: Option<bool>,
     #[serde(default)]
     function_call: Value,
+    #[serde(default)]
+    store: Option<bool>,
+    #[serde(default)]
+    metadata: Value,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
@@ -67,12 +72,21 @@ pub(crate) struct Completion {
     pub(crate) n: usize,
     /// Whether calls are told as they were before there were tools.
     pub(crate) legacy: bool,
+    /// What is to be kept with the answer, if it is: the messages as they came, and metadata.
+    pub(super) keep: Option<Keep>,
     /// Fields that have no meaning for a web page and were left aside.
     pub(crate) ignored: Vec<String>,
 }
 
+/// What is kept with an answer.
+#[derive(Debug)]
+pub(super) struct Keep {
+    pub(super) messages: Value,
+    pub(super) metadata: Value,
+}
+
 /// Fields that change how a model answers in ways that a page does not offer. The answer is still one to the question.
-const IGNORED: [&str; 18] = [
+const IGNORED: [&str; 16] = [
     "temperature",
     "top_p",
     "presence_penalty",
@@ -83,8 +97,6 @@ const IGNORED: [&str; 18] = [
     "safety_identifier",
     "prompt_cache_key",
     "prompt_cache_retention",
-    "metadata",
-    "store",
     "service_tier",
     "verbosity",
     "reasoning_effort",
@@ -111,8 +123,17 @@ pub(crate) fn read(body: &[u8]) -> Result<Completion, OpenAiError> {
         )
     })?;
     let model = model(raw.model)?;
-    let mut messages = history::read(raw.messages)?;
-    let ignored = look_at_rest(&raw.rest)?;
+    let mut ignored = look_at_rest(&raw.rest)?;
+    let metadata = metadata(&raw.metadata)?;
+    let kept = raw.store.unwrap_or_default();
+    if !kept && !raw.metadata.is_null() {
+        ignored.push("metadata".to_owned());
+    }
+    let keep = kept.then(|| Keep {
+        messages: images::without_bytes(&raw.messages.clone().unwrap_or_default()),
+        metadata,
+    });
+    let (mut messages, pictures) = history::read_all(raw.messages)?.into_parts();
     let tools = written.tools.unwrap_or_default();
     let functions = written.functions.unwrap_or_default();
     let legacy = !functions.is_empty() || !raw.function_call.is_null();
@@ -131,7 +152,7 @@ pub(crate) fn read(body: &[u8]) -> Result<Completion, OpenAiError> {
         },
         tools,
     };
-    contract.tell(&mut messages);
+    contract.tell(&mut messages, 0);
     let limits = [
         tokens("max_tokens", &raw.max_tokens)?,
         tokens("max_completion_tokens", &raw.max_completion_tokens)?,
@@ -142,7 +163,12 @@ pub(crate) fn read(body: &[u8]) -> Result<Completion, OpenAiError> {
     };
     Ok(Completion {
         ask: Ask {
-            chat: Chat { model, messages },
+            chat: Chat {
+                model,
+                messages,
+                files: Vec::new(),
+            },
+            pictures,
             contract,
             bounds,
             stream: raw.stream.unwrap_or_default(),
@@ -155,6 +181,7 @@ pub(crate) fn read(body: &[u8]) -> Result<Completion, OpenAiError> {
             .unwrap_or_default()
             .include_usage
             .unwrap_or_default(),
+        keep,
         ignored,
     })
 }
@@ -168,6 +195,30 @@ pub(super) fn model(value: Option<Value>) -> Result<String, OpenAiError> {
             "model must be a text that is not empty.",
         )),
         None => Err(OpenAiError::invalid("model", "model is missing.")),
+    }
+}
+
+/// Pairs of metadata, and characters of their names and texts, as at OpenAI.
+const METADATA: (usize, usize, usize) = (16, 64, 512);
+
+/// What the caller notes beside an answer: names and texts.
+pub(super) fn metadata(value: &Value) -> Result<Value, OpenAiError> {
+    let (pairs, name, text) = METADATA;
+    let fits = |(key, value): (&String, &Value)| {
+        let short = |text: &str, most| text.chars().count() <= most;
+        short(key, name) && value.as_str().is_some_and(|value| short(value, text))
+    };
+    match value {
+        Value::Null => Ok(Value::Object(Map::new())),
+        Value::Object(fields) if fields.len() <= pairs && fields.iter().all(fits) => {
+            Ok(value.clone())
+        }
+        _ => Err(OpenAiError::invalid(
+            "metadata",
+            format!(
+                "metadata must be an object with at most {pairs} texts of {text} characters, with names of {name}."
+            ),
+        )),
     }
 }
 

@@ -159,9 +159,11 @@ mod tests {
         let chat = Chat {
             model: "m".into(),
             messages: Vec::new(),
+            files: Vec::new(),
         };
         let ask = Ask {
             chat,
+            pictures: Vec::new(),
             contract: Contract::default(),
             bounds: Bounds::default(),
             stream: false,
@@ -184,6 +186,7 @@ mod tests {
             text: text.into(),
             calls: (0..calls).map(call).collect(),
             reason,
+            page: Vec::new(),
         }
     }
 

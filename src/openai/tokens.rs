@@ -1,9 +1,5 @@
 //! Tokens, estimated: a page does not tell.
 
-/// Characters of a token.
-pub(super) const CHARACTERS: usize = 4;
-
-/// How many tokens a text has.
-pub(super) fn estimate(text: &str) -> usize {
-    text.chars().count().div_ceil(CHARACTERS)
-}
+pub(super) use computetower_jobs::kinds::chat::{
+    CHARACTERS_OF_A_TOKEN as CHARACTERS, estimate_tokens as estimate,
+};

@@ -3,12 +3,16 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::bounded;
 use super::error::OpenAiError;
 use super::json_mode::is_name;
 use super::schema::Schema;
 
 /// Functions that one request may declare, as at OpenAI.
 const MOST: usize = 128;
+
+/// Patterns that all schemas of one request may have: each is compiled, and keeps memory.
+const PATTERNS: usize = 300;
 
 /// What the page may or must call.
 #[derive(Clone, Debug)]
@@ -68,10 +72,11 @@ impl Tools {
                 format!("tools must not be more than {MOST}."),
             ));
         }
+        let mut patterns = 0;
         let functions = written
             .iter()
             .enumerate()
-            .map(|(index, tool)| function(index, tool));
+            .map(|(index, tool)| function(index, tool, &mut patterns));
         let mut functions = functions.collect::<Result<Vec<_>, _>>()?;
         for (index, function) in functions.iter().enumerate() {
             if functions[..index]
@@ -154,7 +159,12 @@ impl Tools {
     }
 }
 
-fn function(index: usize, written: &RawValue) -> Result<Function, OpenAiError> {
+/// Reads one declaration. `patterns` counts those of all schemas so far.
+fn function(
+    index: usize,
+    written: &RawValue,
+    patterns: &mut usize,
+) -> Result<Function, OpenAiError> {
     let at = |field: &str| format!("tools[{index}]{field}");
     let value: Value = serde_json::from_str(written.get())
         .map_err(|error| OpenAiError::invalid(at(""), error.to_string()))?;
@@ -188,6 +198,12 @@ fn function(index: usize, written: &RawValue) -> Result<Function, OpenAiError> {
             field("name"),
             "A function's name must be 1 to 64 letters, digits, dashes or underscores.",
         ));
+    }
+    *patterns += fields.get("parameters").map_or(0, bounded::patterns);
+    if *patterns > PATTERNS {
+        let message =
+            format!("The schemas of all tools must not have more than {PATTERNS} patterns.");
+        return Err(OpenAiError::invalid("tools", message));
     }
     let parameters = match fields.get("parameters") {
         None | Some(Value::Null) => None,
@@ -339,6 +355,18 @@ pub(super) mod tests {
             read.find("get_weather")
                 .is_some_and(|weather| !weather.faults(&json!({"city": 1})).is_empty())
         );
+    }
+
+    #[test]
+    fn patterns_are_bounded_over_all_functions() {
+        let function = |at: usize| {
+            let schema = json!({"type": "object", "anyOf": vec![json!({"pattern": "a"}); 60]});
+            json!({"type": "function", "name": format!("f{at}"), "parameters": schema})
+        };
+        let many = |count: usize| json!((0..count).map(function).collect::<Vec<_>>());
+        assert!(tools(&many(5), &Value::Null).is_ok());
+        let refused = tools(&many(6), &Value::Null).err();
+        assert!(refused.is_some_and(|error| error.body()["error"]["param"] == "tools"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a caller can ask, once: the API and the OpenAI surface are both thin skins over it.
 
 pub mod batches;
+pub mod fetch;
 pub mod links;
 pub mod providers;
 pub mod schedules;

@@ -42,7 +42,8 @@ pub async fn check(text: &str, allowed: PrivateUrls) -> Result<Url, String> {
     }
 }
 
-fn permitted(address: IpAddr, allowed: PrivateUrls) -> bool {
+/// Whether an address may be asked.
+pub(crate) fn permitted(address: IpAddr, allowed: PrivateUrls) -> bool {
     let address = match address {
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
         IpAddr::V4(_) => address,

@@ -156,13 +156,14 @@ impl Store {
         let Some(known) = chat.answered() else {
             return Ok(None);
         };
-        let said = Said::in_messages(&chat.messages[..known]);
+        let messages = chat.said(known);
+        let said = Said::of(messages.iter().map(|(role, content)| (*role, &**content)));
         let providers: Vec<_> = asked.iter().map(|asked| asked.provider.id.0).collect();
         let row = sqlx::query!(
             "select provider_id, credential_id, worker_id from chat_threads
              where tenant_id = $1 and digest = $2 and provider_id = any($3) order by at desc limit 1",
             tenant.0,
-            said.bytes(),
+            said.digest(),
             &providers
         )
         .fetch_optional(&self.system)

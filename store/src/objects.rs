@@ -105,6 +105,37 @@ impl Objects {
         Ok(body.to_vec())
     }
 
+    /// Reads an object whole, if it is there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn find(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let object = self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .send()
+            .await;
+        let object = match object {
+            Ok(object) => object,
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_no_such_key()) =>
+            {
+                return Ok(None);
+            }
+            Err(source) => return Err(failed("reading", key, source)),
+        };
+        let body = object
+            .body
+            .collect()
+            .await
+            .map_err(|source| failed("reading", key, source))?;
+        Ok(Some(body.to_vec()))
+    }
+
     /// Removes an object; one that is not there is removed already.
     ///
     /// # Errors
@@ -171,4 +202,10 @@ pub fn screenshot_key(tenant: TenantId, job: JobId, attempt: i32, name: &str) ->
 #[must_use]
 pub fn profile_key(tenant: TenantId, credential: CredentialId) -> String {
     format!("{tenant}/profiles/{credential}")
+}
+
+/// Where the pictures lie that a tenant's questions bring along.
+#[must_use]
+pub fn chat_files_folder(tenant: TenantId) -> String {
+    format!("{tenant}/chat-files/")
 }

@@ -1,6 +1,6 @@
 //! Conversations that stand on a provider's page, found again by what was said in them.
 
-use computetower_jobs::kinds::chat::{Message, Role};
+use computetower_jobs::kinds::chat::Role;
 use computetower_jobs::{CredentialId, ProviderId, TenantId, ThreadId, WorkerId};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -63,18 +63,9 @@ impl Said {
         Self(hash.finalize().to_vec())
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
+    /// The SHA-256.
+    pub(crate) fn digest(&self) -> &[u8] {
         &self.0
-    }
-
-    /// Of messages as a job holds them.
-    #[must_use]
-    pub fn in_messages(messages: &[Message]) -> Self {
-        Self::of(
-            messages
-                .iter()
-                .map(|message| (message.role, message.content.as_str())),
-        )
     }
 }
 

@@ -34,7 +34,7 @@ def a_whole_response(client):
     [message] = response.output
     expect(message.type == "message" and message.role == "assistant" and message.status == "completed", message)
     expect(response.usage.total_tokens == response.usage.input_tokens + response.usage.output_tokens > 0, response.usage)
-    expect((response.instructions, response.metadata, response.store) == ("Be kind.", {"a": "b"}, False), response)
+    expect((response.instructions, response.metadata, response.store) == ("Be kind.", {"a": "b"}, True), response)
 
 
 @strict
@@ -135,24 +135,25 @@ def an_answer_that_never_fits_fails():
 
 
 @check
-def what_is_not_stored_is_refused():
+def what_cannot_be_is_refused():
     def create(**fields):
         return lambda: LENIENT.responses.create(**{"model": MODEL, "input": "x", **fields})
 
-    for field, value in [("previous_response_id", "resp_1"), ("background", True), ("conversation", "conv_1")]:
+    for field, value in [("background", True), ("conversation", "conv_1")]:
         caught = refused(openai.BadRequestError, 400, create(**{field: value}), code="unsupported_parameter")
         expect(caught.param == field, caught.body)
     refused(openai.BadRequestError, 400, create(tools=[{"type": "web_search"}]), code="unsupported_parameter")
     refused(openai.BadRequestError, 400, create(input=[{"role": "system", "content": "x"}]), param="input")
     refused(openai.NotFoundError, 404, create(model="no-such-model"), code="model_not_found")
     refused(openai.NotFoundError, 404, lambda: LENIENT.responses.retrieve("resp_1"))
+    refused(openai.BadRequestError, 400, create(previous_response_id="resp_1"), code="previous_response_not_found")
 
 
 @check
 def the_job_and_what_was_ignored_are_named():
-    raw = LENIENT.responses.with_raw_response.create(model=MODEL, input="which job was it", temperature=0.5, store=True)
+    raw = LENIENT.responses.with_raw_response.create(model=MODEL, input="which job was it", temperature=0.5, user="me")
     expect(raw.headers.get("x-computetower-job-id") and raw.headers.get("x-request-id"), dict(raw.headers))
-    expect(sorted(raw.headers["x-computetower-ignored"].split(",")) == ["store", "temperature"], dict(raw.headers))
+    expect(sorted(raw.headers["x-computetower-ignored"].split(",")) == ["temperature", "user"], dict(raw.headers))
 
 
 if __name__ == "__main__":

@@ -91,6 +91,10 @@ pub(crate) fn browser(error: &BrowserError) -> Failure {
                 "The question has {length} characters, and the page's box takes at most {limit}. Shorten it."
             ),
         ),
+        BrowserError::TakesNoFiles { .. } => (
+            FailureCode::InvalidInput,
+            "The page has nothing that takes files: ask without pictures.".to_owned(),
+        ),
         BrowserError::Files { .. } => (
             FailureCode::Unknown,
             "The browser's files could not be made; the worker's log says why.".to_owned(),

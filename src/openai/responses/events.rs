@@ -153,7 +153,7 @@ mod tests {
     use computetower_jobs::JobId;
 
     fn events() -> Events {
-        let request = read(br#"{"model": "m", "input": "x"}"#);
+        let request = read(br#"{"model": "m", "input": "x"}"#, None);
         let Ok(request) = request else {
             panic!("it is good")
         };
@@ -172,6 +172,7 @@ mod tests {
             text: pieces.concat(),
             calls: vec![call; calls],
             reason,
+            page: Vec::new(),
         };
         told.extend(events.done(&said));
         told

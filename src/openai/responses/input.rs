@@ -3,8 +3,11 @@
 use computetower_jobs::kinds::chat::{Message, Role};
 use serde_json::Value;
 
+use super::super::contract::was_told;
 use super::super::error::OpenAiError;
 use super::super::history::{History, content};
+use super::super::images::Picture;
+use super::stored::Previous;
 
 /// What the model said last, until it is known which calls belong to it.
 #[derive(Default)]
@@ -24,10 +27,20 @@ impl Turn {
     }
 }
 
-/// Reads the input, behind the instructions.
-pub(super) fn read(instructions: Option<&str>, input: &Value) -> Result<Vec<Message>, OpenAiError> {
+/// Reads the input, behind what was said before and the instructions. Instructions that were given there last are not given again: the page knows
+/// them.
+pub(super) fn read(
+    instructions: Option<&str>,
+    input: &Value,
+    previous: Option<&Previous>,
+) -> Result<(Vec<Message>, Vec<Picture>), OpenAiError> {
     let mut history = History::new("input");
-    if let Some(instructions) = instructions {
+    if let Some(previous) = previous {
+        history.go_on(&previous.messages, previous.calls())?;
+    }
+    if let Some(instructions) = instructions
+        && !previous.is_some_and(|previous| was_told(&previous.messages, instructions))
+    {
         history.say(Role::System, instructions.to_owned())?;
     }
     match input {
@@ -47,7 +60,7 @@ pub(super) fn read(instructions: Option<&str>, input: &Value) -> Result<Vec<Mess
             ));
         }
     }
-    Ok(history.into_messages())
+    Ok(history.into_parts())
 }
 
 fn item(
@@ -70,7 +83,7 @@ fn item(
                     return Ok(());
                 }
                 Some("system" | "developer") => Role::System,
-                Some("user") => Role::User,
+                Some("user") => return history.ask(at, value),
                 _ => {
                     return Err(OpenAiError::invalid(
                         format!("{at}.role"),
@@ -103,7 +116,7 @@ fn item(
                 format!("{at}.call_id"),
                 text("call_id")?,
                 &output,
-                "There is no function_call with this call_id before it: responses are not stored, so the input must hold it.",
+                "There is no function_call with this call_id before it, neither in the input nor in the previous response.",
             )?;
         }
         // Thoughts of a model elsewhere: nothing that a page could be told.
@@ -111,7 +124,7 @@ fn item(
         Some("item_reference") => {
             return Err(OpenAiError::unsupported(
                 at,
-                "Responses are not stored: send the item itself.",
+                "Items are not found by their ids: send the item itself, or name the response by previous_response_id.",
             ));
         }
         Some(kind) => {
@@ -130,7 +143,7 @@ mod tests {
     use serde_json::json;
 
     fn param(input: Value) -> Option<String> {
-        let error = read(None, &input).err()?;
+        let error = read(None, &input, None).err()?;
         error.body()["error"]["param"].as_str().map(str::to_owned)
     }
 
@@ -147,8 +160,9 @@ mod tests {
                 {"type": "function_call_output", "call_id": "b", "output": "sun"},
                 {"type": "function_call_output", "call_id": "a", "output": [{"type": "input_text", "text": "rain"}]},
             ]),
+            None,
         );
-        let Ok(messages) = read else {
+        let Ok((messages, _)) = read else {
             panic!("{read:?}")
         };
         let roles: Vec<Role> = messages.iter().map(|message| message.role).collect();

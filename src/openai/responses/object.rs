@@ -8,7 +8,9 @@ use super::super::cut::Reason;
 use super::super::error::OpenAiError;
 use super::super::shape::call_id;
 use super::super::tokens::estimate;
+use super::items::items;
 use super::request::Request;
+use super::stored::Previous;
 
 /// The fixed parts of a response.
 pub(super) struct Object {
@@ -23,10 +25,11 @@ impl Object {
         let mut fields = request.echo.clone();
         let fixed = json!({
             "id": id("resp", job), "object": "response", "created_at": chrono::Utc::now().timestamp(), "model": request.ask.chat.model,
-            "background": false, "error": null, "incomplete_details": null, "max_tool_calls": null, "previous_response_id": null,
+            "background": false, "error": null, "incomplete_details": null, "max_tool_calls": null, "previous_response_id": request.previous,
             "prompt_cache_key": null, "reasoning": { "effort": null, "summary": null }, "safety_identifier": null, "service_tier": "default",
-            // The page decides about these, and nothing is kept to be fetched.
-            "store": false, "temperature": null, "top_p": null, "top_logprobs": 0, "truncation": "disabled", "user": null,
+            "store": request.store,
+            // The page decides about these.
+            "temperature": null, "top_p": null, "top_logprobs": 0, "truncation": "disabled", "user": null,
         });
         if let Value::Object(fixed) = fixed {
             fields.extend(fixed);
@@ -36,6 +39,14 @@ impl Object {
             fields,
             input_tokens: estimate(&request.ask.chat.prompt()),
         }
+    }
+
+    /// All items that it answers, those of the response from which it goes on first.
+    pub(super) fn input(&self, previous: Option<&Previous>, input: &Value) -> Value {
+        let job = self.job.map(|job| job.0.simple().to_string());
+        let own = items(input, &job.unwrap_or_default());
+        let before = previous.map(|previous| previous.items.clone());
+        before.unwrap_or_default().into_iter().chain(own).collect()
     }
 
     /// The response while nothing is known yet.

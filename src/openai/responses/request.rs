@@ -9,10 +9,12 @@ use super::super::ask::Ask;
 use super::super::contract::Contract;
 use super::super::cut::Bounds;
 use super::super::error::OpenAiError;
+use super::super::images::without_bytes;
 use super::super::json_mode::Format;
-use super::super::request::{model, tokens};
+use super::super::request::{metadata, model, tokens};
 use super::super::tools::Tools;
 use super::input;
+use super::stored::Previous;
 use crate::api::extract::field_with_nul;
 
 /// The fields that matter here. All others are looked at in `rest`.
@@ -36,7 +38,11 @@ struct Raw {
     #[serde(default)]
     text: Option<Map<String, Value>>,
     #[serde(default)]
-    metadata: Option<std::collections::BTreeMap<String, String>>,
+    metadata: Value,
+    #[serde(default)]
+    store: Option<bool>,
+    #[serde(default)]
+    previous_response_id: Option<String>,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
@@ -59,14 +65,31 @@ struct Text<'a> {
 /// A request that can be answered.
 pub(super) struct Request {
     pub(super) ask: Ask,
+    /// The input as it came.
+    pub(super) input: Value,
+    /// Whether the response is to be found later.
+    pub(super) store: bool,
+    /// The response from which it goes on.
+    pub(super) previous: Option<String>,
     /// Fields that have no meaning for a web page and were left aside.
     pub(super) ignored: Vec<String>,
     /// What is told back as it came.
     pub(super) echo: Map<String, Value>,
 }
 
-/// Reads a request.
-pub(super) fn read(body: &[u8]) -> Result<Request, OpenAiError> {
+/// The response from which a request goes on. What cannot be read names none.
+pub(super) fn previous(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Naming {
+        #[serde(default)]
+        previous_response_id: Option<String>,
+    }
+    let named: Naming = serde_json::from_slice(body).ok()?;
+    named.previous_response_id
+}
+
+/// Reads a request that goes on from a response, or from none.
+pub(super) fn read(body: &[u8], previous: Option<&Previous>) -> Result<Request, OpenAiError> {
     if let Some(field) = field_with_nul(body) {
         return Err(OpenAiError::invalid(
             field,
@@ -79,7 +102,7 @@ pub(super) fn read(body: &[u8]) -> Result<Request, OpenAiError> {
     let raw: Raw = serde_json::from_slice(body).map_err(unreadable)?;
     let written: Written<'_> = serde_json::from_slice(body).map_err(unreadable)?;
     let model = model(raw.model)?;
-    let mut messages = input::read(raw.instructions.as_deref(), &raw.input)?;
+    let (mut messages, pictures) = input::read(raw.instructions.as_deref(), &raw.input, previous)?;
     let ignored = look_at_rest(&raw.rest, raw.text.as_ref())?;
     let format = written.text.and_then(|text| text.format);
     let contract = Contract {
@@ -93,7 +116,8 @@ pub(super) fn read(body: &[u8]) -> Result<Request, OpenAiError> {
             raw.parallel_tool_calls,
         )?,
     };
-    contract.tell(&mut messages);
+    let known = previous.map_or(0, |previous| previous.messages.len());
+    contract.tell(&mut messages, known);
     let bounds = Bounds {
         stop: Vec::new(),
         tokens: tokens("max_output_tokens", &raw.max_output_tokens)?,
@@ -102,7 +126,7 @@ pub(super) fn read(body: &[u8]) -> Result<Request, OpenAiError> {
     let echo = json!({
         "instructions": raw.instructions,
         "max_output_tokens": bounds.tokens,
-        "metadata": raw.metadata.unwrap_or_default(),
+        "metadata": metadata(&raw.metadata)?,
         "parallel_tool_calls": raw.parallel_tool_calls.unwrap_or(true),
         "text": { "format": format.filter(|format| !format.is_null()).unwrap_or(&json!({ "type": "text" })) },
         "tool_choice": if raw.tool_choice.is_null() { json!("auto") } else { raw.tool_choice },
@@ -110,12 +134,20 @@ pub(super) fn read(body: &[u8]) -> Result<Request, OpenAiError> {
     });
     Ok(Request {
         ask: Ask {
-            chat: Chat { model, messages },
+            chat: Chat {
+                model,
+                messages,
+                files: Vec::new(),
+            },
+            pictures,
             contract,
             bounds,
             stream: raw.stream.unwrap_or_default(),
             field: "input",
         },
+        input: without_bytes(&raw.input),
+        store: raw.store.unwrap_or(true),
+        previous: raw.previous_response_id,
         ignored,
         echo: match echo {
             Value::Object(echo) => echo,
@@ -136,8 +168,8 @@ fn look_at_rest(
         let is_empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
         let why = match field.as_str() {
             _ if is_empty => continue,
-            "previous_response_id" | "conversation" => {
-                "Responses are not stored: send the whole conversation as input."
+            "conversation" => {
+                "There are no conversation objects: name the response to go on from by previous_response_id."
             }
             "prompt" => "There are no stored prompts: send instructions and input.",
             "background" if value == &json!(true) => {
@@ -154,8 +186,6 @@ fn look_at_rest(
             }
             "top_logprobs" if value != &json!(0) => "A web page shows no log probabilities.",
             "background" | "top_logprobs" => continue,
-            // Nothing is stored, as is asked for.
-            "store" if value == &json!(false) => continue,
             other => {
                 ignored.push(
                     other
@@ -178,7 +208,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn param(value: Value) -> Option<String> {
-        let error = read(value.to_string().as_bytes()).err()?;
+        let error = read(value.to_string().as_bytes(), None).err()?;
         error.body()["error"]["param"].as_str().map(str::to_owned)
     }
 
@@ -189,18 +219,16 @@ mod tests {
             "metadata": {"a": "b"}, "text": {"format": {"type": "json_object"}, "verbosity": "low"}, "reasoning": {"effort": "low"},
             "tools": [{"type": "function", "name": "now", "parameters": {"type": "object"}, "strict": true}],
         });
-        let Ok(read) = read(body.to_string().as_bytes()) else {
+        let Ok(read) = read(body.to_string().as_bytes(), None) else {
             panic!("it is good")
         };
         assert!(
-            read.ask.stream
+            read.store
+                && read.ask.stream
                 && read.ask.bounds.tokens == Some(5)
                 && read.ask.contract.tools.is_some()
         );
-        assert_eq!(
-            read.ignored,
-            ["text.verbosity", "reasoning", "store", "temperature"]
-        );
+        assert_eq!(read.ignored, ["text.verbosity", "reasoning", "temperature"]);
         assert_eq!(
             (&read.echo["metadata"]["a"], &read.echo["tools"]),
             (&json!("b"), &body["tools"])
@@ -221,7 +249,6 @@ mod tests {
             param(request)
         };
         for (field, value) in [
-            ("previous_response_id", json!("resp_1")),
             ("conversation", json!("conv_1")),
             ("prompt", json!({"id": "x"})),
             ("background", json!(true)),
@@ -247,10 +274,41 @@ mod tests {
         assert_eq!(with("model", json!("")).as_deref(), Some("model"));
     }
 
+    #[test]
+    fn what_goes_on_is_told_what_is_new() {
+        use computetower_jobs::kinds::chat::{Message, Role};
+        let message = |role, content: &str| Message {
+            role,
+            content: content.to_owned(),
+        };
+        let previous = Previous {
+            messages: vec![
+                message(Role::System, "Be short."),
+                message(Role::User, "Hi"),
+                message(Role::Assistant, "Calls."),
+            ],
+            items: vec![
+                json!({"type": "function_call", "call_id": "a", "name": "now", "arguments": "{}"}),
+            ],
+        };
+        let body = json!({"model": "m", "previous_response_id": "resp_1", "instructions": "Be short.",
+                          "input": [{"type": "function_call_output", "call_id": "a", "output": "noon"}]});
+        let Ok(read) = read(body.to_string().as_bytes(), Some(&previous)) else {
+            panic!("it is good")
+        };
+        let messages = &read.ask.chat.messages;
+        assert_eq!(messages[..3], previous.messages);
+        assert_eq!(
+            messages[3..],
+            [message(Role::User, "Result of now {}:\nnoon")]
+        );
+        assert_eq!(read.previous.as_deref(), Some("resp_1"));
+    }
+
     proptest! {
         #[test]
         fn no_body_makes_it_panic(body: Vec<u8>) {
-            let _ = read(&body);
+            let _ = (previous(&body), read(&body, None));
         }
     }
 }

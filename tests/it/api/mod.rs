@@ -6,6 +6,8 @@ mod chains;
 mod credentials;
 mod events;
 mod examples;
+mod history;
+mod images;
 mod isolation;
 mod jobs;
 mod metrics;

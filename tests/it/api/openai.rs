@@ -20,24 +20,25 @@ pub(crate) async fn discovered(app: &TestApp, site: &Site, shape: &str) {
     assert_eq!(job["state"], "completed", "{job}");
 }
 
-/// Has the official client check a page of this shape.
+/// Has the official Python client check a page of this shape.
 async fn judge(checks: &str, shape: &str) {
+    let python =
+        std::env::var("TEST_OPENAI_PYTHON").expect("scripts/test.sh sets TEST_OPENAI_PYTHON");
+    judge_by(Command::new(python), &format!("{checks}.py"), shape).await;
+}
+
+/// Has a client check a page of this shape, and the page whether it was asked once what it should be asked once.
+async fn judge_by(mut program: Command, checks: &str, shape: &str) {
     let site = Site::start().await;
     let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
     discovered(&app, &site, shape).await;
-    let python =
-        std::env::var("TEST_OPENAI_PYTHON").expect("scripts/test.sh sets TEST_OPENAI_PYTHON");
-    let script = format!("{}/tests/clients/{checks}.py", env!("CARGO_MANIFEST_DIR"));
+    let script = format!("{}/tests/clients/{checks}", env!("CARGO_MANIFEST_DIR"));
     let (address, key) = (format!("{}/v1", app.address), app.key().to_owned());
-    let shape = shape.to_owned();
-    let output = tokio::task::spawn_blocking(move || {
-        Command::new(python)
-            .args([&script, &address, &key, &shape])
-            .output()
-            .unwrap()
-    })
-    .await
-    .unwrap();
+    program.args([&script, &address, &key, shape]);
+    let output = tokio::task::spawn_blocking(move || program.output())
+        .await
+        .unwrap()
+        .unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success(),
@@ -45,7 +46,36 @@ async fn judge(checks: &str, shape: &str) {
         String::from_utf8_lossy(&output.stderr)
     );
     assert!(told.contains(" 0 failed"), "{told}");
+    let mut asked = site.asked(shape);
+    asked.retain(|question| question.starts_with("only once"));
+    let all = asked.len();
+    asked.sort();
+    asked.dedup();
+    assert_eq!(asked.len(), all, "asked twice, of {asked:?}");
     app.stop().await;
+}
+
+/// Node.js, and the folder with the official JavaScript client: what the test script says, else what it left in the cache folder.
+fn node() -> Command {
+    let home = std::env::var("HOME").unwrap_or_default();
+    let cache = std::env::var("XDG_CACHE_HOME").unwrap_or(format!("{home}/.cache"));
+    let packages =
+        std::env::var("TEST_OPENAI_JS").unwrap_or(format!("{cache}/computetower/clients-node"));
+    assert!(
+        std::path::Path::new(&packages)
+            .join("node_modules/openai")
+            .exists(),
+        "the official JavaScript client is not in {packages}: scripts/test.sh installs it, with Node.js where that is missing"
+    );
+    let node = std::env::var("TEST_NODE").unwrap_or("node".to_owned());
+    let version = Command::new(&node).arg("--version").output();
+    assert!(
+        version.is_ok_and(|version| version.status.success()),
+        "{node} does not run: scripts/test.sh finds Node.js 20 or installs it"
+    );
+    let mut node = Command::new(node);
+    node.env("TEST_OPENAI_JS", packages);
+    node
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,6 +96,16 @@ async fn the_official_client_gets_calls() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_client_gets_responses() {
     judge("openai_responses", "open-sse").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_asynchronous_client_finds_every_method() {
+    judge("openai_async", "fresh-sse").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_javascript_client_cannot_tell_the_difference() {
+    judge_by(node(), "openai_sdk.cjs", "fresh-sse").await;
 }
 
 /// Here the answer is read from what the page has made of it.
@@ -116,7 +156,7 @@ async fn what_cannot_be_answered_is_refused_in_openais_words() {
         (malformed.status, &malformed.body["error"]["type"]),
         (400, &json!("invalid_request_error"))
     );
-    let huge = "x".repeat(5 * 1024 * 1024);
+    let huge = "x".repeat(21 * 1024 * 1024);
     let huge = client
         .post_with(
             "/v1/chat/completions",

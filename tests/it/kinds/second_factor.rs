@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use computetower_jobs::Queue;
+use computetower_store::accounts::Scope;
 use computetower_test_site::Site;
 use serde_json::{Value, json};
 
-use crate::support::{CliRun, Client, TestApp, WorkerProcess};
+use crate::support::{CliRun, Client, SseEvent, TestApp, WorkerProcess};
 
 async fn account(client: &Client, url: &str, totp: Option<&str>) -> String {
     let mut body = json!({"url": url, "username": Site::user(), "password": Site::password()});
@@ -240,6 +241,15 @@ async fn whoever_has_the_link_answers_without_a_key() {
     let job = login(&client, &id).await;
     let told = asked(&client, &job).await;
     let link = told["answer_url"].as_str().unwrap().to_owned();
+    // Who may only read is not given the means to answer.
+    let reader = client.with_key(&app.new_key(app.tenant, &[Scope::Read]).await);
+    let asks = |event: &SseEvent| event.name == "intervention_needed";
+    let read = reader.events_until(&job, 0, asks).await;
+    let read = &read.last().unwrap().data;
+    assert!(
+        read["answer_url"].is_null() && read["reason"].is_string(),
+        "{read}"
+    );
     let nobody = client.with_key("");
     let shown = nobody.get(&link).await;
     assert_eq!(

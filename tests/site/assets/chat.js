@@ -22,6 +22,7 @@
   // -- messages ---------------------------------------------------------------------------------
   const messages = app.messages.map((m) => ({ role: m.role, text: m.text, time: clock(), streaming: m.role === 'bot' && !m.done, run: m.run }));
   let stop = null;          // ends the answer under way
+  let emptyTray = () => {};
   let draft = '';           // what the page believes to be in the field
 
   function clock() {
@@ -185,6 +186,7 @@
     stop = () => {};
     draft = '';
     composer.clear();
+    emptyTray();
     leaveLanding();
     messages.push({ role: 'user', text: question, time: clock() });
     draw();
@@ -409,6 +411,7 @@
     }
     draw();
     composer.update();
+    if (looks('attach') || looks('attach-menu')) emptyTray = window.attachments({ app, make, headers: way.headers, node: composer.node });
     root.append(page);
     if (looks('welcome-dialog')) {
       page.inert = true;

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use async_stream::stream;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +15,7 @@ use axum::{Json, Router};
 use futures::StreamExt;
 use serde::Deserialize;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::echo;
 use crate::run::{End, Run, Step};
@@ -24,6 +25,7 @@ use crate::state::{At, Shared};
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/{shape}/api/ask", post(ask))
+        .route("/{shape}/api/upload", post(upload))
         .route("/{shape}/api/runs/{run}", get(so_far))
         .route("/{shape}/api/runs/{run}/messages", get(several))
         .route("/{shape}/api/runs/{run}/events", get(events))
@@ -87,6 +89,17 @@ async fn ask(at: At, headers: HeaderMap, Json(question): Json<Question>) -> Resp
         Transport::Whole | Transport::Typed => whole(&at, &run).await,
         _ => Json(json!({"run": run.id})).into_response(),
     }
+}
+
+/// Takes a file for the next question.
+async fn upload(at: At, headers: HeaderMap, body: Bytes) -> Response {
+    if !at.signed_in(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let digest = Sha256::digest(&body);
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    at.record().uploads.push(hex.clone());
+    Json(json!({"sha256": hex})).into_response()
 }
 
 type Piece = Result<String, io::Error>;

@@ -216,6 +216,7 @@ async fn asset(
         "style.css" => ("text/css", include_str!("../assets/style.css")),
         "markdown.js" => ("text/javascript", include_str!("../assets/markdown.js")),
         "transports.js" => ("text/javascript", include_str!("../assets/transports.js")),
+        "attach.js" => ("text/javascript", include_str!("../assets/attach.js")),
         "editors.js" => ("text/javascript", include_str!("../assets/editors.js")),
         "chat.js" => ("text/javascript", include_str!("../assets/chat.js")),
         "login.js" => ("text/javascript", include_str!("../assets/login.js")),

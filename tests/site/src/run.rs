@@ -44,7 +44,12 @@ impl Run {
     /// Writes the question down, and starts the answer.
     pub(crate) fn start(at: &At, question: &str, conversation: Option<&str>) -> Arc<Self> {
         let pace = &at.shared.pace;
-        let scripted = at.record().scripts.answer(question);
+        let mut scripted = at.record().scripts.answer(question);
+        let uploads = std::mem::take(&mut at.record().uploads);
+        if !uploads.is_empty() {
+            let answer = scripted.unwrap_or_else(|| echo::answer(question));
+            scripted = Some(format!("{answer} FILES {}", uploads.join(" ")));
+        }
         let cut = scripted.is_none() && echo::has("cut", question);
         let timed = match (scripted, at.shape.transport) {
             (Some(answer), _) => echo::pieces_of(&answer, pace),

@@ -189,6 +189,10 @@ words! {
         Worker = "worker",
         /// A question may have so many letters and no more.
         Short = "short",
+        /// A paper clip beside the box, with a hidden field for pictures behind it; another such field elsewhere.
+        Attach = "attach",
+        /// A plus beside the box opens a menu, one entry of which asks for a file.
+        AttachMenu = "attach-menu",
         /// An image of the page never finishes loading.
         NeverLoaded = "never-loaded",
         /// A button "New chat" empties the conversation.
@@ -618,6 +622,26 @@ pub const SHAPES: &[Shape] = &[
         busy: Busy::StopButton,
         skin: Skin::Articles,
         looks: &[Look::Tab],
+    },
+    Shape {
+        name: "attach-sse",
+        about: "takes pictures by a hidden field behind a paper clip; tells what it was given",
+        login: Login::None,
+        input: Input::TextareaIcon,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Bubbles,
+        looks: &[Look::Attach],
+    },
+    Shape {
+        name: "attach-menu-sse",
+        about: "takes pictures by an entry of a menu, which opens the system's dialog",
+        login: Login::None,
+        input: Input::Editable,
+        transport: Transport::SseDelta,
+        busy: Busy::AriaBusy,
+        skin: Skin::Hashed,
+        looks: &[Look::AttachMenu, Look::Furniture],
     },
     Shape {
         name: "short-sse",

@@ -34,6 +34,8 @@ pub(crate) struct Record {
     pub(crate) conversations: Vec<(String, Vec<Turn>)>,
     pub(crate) runs: HashMap<String, Arc<Run>>,
     pub(crate) scripts: crate::script::Scripts,
+    /// SHA-256 of what was uploaded for the next question.
+    pub(crate) uploads: Vec<String>,
 }
 
 /// The same site under other addresses.

@@ -90,6 +90,16 @@ pub struct ModelPicker {
     pub shown: Option<String>,
 }
 
+/// Where a page takes files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Attach {
+    /// Locator of the field for them, mostly not shown.
+    pub input: Option<String>,
+    /// Locator of a button that brings one, or a menu that does.
+    pub button: Option<String>,
+}
+
 /// A chat page as discovered.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -120,6 +130,8 @@ pub struct ChatMap {
     pub new_chat: Option<NewChat>,
     /// The page's models; none where no control for them was found.
     pub models: Option<ModelPicker>,
+    /// Where files are put beside a question. None while nobody has looked; empty where nothing was found.
+    pub attach: Option<Attach>,
     /// The last question of the trial: a page that shows it when it is loaded has opened an old conversation again.
     pub trial: String,
     /// Its answer.

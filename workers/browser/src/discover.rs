@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::chat_map::{ChatMap, StreamMethod};
 use crate::conversation::assemble::{learn_from_source, learn_from_two};
-use crate::conversation::{Conversation, LastTurn, Reading, models, new_chat};
+use crate::conversation::{Conversation, LastTurn, Reading, attach, models, new_chat};
 use crate::detect::{chat, launcher, words};
 use crate::error::BrowserError;
 use crate::facts::{Button, PageFacts, settled};
@@ -48,6 +48,7 @@ async fn discover(
     // A question that is lost would cost the time of an answer that does not come.
     shows(page, &map.input).await;
     let fresh = page.facts().await?;
+    map.attach = Some(attach::look(page, &map.input).await?);
     let mut conversation = Conversation::new(page, &map, notes).learning();
     let (mut asked, first) = trial(page, &mut conversation, 1).await?;
     map = conversation.map().clone();

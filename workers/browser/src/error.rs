@@ -160,6 +160,12 @@ pub enum BrowserError {
         /// The page as it looked.
         evidence: Evidence,
     },
+    /// Nothing was found that takes files.
+    #[error("the page takes no files")]
+    TakesNoFiles {
+        /// The page as it looked.
+        evidence: Evidence,
+    },
     /// The question could not be put into the page, or did not leave the composer.
     #[error("the question was not sent: {reason}")]
     NotSent {
@@ -200,6 +206,7 @@ impl BrowserError {
             | Self::CodeRefused { evidence, .. }
             | Self::SignInUnclear { evidence, .. }
             | Self::SessionExpired { evidence }
+            | Self::TakesNoFiles { evidence }
             | Self::ProviderRateLimited { evidence, .. }
             | Self::AnswerStalled { evidence, .. }
             | Self::AnswerCut { evidence, .. }

@@ -32,7 +32,7 @@ mod sign_in;
 pub mod trace;
 mod view;
 
-pub use chat_map::{ChatMap, Furniture, ModelPicker, NewChat, SendBy, StreamMethod};
+pub use chat_map::{Attach, ChatMap, Furniture, ModelPicker, NewChat, SendBy, StreamMethod};
 pub use chromium::{Chromium, LaunchConfig};
 pub use conversation::{Answer, Conversation, LastTurn, choose_model, recognises, start_new};
 pub use discover::discover_chat;

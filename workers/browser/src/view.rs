@@ -40,6 +40,7 @@ const SCRIPT: &str = concat!(
     include_str!("js/act.js"),
     include_str!("js/markdown.js"),
     include_str!("js/pickers.js"),
+    include_str!("js/attach.js"),
     include_str!("js/watch.js"),
     "\n})()"
 );

@@ -6,6 +6,8 @@
 
 mod address;
 mod choose;
+mod files;
+mod history;
 mod place;
 
 use std::collections::VecDeque;
@@ -191,7 +193,11 @@ async fn ask_with(
             if let Err(error) = context.store.provider_hit(provider.id).await {
                 tracing::warn!(error = %chain(&error), "the provider's health could not be noted");
             }
-            Ok(result(chat, provider, &answer, validation))
+            let conversation =
+                history::keep(context, chat, provider, &answer, validation.as_ref()).await;
+            let mut result = result(chat, provider, &answer, validation);
+            result["conversation_id"] = json!(conversation);
+            Ok(result)
         }
         Err(failure) => {
             if failure.code == FailureCode::ElementNotFound {
@@ -219,6 +225,7 @@ async fn attempt(
     let mut conversation = Conversation::new(&page, map, notes);
     let place = Place {
         context,
+        chat,
         candidate,
         page: &page,
         notes,
@@ -249,6 +256,7 @@ async fn attempt(
 #[derive(Clone, Copy)]
 struct Place<'a> {
     context: &'a JobContext,
+    chat: &'a Chat,
     candidate: &'a Candidate,
     page: &'a OpenPage,
     notes: &'a Notes,
@@ -261,14 +269,20 @@ async fn converse(
     known: usize,
     standing: Standing,
 ) -> Result<Answer, Failure> {
-    let Place { context, page, .. } = place;
-    let (noted, prompt) = match standing {
+    let Place {
+        context,
+        chat,
+        page,
+        ..
+    } = place;
+    // What the page was given is read by it as late as when the question is sent.
+    let (noted, prompt, _files) = match standing {
         Standing::Asked { before } => {
             // The page's own question, found anew by this conversation.
             if let Err(error) = conversation.resume(text).await {
                 return Err(failure_of(context, &error).await);
             }
-            (String::new(), Prompt { known, before })
+            (String::new(), Prompt { known, before }, None)
         }
         Standing::Open => {
             set_model(place, known).await?;
@@ -277,7 +291,9 @@ async fn converse(
                 Err(error) => return Err(failure_of(context, &error).await),
             };
             let prompt = Prompt { known, before };
-            (ask(place, conversation, text, prompt).await?, prompt)
+            let files = files::put_beside(context, chat, known, conversation).await?;
+            let noted = ask(place, conversation, text, prompt).await?;
+            (noted, prompt, files)
         }
     };
     let input = conversation.map().input.clone();
@@ -438,10 +454,8 @@ async fn keep(
     let (provider, map) = (&candidate.provider, &candidate.map);
     let Ok(url) = page.url().await else { return };
     let thread = Thread::new(&url, &question, &answer.text);
-    let messages = chat
-        .messages
-        .iter()
-        .map(|message| (message.role, message.content.as_str()));
+    let messages = chat.said(chat.messages.len());
+    let messages = messages.iter().map(|(role, content)| (*role, &**content));
     let said = Said::of(messages.chain([(Role::Assistant, answer.text.as_str())]));
     if let Err(error) = context
         .store

@@ -6,6 +6,8 @@ use computetower_store::{Store, StoreError};
 const KEEP_DAYS: i32 = 30;
 /// Days for which a conversation can be continued on the page where it was had.
 const KEEP_THREADS_DAYS: i32 = 7;
+/// Days for which a stored response or completion is kept.
+const KEEP_OBJECTS_DAYS: i32 = 30;
 
 pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
     let mut removed = 0;
@@ -13,6 +15,10 @@ pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
     removed += usize::try_from(store.forget_old_batches(KEEP_DAYS).await?).unwrap_or_default();
     removed +=
         usize::try_from(store.forget_old_threads(KEEP_THREADS_DAYS).await?).unwrap_or_default();
+    removed +=
+        usize::try_from(store.forget_old_objects(KEEP_OBJECTS_DAYS).await?).unwrap_or_default();
+    removed += usize::try_from(store.forget_old_exchanges().await?).unwrap_or_default();
+    removed += usize::try_from(store.forget_old_requests().await?).unwrap_or_default();
     removed += usize::try_from(store.forget_old_workers().await?).unwrap_or_default();
     removed += usize::try_from(store.forget_full_buckets().await?).unwrap_or_default();
     Ok(removed)

@@ -2,6 +2,7 @@
 //! Decides neither what to ask nor what to do when it fails.
 
 pub(crate) mod assemble;
+pub(crate) mod attach;
 mod complaints;
 pub(crate) mod completion;
 mod emit;

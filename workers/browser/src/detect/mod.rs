@@ -1,5 +1,6 @@
 //! Judgements over captured facts: pure, explained, and the same with or without a browser. No host name, no brand.
 
+pub mod attach;
 pub mod between;
 pub mod chat;
 pub mod code;

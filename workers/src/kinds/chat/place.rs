@@ -11,7 +11,6 @@ use computetower_jobs::kinds::chat::Chat;
 use computetower_jobs::{EventBody, Failure, FailureCode};
 use computetower_store::jobs::Effect;
 use computetower_store::providers::Provider;
-use computetower_store::threads::Said;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -250,7 +249,7 @@ impl<'a> Search<'a> {
             return Ok(None);
         };
         let account = self.session().await?;
-        let said = Said::in_messages(&self.chat.messages[..known]);
+        let said = super::history::of(&self.chat.said(known));
         let live = account.session.pages().threads(self.provider.id);
         let taken = self
             .context

@@ -1,0 +1,241 @@
+//! Responses and completions of the OpenAI surface that their callers want to find again.
+
+use computetower_jobs::kinds::chat::Message;
+use computetower_jobs::{JobId, TenantId};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::connect::Store;
+use crate::error::StoreError;
+use crate::jobs::json_text;
+
+/// What is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectKind {
+    /// Of `/v1/responses`.
+    Response,
+    /// Of `/v1/chat/completions`.
+    Completion,
+}
+
+impl ObjectKind {
+    const fn name(self) -> &'static str {
+        match self {
+            ObjectKind::Response => "response",
+            ObjectKind::Completion => "completion",
+        }
+    }
+
+    const fn what(self) -> &'static str {
+        match self {
+            ObjectKind::Response => "response",
+            ObjectKind::Completion => "chat completion",
+        }
+    }
+}
+
+/// One that is kept.
+#[derive(Clone, Debug)]
+pub struct StoredObject {
+    /// Its first job.
+    pub id: JobId,
+    /// The provider's name.
+    pub model: String,
+    /// As it was told.
+    pub object: Value,
+    /// What it answers, a list.
+    pub input: Value,
+    /// What the page was told and has said. None where there was no answer.
+    pub messages: Option<Vec<Message>>,
+    /// What the caller noted beside it.
+    pub metadata: Value,
+}
+
+/// Which to list.
+#[derive(Clone, Debug, Default)]
+pub struct ObjectFilter {
+    /// Only of this model.
+    pub model: Option<String>,
+    /// Only with these metadata.
+    pub metadata: Option<Value>,
+    /// Behind this one.
+    pub after: Option<JobId>,
+    /// The newest first.
+    pub newest_first: bool,
+    /// How many.
+    pub limit: i64,
+}
+
+struct Row {
+    id: Uuid,
+    model: String,
+    object: Value,
+    input: Value,
+    messages: Option<Value>,
+    metadata: Value,
+}
+
+impl From<Row> for StoredObject {
+    fn from(row: Row) -> Self {
+        Self {
+            id: JobId(row.id),
+            model: row.model,
+            object: row.object,
+            input: row.input,
+            messages: row
+                .messages
+                .and_then(|messages| serde_json::from_value(messages).ok()),
+            metadata: row.metadata,
+        }
+    }
+}
+
+impl Store {
+    /// Keeps one. The same again, asked for with the same `Idempotency-Key`, takes its place.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn keep_object(
+        &self,
+        tenant: TenantId,
+        kind: ObjectKind,
+        new: &StoredObject,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.as_tenant(tenant).await?;
+        sqlx::query!(
+            "insert into openai_objects (id, tenant_id, kind, model, object, input, messages, metadata)
+             values ($1, $2, $3, $4, $5::text::jsonb, $6::text::jsonb, $7::text::jsonb, $8::text::jsonb)
+             on conflict (id) do update set object = excluded.object, input = excluded.input, messages = excluded.messages, metadata = excluded.metadata",
+            new.id.0,
+            tenant.0,
+            kind.name(),
+            new.model,
+            json_text(&new.object),
+            json_text(&new.input),
+            new.messages.as_ref().map(json_text),
+            json_text(&new.metadata)
+        )
+        .execute(&mut *connection)
+        .await?;
+        Ok(())
+    }
+
+    /// One of a tenant.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] also when it is another tenant's.
+    pub async fn object(
+        &self,
+        tenant: TenantId,
+        kind: ObjectKind,
+        id: JobId,
+    ) -> Result<StoredObject, StoreError> {
+        let mut connection = self.as_tenant(tenant).await?;
+        let row = sqlx::query_as!(
+            Row,
+            "select id, model, object, input, messages, metadata from openai_objects where id = $1 and tenant_id = $2 and kind = $3",
+            id.0,
+            tenant.0,
+            kind.name()
+        )
+        .fetch_optional(&mut *connection)
+        .await?;
+        Ok(row.ok_or(StoreError::NotFound(kind.what()))?.into())
+    }
+
+    /// Some of a tenant's, one more than the limit when there are more.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn objects(
+        &self,
+        tenant: TenantId,
+        kind: ObjectKind,
+        filter: &ObjectFilter,
+    ) -> Result<Vec<StoredObject>, StoreError> {
+        let mut connection = self.as_tenant(tenant).await?;
+        let rows = sqlx::query_as!(
+            Row,
+            "select id, model, object, input, messages, metadata from openai_objects
+             where tenant_id = $1 and kind = $2 and ($3::text is null or model = $3) and ($4::jsonb is null or metadata @> $4)
+               and ($5::uuid is null or ($6 and id < $5) or (not $6 and id > $5))
+             order by case when $6 then id end desc, id limit $7",
+            tenant.0,
+            kind.name(),
+            filter.model,
+            filter.metadata,
+            filter.after.map(|id| id.0),
+            filter.newest_first,
+            filter.limit + 1
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        Ok(rows.into_iter().map(StoredObject::from).collect())
+    }
+
+    /// Notes something else beside one.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] also when it is another tenant's.
+    pub async fn note_metadata(
+        &self,
+        tenant: TenantId,
+        kind: ObjectKind,
+        id: JobId,
+        metadata: &Value,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.as_tenant(tenant).await?;
+        let done = sqlx::query!(
+            "update openai_objects set metadata = $4, object = jsonb_set(object, '{metadata}', $4) where id = $1 and tenant_id = $2 and kind = $3",
+            id.0,
+            tenant.0,
+            kind.name(),
+            metadata
+        )
+        .execute(&mut *connection)
+        .await?;
+        match done.rows_affected() {
+            0 => Err(StoreError::NotFound(kind.what())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets one.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] also when it is another tenant's.
+    pub async fn forget_object(
+        &self,
+        tenant: TenantId,
+        kind: ObjectKind,
+        id: JobId,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.as_tenant(tenant).await?;
+        let done = sqlx::query!(
+            "delete from openai_objects where id = $1 and tenant_id = $2 and kind = $3",
+            id.0,
+            tenant.0,
+            kind.name()
+        )
+        .execute(&mut *connection)
+        .await?;
+        match done.rows_affected() {
+            0 => Err(StoreError::NotFound(kind.what())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets those that are older than `days`, a slice of them.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn forget_old_objects(&self, days: i32) -> Result<u64, StoreError> {
+        let done = sqlx::query!(
+            "delete from openai_objects where id in (select id from openai_objects where at < now() - make_interval(days => $1) limit 1000)",
+            days
+        )
+        .execute(&self.system)
+        .await?;
+        Ok(done.rows_affected())
+    }
+}
