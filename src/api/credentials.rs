@@ -154,7 +154,7 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, Answer(credential.into())))
 }
 
-fn checked_password(text: String) -> Result<Secret, Problem> {
+pub(crate) fn checked_password(text: String) -> Result<Secret, Problem> {
     let password = Secret::new(text);
     let length = password.reveal().chars().count();
     if length > LONGEST {

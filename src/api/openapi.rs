@@ -8,11 +8,11 @@ use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::api::{
-    admin, batches, credentials, events, health, interventions, jobs, limits, metrics, queues,
-    replay, scale, schedules, tenants, workers,
+    admin, automation, batches, credentials, events, health, interventions, jobs, limits, metrics,
+    queues, replay, scale, schedules, sessions, tenants, workers,
 };
 use crate::app::App;
-use crate::openai;
+use crate::{chat_sessions, openai};
 
 /// The document.
 #[derive(OpenApi)]
@@ -23,6 +23,7 @@ use crate::openai;
         batches::create, batches::show, batches::wait, batches::cancel,
         schedules::create, schedules::list, schedules::show, schedules::change, schedules::remove, schedules::run,
         credentials::create, credentials::list, credentials::show, credentials::change, credentials::logout, credentials::remove,
+        automation::login, sessions::create, sessions::list, sessions::show, sessions::close, sessions::ticket, chat_sessions::connect,
         interventions::show, interventions::answer, interventions::show_by_link, interventions::answer_by_link,
         admin::create, admin::list, admin::show, admin::remove, admin::rediscover, scale::scale,
         queues::list, queues::pause, queues::resume, queues::list_all, queues::pause_for_all, queues::resume_for_all,

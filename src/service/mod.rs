@@ -4,5 +4,6 @@ pub mod batches;
 pub mod links;
 pub mod providers;
 pub mod schedules;
+pub mod sign_in;
 pub mod submit;
 pub mod urls;

@@ -16,5 +16,6 @@ mod refusals;
 mod replay;
 mod scale;
 mod schedules;
+mod sessions;
 
 pub(crate) use openai::discovered;

@@ -5,3 +5,4 @@ mod conversations;
 mod discovery;
 mod login;
 mod second_factor;
+mod sessions;

@@ -6,6 +6,8 @@ use computetower_store::{Store, StoreError};
 const KEEP_DAYS: i32 = 30;
 /// Days for which a conversation can be continued on the page where it was had.
 const KEEP_THREADS_DAYS: i32 = 7;
+/// Days for which a chat session that nobody uses is kept.
+const KEEP_SESSIONS_DAYS: i32 = 7;
 
 pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
     let mut removed = 0;
@@ -13,6 +15,8 @@ pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
     removed += usize::try_from(store.forget_old_batches(KEEP_DAYS).await?).unwrap_or_default();
     removed +=
         usize::try_from(store.forget_old_threads(KEEP_THREADS_DAYS).await?).unwrap_or_default();
+    let sessions = store.forget_old_chat_sessions(KEEP_SESSIONS_DAYS).await?;
+    removed += usize::try_from(sessions).unwrap_or_default();
     removed += usize::try_from(store.forget_old_workers().await?).unwrap_or_default();
     removed += usize::try_from(store.forget_full_buckets().await?).unwrap_or_default();
     Ok(removed)
