@@ -93,11 +93,12 @@ impl From<ChatSession> for SessionView {
 
 /// A page of sessions, newest first.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"sessions": [], "next": null}))]
+#[schema(example = json!({"sessions": [], "next_cursor": "01890000-0000-7000-8000-000000000020"}))]
 pub(crate) struct SessionPage {
     sessions: Vec<SessionView>,
-    /// `before` of the next page, when there is one.
-    next: Option<ChatSessionId>,
+    /// Give it as `cursor` for the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<ChatSessionId>,
 }
 
 /// Which sessions to list.
@@ -107,8 +108,8 @@ pub(crate) struct SessionPage {
 pub(crate) struct ListParams {
     /// Only those: `open` or `closed`.
     state: Option<String>,
-    /// Older than this one.
-    before: Option<ChatSessionId>,
+    /// `next_cursor` of the page before.
+    cursor: Option<ChatSessionId>,
     /// 1 to 200; 50 when left out.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
@@ -246,11 +247,11 @@ pub(crate) async fn list(
     };
     let page = app
         .store()
-        .chat_sessions(caller.tenant, open, params.before, limit)
+        .chat_sessions(caller.tenant, open, params.cursor, limit)
         .await?;
     Ok(Answer(SessionPage {
         sessions: page.sessions.into_iter().map(SessionView::from).collect(),
-        next: page.next,
+        next_cursor: page.next,
     }))
 }
 

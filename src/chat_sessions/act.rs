@@ -253,7 +253,9 @@ impl Connection {
             .await
             .map_err(|error| Leave::outage(&error))?;
         let Some(turn) = begun else {
-            return Err(self.why_not_held().await);
+            self.look().await?;
+            // It was this connection's all the same: something else came first.
+            return self.refuse(id, busy(), out).await;
         };
         let message_id = turn.message_id.clone();
         let Some(job) = self.take_up(turn, out).await? else {

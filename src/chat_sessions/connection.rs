@@ -346,7 +346,7 @@ impl Connection {
     }
 
     /// Looks whether the session is still this connection's, and its key still good. Storage that does not answer for a moment ends nothing.
-    async fn look(&mut self) -> Result<(), Leave> {
+    pub(super) async fn look(&self) -> Result<(), Leave> {
         let (store, who) = (self.app.store(), self.who);
         let held = store
             .hold_chat_session(who.tenant, self.session.id, self.me, who.key, self.acked)

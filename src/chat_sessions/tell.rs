@@ -149,6 +149,7 @@ impl Telling {
                 observation,
                 validator,
                 screenshot_key,
+                ..
             } => {
                 let validation = validation(
                     subject,
@@ -167,6 +168,7 @@ impl Telling {
                 screenshot_url,
                 answer_url,
                 expires_at,
+                ..
             } => {
                 let intervention = Asked {
                     id: *intervention_id,
@@ -330,15 +332,16 @@ mod tests {
         }
     }
 
+    fn body(name: &str, data: Value) -> EventBody {
+        EventBody::from_parts(name, data).expect("an event")
+    }
+
     fn sent() -> EventBody {
-        EventBody::Validation {
-            subject: "send".to_owned(),
-            passed: true,
-            confidence: 0.9,
-            observation: "It stands there.".to_owned(),
-            validator: "dom".to_owned(),
-            screenshot_key: None,
-        }
+        body(
+            "validation",
+            json!({"subject": "send", "passed": true, "confidence": 0.9, "observation": "It stands there.", "validator": "dom",
+                   "screenshot_key": null}),
+        )
     }
 
     fn completed(content: &str) -> EventBody {
@@ -443,14 +446,10 @@ mod tests {
             message: "A code is needed.".to_owned(),
             evidence: Vec::new(),
         };
-        let asked = EventBody::InterventionNeeded {
-            failure: failure.clone(),
-            intervention_id: None,
-            reason: Some("Enter the code".to_owned()),
-            screenshot_url: None,
-            answer_url: Some("/api/v1/interventions/x".to_owned()),
-            expires_at: None,
-        };
+        let asked = body(
+            "intervention_needed",
+            json!({"failure": failure, "reason": "Enter the code", "answer_url": "/api/v1/interventions/x"}),
+        );
         let record = tell(
             &numbered(vec![started(1), asked, EventBody::Failed { failure }]),
             &[],

@@ -229,6 +229,14 @@ async fn answers_have_the_shape_that_the_document_tells() {
     let batch = client.post("/api/v1/batches", batch).await.body["id"].clone();
     let schedule = json!({"name": "x", "cron": "0 0 1 1 *", "job": {"kind": "noop"}});
     let schedule = client.post("/api/v1/schedules", schedule).await.body["id"].clone();
+    let provider = app
+        .store
+        .add_provider(app.tenant, "x", "http://127.0.0.1:9/", None)
+        .await
+        .unwrap();
+    let session = json!({"provider_id": provider});
+    let session = client.post("/api/v1/sessions", session).await.body["id"].clone();
+    let session = session.as_str().unwrap().to_owned();
     let limit = json!({"queue": "chat", "max_running": 2});
     assert_eq!(operator.put("/admin/limits", limit).await.status, 200);
     let (batch, schedule) = (batch.as_str().unwrap(), schedule.as_str().unwrap());
@@ -244,6 +252,8 @@ async fn answers_have_the_shape_that_the_document_tells() {
         ("/api/v1/schedules", ""),
         ("/api/v1/schedules/{id}", schedule),
         ("/api/v1/queues", ""),
+        ("/api/v1/sessions", ""),
+        ("/api/v1/sessions/{id}", &session),
         ("/api/v1/workers", ""),
         ("/admin/queues", ""),
         ("/admin/workers", ""),

@@ -73,7 +73,7 @@ async fn only_who_has_a_key_or_a_ticket_comes_in() {
     }
     assert_eq!(
         stranger.get("/api/v1/sessions").await.body,
-        json!({"sessions": [], "next": null})
+        json!({"sessions": []})
     );
     let of_stranger = stranger
         .post("/api/v1/sessions", json!({"model": "quiet"}))
@@ -146,13 +146,13 @@ async fn sessions_that_make_no_sense_are_refused() {
     }
     let page = client.get("/api/v1/sessions?limit=2").await.body;
     assert_eq!(page["sessions"][1]["id"], ids[1]);
-    let next = page["next"].as_str().unwrap();
+    let next = page["next_cursor"].as_str().unwrap();
     let page = client
-        .get(&format!("/api/v1/sessions?limit=2&before={next}"))
+        .get(&format!("/api/v1/sessions?limit=2&cursor={next}"))
         .await
         .body;
     assert_eq!(
-        (&page["sessions"][0]["id"], &page["next"]),
+        (&page["sessions"][0]["id"], &page["next_cursor"]),
         (&json!(ids[2]), &Value::Null)
     );
 }
@@ -240,6 +240,12 @@ async fn what_cannot_be_done_is_said_and_the_connection_goes_on() {
         (&json!(7), &json!(1))
     );
     assert_eq!(beat["workerId"], ready["workerId"]);
+    let metrics = app.client().get("/metrics").await.body;
+    let metrics = metrics.as_str().unwrap();
+    assert!(
+        metrics.contains("\ncomputetower_active_sessions 1\n"),
+        "{metrics}"
+    );
     // A page without an account needs no sign-in.
     socket.say(json!({"type": "LOGIN", "id": "l"})).await;
     let ready = socket.next().await.unwrap();
@@ -538,4 +544,52 @@ async fn a_process_that_ends_says_so() {
     socket
         .ask(json!({"type": "HEALTH_CHECK"}), "HEARTBEAT")
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_takes_nothing_holds_nobody_up_and_misses_nothing() {
+    let app = TestApp::without_workers().await;
+    provider(&app, app.tenant, "quiet").await;
+    let id = session(&app.client(), "quiet").await;
+    // More than the network takes for somebody who does not read.
+    let mut database = app.database().await;
+    sqlx::query(
+        "insert into chat_session_frames (session_id, tenant_id, first_seq, last_seq, frames)
+         select s.id, s.tenant_id, n, n, jsonb_build_array(jsonb_build_object('type', 'RESPONSE_CHUNK', 'messageId', 'm', 'chunk', repeat('x', 1000000)))
+         from chat_sessions s, generate_series(1, 24) n",
+    )
+    .execute(&mut database)
+    .await
+    .unwrap();
+    sqlx::query("update chat_sessions set last_seq = 24")
+        .execute(&mut database)
+        .await
+        .unwrap();
+    let (slow, ready) = connected(&app, &id, Some(0)).await;
+    assert_eq!(ready["lastSeq"], 24);
+    let (mut newer, _) = connected(&app, &id, None).await;
+    let fresh = newer
+        .ask(json!({"type": "NEW_CHAT"}), "SESSION_READY")
+        .await;
+    assert_eq!(fresh["seq"], 25);
+    drop((slow, newer));
+    let (mut patient, _) = connected(&app, &id, Some(0)).await;
+    for expected in 1..=25 {
+        assert_eq!(patient.next().await.unwrap()["seq"], expected);
+    }
+    // Where the oldest are gone, that is said.
+    sqlx::query("delete from chat_session_frames where last_seq <= 20")
+        .execute(&mut database)
+        .await
+        .unwrap();
+    let (mut late, _) = connected(&app, &id, Some(10)).await;
+    let told = late.next().await.unwrap();
+    assert_eq!(told["error"]["code"], "frames_forgotten", "{told}");
+    assert!(
+        told["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("11 to 20")
+    );
+    assert_eq!(late.next().await.unwrap()["seq"], 21);
 }

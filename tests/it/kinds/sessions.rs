@@ -350,3 +350,60 @@ async fn an_account_is_signed_in_while_the_caller_waits() {
     assert_eq!(of_stranger.status, 422);
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_of_an_account_alone_signs_in_and_no_more() {
+    let site = Site::start().await;
+    let app = TestApp::start(&[Queue::Login]).await;
+    let client = app.client();
+    // In the words of the ComputeTower protocol.
+    let account = json!({"service_name": "classic", "service_url": site.url("classic-sse"), "email": Site::user(), "password": "wrong"});
+    let account = client.post("/api/v1/credentials", account).await;
+    assert_eq!(account.status, 201, "{}", account.body);
+    let account = &account.body["id"];
+    let opened = client
+        .post("/api/v1/sessions", json!({"credential_id": account}))
+        .await;
+    assert_eq!(
+        (&opened.body["model"], &opened.body["credential_id"]),
+        (&Value::Null, account)
+    );
+    let id = opened.body["id"].as_str().unwrap();
+    let (mut socket, _) = Socket::resume(&app.address, app.key(), id, None).await;
+    let refused = socket.ask(message("m", "Hello"), "ERROR").await;
+    assert_eq!(refused["error"]["code"], "model_not_found");
+    let login = |id: &str, credentials: Value| json!({"type": "LOGIN", "id": id, "sessionId": opened.body["id"], "credentials": credentials});
+    socket
+        .say(login("in-1", json!({"credentialId": account})))
+        .await;
+    let frames = socket.until(|frame| frame["type"] == "ERROR").await;
+    let error = frames.last().unwrap();
+    assert_eq!(
+        (
+            &error["messageId"],
+            &error["error"]["code"],
+            &error["final"]
+        ),
+        (&json!("in-1"), &json!("invalid_credentials"), &json!(true))
+    );
+    assert!(
+        error["error"]["screenshots"][0]
+            .as_str()
+            .unwrap()
+            .starts_with("http")
+    );
+    let bob = socket
+        .ask(login("in-2", json!({"email": "bob"})), "ERROR")
+        .await;
+    assert_eq!(bob["error"]["field"], "email");
+    socket
+        .say(login("in-3", json!({"password": Site::password()})))
+        .await;
+    let frames = socket
+        .until(|frame| frame["type"] == "SESSION_READY" || frame["type"] == "ERROR")
+        .await;
+    assert_eq!(frames.last().unwrap()["messageId"], "in-3", "{frames:?}");
+    let seen = of_type(&frames, "VALIDATION_RESULT");
+    assert_eq!(seen.last().unwrap()["validation"]["success"], true);
+    app.stop().await;
+}
