@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
 use crate::api::auth::KeyCache;
+use crate::chat_sessions::LiveSessions;
 use crate::config::{Config, PrivateUrls};
 
 /// For how long queues are not counted again: several scrapers cost no more than one.
@@ -31,6 +32,7 @@ struct Inner {
     metrics_token: Option<Secret>,
     bound_to_loopback: bool,
     load: Mutex<Option<(Instant, Arc<[QueueLoad]>)>>,
+    live_sessions: LiveSessions,
 }
 
 impl App {
@@ -47,6 +49,7 @@ impl App {
                 metrics_token: config.metrics.token.clone(),
                 bound_to_loopback: config.bind.ip().is_loopback(),
                 load: Mutex::default(),
+                live_sessions: LiveSessions::default(),
             }),
         }
     }
@@ -79,6 +82,12 @@ impl App {
     #[must_use]
     pub fn metrics_token(&self) -> Option<&Secret> {
         self.inner.metrics_token.as_ref()
+    }
+
+    /// The WebSockets that are open here.
+    #[must_use]
+    pub fn live_sessions(&self) -> &LiveSessions {
+        &self.inner.live_sessions
     }
 
     /// True when only this machine reaches the API directly.

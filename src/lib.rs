@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod app;
+pub mod chat_sessions;
 pub mod cli;
 pub mod config;
 pub mod metrics_server;

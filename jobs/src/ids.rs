@@ -68,6 +68,10 @@ typed_id!(
     ConversationId
 );
 typed_id!(
+    /// What one client's messages go on in, over WebSocket.
+    ChatSessionId
+);
+typed_id!(
     /// A tenant's account on a web app.
     CredentialId
 );

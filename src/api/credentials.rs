@@ -32,7 +32,8 @@ pub(super) fn router() -> Router<App> {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"url": "https://app.example.com/login", "username": "ada", "password": "…"}))]
 pub(crate) struct AddCredential {
-    /// Where it signs in.
+    /// Where it signs in (`service_url` is the same).
+    #[serde(alias = "service_url")]
     url: String,
     /// With which name; may be left out where the page asks for a password only.
     #[serde(default)]
@@ -47,8 +48,8 @@ pub(crate) struct AddCredential {
     #[serde(default)]
     #[schema(format = Password)]
     totp_secret: Option<String>,
-    /// What people call it.
-    #[serde(default)]
+    /// What people call it (`service_name` is the same).
+    #[serde(default, alias = "service_name")]
     label: Option<String>,
 }
 

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod aliases;
 pub mod auth;
+pub mod automation;
 pub mod batches;
 pub mod credentials;
 pub mod events;
@@ -20,6 +21,7 @@ pub mod queues;
 pub mod replay;
 pub mod scale;
 pub mod schedules;
+pub mod sessions;
 pub mod tenants;
 pub mod workers;
 
@@ -32,6 +34,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::api::problem::Problem;
 use crate::app::App;
+use crate::chat_sessions;
 use crate::openai;
 
 /// The largest request body, in bytes: a conversation of 400,000 characters fits.
@@ -48,6 +51,8 @@ pub fn router(app: App) -> Router {
             .merge(events::router())
             .merge(credentials::router())
             .merge(history::router())
+            .merge(automation::router())
+            .merge(sessions::router())
             .merge(interventions::router())
             .merge(queues::router())
             .merge(workers::router())
@@ -71,6 +76,7 @@ pub fn router(app: App) -> Router {
                 .method_not_allowed_fallback(openai::wrong_method),
         )
         .nest("/admin", operations)
+        .merge(chat_sessions::router())
         .merge(health::router())
         .merge(metrics::router())
         .merge(openapi::router())

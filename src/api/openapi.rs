@@ -8,11 +8,12 @@ use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::api::{
-    admin, aliases, batches, credentials, events, health, history, interventions, jobs, limits,
-    metrics, provider_accounts, queues, replay, scale, schedules, tenants, workers,
+    admin, aliases, automation, batches, credentials, events, health, history, interventions, jobs,
+    limits, metrics, provider_accounts, queues, replay, scale, schedules, sessions, tenants,
+    workers,
 };
 use crate::app::App;
-use crate::openai;
+use crate::{chat_sessions, openai};
 
 /// The document.
 #[derive(OpenApi)]
@@ -24,6 +25,7 @@ use crate::openai;
         schedules::create, schedules::list, schedules::show, schedules::change, schedules::remove, schedules::run,
         credentials::create, credentials::list, credentials::show, credentials::change, credentials::logout, credentials::remove,
         history::list, history::show, history::export, history::remove, history::remove_some, history::retention, history::retain,
+        automation::login, sessions::create, sessions::list, sessions::show, sessions::close, sessions::ticket, chat_sessions::connect,
         interventions::show, interventions::answer, interventions::show_by_link, interventions::answer_by_link,
         admin::create, admin::list, admin::show, admin::remove, admin::rediscover, scale::scale,
         aliases::put, aliases::list, aliases::show, aliases::remove, provider_accounts::add, provider_accounts::list, provider_accounts::remove,

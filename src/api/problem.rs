@@ -44,6 +44,8 @@ pub enum ProblemCode {
     Conflict,
     /// The idempotency key came with another request before.
     IdempotencyKeyReused,
+    /// The route is for WebSockets.
+    UpgradeRequired,
     /// Postgres, Redis or the object store did not answer.
     Unavailable,
     /// A defect of the program.
@@ -62,6 +64,7 @@ impl ProblemCode {
             ProblemCode::NotFound | ProblemCode::NoSuchRoute => StatusCode::NOT_FOUND,
             ProblemCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             ProblemCode::Conflict | ProblemCode::IdempotencyKeyReused => StatusCode::CONFLICT,
+            ProblemCode::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             ProblemCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             ProblemCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -82,6 +85,7 @@ impl ProblemCode {
             ProblemCode::IdempotencyKeyReused => {
                 "The Idempotency-Key was used with another request"
             }
+            ProblemCode::UpgradeRequired => "The route is for WebSockets",
             ProblemCode::Unavailable => "Try again in a moment",
             ProblemCode::Internal => "A defect of the program",
         }

@@ -22,6 +22,12 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     tracing::info!(address = %listener.local_addr()?, "web ready");
     let app = App::new(store.clone(), config);
     let ended = shutdown.clone();
+    let live = app.live_sessions().clone();
+    let told = shutdown.clone();
+    let saying_goodbye = tokio::spawn(async move {
+        told.cancelled().await;
+        live.end().await;
+    });
     let serving = axum::serve(tcp_nodelay(listener), api::router(app))
         .with_graceful_shutdown(async move { ended.cancelled().await });
     tokio::select! {
@@ -29,6 +35,8 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
         // Streams have no end of their own: clients connect again, elsewhere or later, and go on where they were.
         () = async { shutdown.cancelled().await; tokio::time::sleep(LINGER).await } => {}
     }
+    // A WebSocket is no request any more that the server would wait for.
+    let _ = tokio::time::timeout(LINGER, saying_goodbye).await;
     store.flush().await;
     Ok(())
 }

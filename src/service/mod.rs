@@ -5,5 +5,6 @@ pub mod fetch;
 pub mod links;
 pub mod providers;
 pub mod schedules;
+pub mod sign_in;
 pub mod submit;
 pub mod urls;

@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod affinity;
 pub mod aliases;
 pub mod chat_places;
+pub mod chat_sessions;
 mod coalesce;
 pub mod connect;
 pub mod credentials;

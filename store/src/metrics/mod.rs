@@ -67,6 +67,9 @@ struct Inner {
     published: Counter,
     dropped: Counter,
     subscribers: Gauge,
+    open_sessions: Gauge,
+    session_messages_sent: Counter,
+    session_messages_received: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -213,6 +216,23 @@ impl Metrics {
         Subscribed(self.inner.subscribers.clone())
     }
 
+    /// Counts a WebSocket of a chat session for as long as the value lives.
+    #[must_use]
+    pub fn open_session(&self) -> OpenSession {
+        self.inner.open_sessions.inc();
+        OpenSession(self.inner.open_sessions.clone())
+    }
+
+    /// A client of a chat session was told something.
+    pub fn session_message_sent(&self) {
+        self.inner.session_messages_sent.inc();
+    }
+
+    /// A client of a chat session said something.
+    pub fn session_message_received(&self) {
+        self.inner.session_messages_received.inc();
+    }
+
     /// Everything counted, in the OpenMetrics text format. `record` adds what Postgres knows; `Some(None)` says that it did not answer.
     #[must_use]
     pub fn text(&self, record: Option<Option<&[QueueLoad]>>) -> String {
@@ -231,6 +251,15 @@ impl Metrics {
 pub(crate) struct Subscribed(Gauge);
 
 impl Drop for Subscribed {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// An open WebSocket that is counted.
+pub struct OpenSession(Gauge);
+
+impl Drop for OpenSession {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -280,6 +309,9 @@ impl Inner {
             published: Counter::default(),
             dropped: Counter::default(),
             subscribers: Gauge::default(),
+            open_sessions: Gauge::default(),
+            session_messages_sent: Counter::default(),
+            session_messages_received: Counter::default(),
         };
         inner.begin();
         inner.register();
@@ -386,6 +418,21 @@ impl Inner {
             "event_subscribers",
             "Streams that follow a job now",
             self.subscribers.clone(),
+        );
+        registry.register(
+            "active_sessions",
+            "WebSockets of chat sessions that are open now",
+            self.open_sessions.clone(),
+        );
+        registry.register(
+            "websocket_messages_sent",
+            "Frames that clients of chat sessions were told",
+            self.session_messages_sent.clone(),
+        );
+        registry.register(
+            "websocket_messages_received",
+            "Frames that clients of chat sessions sent",
+            self.session_messages_received.clone(),
         );
     }
 }

@@ -169,8 +169,8 @@ async fn every_answer_that_is_told_has_a_body_or_says_that_it_has_none() {
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             for (status, answer) in operation["responses"].as_object().unwrap() {
-                // 204 has none; a drained worker was told, and that is all.
-                let none = status == "204" || path.ends_with("/drain");
+                // 101 and 204 have none; a drained worker was told, and that is all.
+                let none = status == "101" || status == "204" || path.ends_with("/drain");
                 assert!(
                     none || answer["content"].is_object(),
                     "{method} {path} {status} shows no body"
@@ -229,6 +229,14 @@ async fn answers_have_the_shape_that_the_document_tells() {
     let batch = client.post("/api/v1/batches", batch).await.body["id"].clone();
     let schedule = json!({"name": "x", "cron": "0 0 1 1 *", "job": {"kind": "noop"}});
     let schedule = client.post("/api/v1/schedules", schedule).await.body["id"].clone();
+    let provider = app
+        .store
+        .add_provider(app.tenant, "x", "http://127.0.0.1:9/", None)
+        .await
+        .unwrap();
+    let session = json!({"provider_id": provider});
+    let session = client.post("/api/v1/sessions", session).await.body["id"].clone();
+    let session = session.as_str().unwrap().to_owned();
     let limit = json!({"queue": "chat", "max_running": 2});
     assert_eq!(operator.put("/admin/limits", limit).await.status, 200);
     let (batch, schedule) = (batch.as_str().unwrap(), schedule.as_str().unwrap());
@@ -244,6 +252,8 @@ async fn answers_have_the_shape_that_the_document_tells() {
         ("/api/v1/schedules", ""),
         ("/api/v1/schedules/{id}", schedule),
         ("/api/v1/queues", ""),
+        ("/api/v1/sessions", ""),
+        ("/api/v1/sessions/{id}", &session),
         ("/api/v1/workers", ""),
         ("/admin/queues", ""),
         ("/admin/workers", ""),

@@ -19,5 +19,6 @@ mod refusals;
 mod replay;
 mod scale;
 mod schedules;
+mod sessions;
 
 pub(crate) use openai::discovered;

@@ -1,5 +1,6 @@
 //! Each kind of work, on real pages in real Chromium. `noop` is what `api/jobs.rs` and `recovery/` run.
 
+mod affinity;
 mod aliases;
 mod chat;
 mod conversations;

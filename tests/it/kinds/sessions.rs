@@ -1,456 +1,409 @@
-//! Which worker and which account a question goes to: the one that has its conversation or session open, and any other when that one is gone.
+//! Chat sessions with real pages: what is said over the WebSocket is typed once, and what comes of it is told once, whoever dies in between.
 
-use computetower_jobs::kinds::chat::Chat;
-use computetower_jobs::{CredentialId, ProviderId, Queue, WorkerId};
-use computetower_store::affinity::session_name;
-use computetower_store::aliases::Asked;
-use computetower_store::lane::{End, Places, Wanted};
-use computetower_store::providers::Provider;
-use computetower_store::threads::{Said, Thread, With};
+use computetower_jobs::Queue;
 use computetower_test_site::{Site, echo};
 use serde_json::{Value, json};
 
 use crate::api::discovered;
-use crate::support::{Client, TestApp, WorkerProcess, until};
+use crate::support::{Client, Socket, TestApp, WorkerProcess};
 
 /// Letters and digits only: what a page shows is the answer rendered.
 fn bare(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
-async fn provider_id(app: &TestApp, name: &str) -> String {
-    let list = app.operator().get("/admin/providers").await.body;
-    let found = list.as_array().unwrap().iter().find(|p| p["name"] == name);
-    found.unwrap()["id"].as_str().unwrap().to_owned()
-}
-
-/// Asks in a conversation, and returns the page that was used and the worker that did it.
-async fn say(
-    client: &Client,
-    model: &str,
-    messages: &mut Vec<Value>,
-    question: &str,
-) -> (String, String) {
-    messages.push(json!({"role": "user", "content": question}));
-    let id = client
-        .submit("chat", json!({"model": model, "messages": messages}))
+async fn session(client: &Client, model: &str) -> String {
+    let reply = client
+        .post("/api/v1/sessions", json!({"model": model}))
         .await;
-    let events = client.events(&id, 0).await;
-    let job = client.job(&id).await;
-    assert_eq!(job["state"], "completed", "{question}: {job}");
-    let answer = job["result"]["content"].as_str().unwrap();
-    assert!(!answer.is_empty());
-    messages.push(json!({"role": "assistant", "content": answer}));
-    let page = events
+    assert_eq!(reply.status, 201, "{}", reply.body);
+    reply.body["id"].as_str().unwrap().to_owned()
+}
+
+fn message(id: &str, text: &str) -> Value {
+    json!({"type": "SEND_MESSAGE", "id": id, "payload": {"message": text}})
+}
+
+fn of_type<'f>(frames: &'f [Value], kind: &str) -> Vec<&'f Value> {
+    let of_type = frames.iter().filter(|frame| frame["type"] == kind);
+    of_type.collect()
+}
+
+/// All that was told about one message: numbered without a gap, sent once, and the pieces are the answer.
+fn assert_whole(frames: &[Value], question: &str) {
+    let numbers: Vec<i64> = frames
         .iter()
-        .rev()
-        .find(|event| event.name == "step" && event.data["kind"] == "chat.page")
-        .map(|event| event.data["detail"]["page"].as_str().unwrap().to_owned());
-    let started = events.iter().rev().find(|event| event.name == "started");
-    let worker = started.unwrap().data["worker"].as_str().unwrap().to_owned();
-    (page.unwrap_or_default(), worker)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_conversation_goes_to_the_process_that_has_its_page_and_to_the_other_when_that_is_killed()
-{
-    let site = Site::start().await;
-    let mut app = TestApp::without_workers().await;
-    app.start_dispatcher();
-    app.start_worker(&[Queue::Login]);
-    discovered(&app, &site, "fresh-sse").await;
-    let client = app.client();
-    let mut processes = vec![
-        WorkerProcess::start(&app, "chat").await,
-        WorkerProcess::start(&app, "chat").await,
-    ];
-    let mut messages = Vec::new();
-    let (_, first) = say(&client, "fresh-sse", &mut messages, "The first").await;
-    let mut live = 0;
-    for number in 1..=8 {
-        let question = format!("Number {number}");
-        let (page, _) = say(&client, "fresh-sse", &mut messages, &question).await;
-        live += usize::from(page == "live");
-    }
-    // One may go astray on a machine that forgets a process for most of a second.
-    assert!(
-        live >= 7,
-        "{live} of 8 were asked on the page that had the conversation"
-    );
-    let provider = provider_id(&app, "fresh-sse").await;
-    let account = app
-        .operator()
-        .get(&format!("/admin/providers/{provider}"))
-        .await
-        .body;
-    let account: Option<CredentialId> = account["credential_id"]
-        .as_str()
-        .map(|id| id.parse().unwrap());
-    let name = session_name(account, Some(provider.parse::<ProviderId>().unwrap()));
-    let holder = app.store.session_holder(&name).await.unwrap().unwrap();
-    let workers = app.store.live_workers().await.unwrap();
-    let holder = workers.iter().find(|worker| worker.id == holder).unwrap();
-    if live == 8 {
-        assert_eq!(holder.name, first, "the lease names who has the session");
-    }
-    let at = processes
+        .filter_map(|frame| frame["seq"].as_i64())
+        .collect();
+    let first = numbers[0];
+    let expected: Vec<i64> = (first..).take(numbers.len()).collect();
+    assert_eq!(numbers, expected, "{question}");
+    assert_eq!(of_type(frames, "MESSAGE_SENT").len(), 1, "{frames:?}");
+    let complete = of_type(frames, "RESPONSE_COMPLETE");
+    assert_eq!(complete.len(), 1, "{frames:?}");
+    let whole = complete[0]["fullResponse"].as_str().unwrap();
+    assert_eq!(bare(whole), bare(&echo::answer(question)), "{question}");
+    let pieces: String = of_type(frames, "RESPONSE_CHUNK")
         .iter()
-        .position(|process| i32::try_from(process.pid()) == Ok(holder.pid));
-    processes.remove(at.unwrap()).kill();
-    let (_, other) = say(&client, "fresh-sse", &mut messages, "And now?").await;
-    assert_ne!(other, holder.name);
-    let next = app.store.session_holder(&name).await.unwrap();
-    assert_ne!(next, Some(holder.id), "the lease has gone over");
-    assert_eq!(
-        site.asked("fresh-sse")
-            .iter()
-            .filter(|asked| asked.contains("And now?"))
-            .count(),
-        1
-    );
-    app.stop().await;
+        .map(|frame| frame["chunk"].as_str().unwrap())
+        .collect();
+    assert_eq!(pieces, whole, "{question}");
+    assert_eq!(complete[0]["chunksMatch"], true);
+}
+
+async fn answered(socket: &mut Socket, id: &str, question: &str) -> Vec<Value> {
+    socket.say(message(id, question)).await;
+    let frames = socket
+        .until(|frame| {
+            frame["messageId"] == id
+                && (frame["type"] == "RESPONSE_COMPLETE" || frame["type"] == "ERROR")
+        })
+        .await;
+    assert_whole(&frames, question);
+    frames
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_is_handed_on_to_who_is_there_and_has_room_and_comes_back_from_who_does_not_fetch_it()
- {
-    let app = TestApp::without_workers().await;
-    let lane = &app.store.lane;
-    let [taker, holder] = [WorkerId::generate(), WorkerId::generate()];
-    let places = |free| Places {
-        free,
-        kept: 0,
-        kept_in_way: 0,
-    };
-    let one = async || {
-        lane.push(
-            Queue::Chat,
-            End::Back,
-            &[(computetower_jobs::JobId::generate(), 1)],
-        )
-        .await
-        .unwrap();
-        lane.take(Queue::Chat, taker, places(1), &[])
-            .await
-            .unwrap()
-            .taken
-            .remove(0)
-    };
-    let alone = one().await;
-    assert!(!alone.may_go_on, "there is nobody else");
-    let to_holder = [Wanted::Worker(holder)];
-    assert_eq!(
-        lane.hand_on(Queue::Chat, taker, &alone, &to_holder)
-            .await
-            .unwrap(),
-        None,
-        "it was never there"
-    );
-    // The holder looks, with one free place.
-    lane.take(Queue::Chat, holder, places(1), &[])
-        .await
-        .unwrap();
-    let first = one().await;
-    assert!(first.may_go_on);
-    app.store.hold_session("somebody", holder).await;
-    let session = [
-        Wanted::Session("nobody".into()),
-        Wanted::Session("somebody".into()),
-    ];
-    assert_eq!(
-        lane.hand_on(Queue::Chat, taker, &first, &session)
-            .await
-            .unwrap(),
-        Some(holder)
-    );
-    assert_eq!(
-        lane.waiting(Queue::Chat).await.unwrap(),
-        1,
-        "it still waits"
-    );
-    let second = one().await;
-    assert_eq!(
-        lane.hand_on(Queue::Chat, taker, &second, &session)
-            .await
-            .unwrap(),
-        None,
-        "its place is spoken for"
-    );
-    let fetched = lane
-        .take(Queue::Chat, holder, places(1), &[])
-        .await
-        .unwrap()
-        .taken;
-    assert_eq!(fetched.len(), 1);
-    assert_eq!(
-        (&fetched[0].message, fetched[0].may_go_on),
-        (&first.message, false),
-        "it is not handed on again"
-    );
-    assert_eq!(lane.waiting(Queue::Chat).await.unwrap(), 0);
-    // What nobody fetches belongs to whoever looks, once.
-    lane.take(Queue::Chat, holder, places(1), &[fetched[0].id.clone()])
-        .await
-        .unwrap();
-    let third = one().await;
-    assert_eq!(
-        lane.hand_on(Queue::Chat, taker, &third, &to_holder)
-            .await
-            .unwrap(),
-        Some(holder)
-    );
-    let back = std::sync::Mutex::new(Vec::new());
-    until("the message comes back", || async {
-        let taken = lane.take(Queue::Chat, taker, places(5), &[]).await;
-        let mut back = back.lock().unwrap();
-        back.extend(taken.unwrap().taken);
-        !back.is_empty()
-    })
-    .await;
-    let back = back.into_inner().unwrap();
-    assert_eq!(
-        (back.len(), &back[0].message, back[0].may_go_on),
-        (1, &third.message, false)
-    );
-    assert!(
-        lane.take(Queue::Chat, holder, places(5), &[])
-            .await
-            .unwrap()
-            .taken
-            .is_empty(),
-        "it is not there twice"
-    );
-    // A process that died with what it had fetched gives it back, as ever.
-    assert!(app.store.give_back_of_the_dead(Queue::Chat).await.unwrap() > 0);
-    app.stop().await;
-}
-
-async fn accounts(app: &TestApp, provider: &str) -> Vec<Value> {
-    let path = format!("/admin/providers/{provider}/credentials");
-    let reply = app.operator().get(&path).await;
-    assert_eq!(reply.status, 200, "{}", reply.body);
-    reply.body.as_array().unwrap().clone()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn questions_take_turns_with_accounts_and_conversations_stay_with_theirs() {
+async fn a_session_signs_in_asks_goes_on_and_begins_anew() {
     let site = Site::start().await;
     let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
-    let (client, operator) = (app.client(), app.operator());
-    discovered(&app, &site, "classic-sse").await;
-    let provider = provider_id(&app, "classic-sse").await;
-    let path = format!("/admin/providers/{provider}/credentials");
-    let second = json!({"username": Site::user(), "password": Site::password(), "label": "second"});
-    let added = operator.post(&path, second).await;
+    let client = app.client();
+    let shape = "fresh-sse";
+    discovered(&app, &site, shape).await;
+    let id = session(&client, shape).await;
+    let (mut socket, _) = Socket::resume(&app.address, app.key(), &id, None).await;
+    socket.say(json!({"type": "LOGIN", "id": "in"})).await;
+    let frames = socket
+        .until(|frame| frame["type"] == "SESSION_READY" || frame["type"] == "ERROR")
+        .await;
+    let ready = frames.last().unwrap();
     assert_eq!(
-        (added.status, &added.body["label"]),
-        (201, &json!("second")),
-        "{}",
-        added.body
+        (&ready["type"], &ready["messageId"]),
+        (&json!("SESSION_READY"), &json!("in"))
     );
-    let used = async |question: &str, messages: &mut Vec<Value>| -> String {
-        let before = accounts(&app, &provider).await;
-        say(&client, "classic-sse", messages, question).await;
-        let after = accounts(&app, &provider).await;
-        let changed = after.iter().find(|account| !before.contains(account));
-        changed.unwrap()["credential_id"]
+    assert!(
+        ready["workerId"].as_str().unwrap().starts_with("test-"),
+        "{ready}"
+    );
+    let before = site.asked(shape).len();
+    let frames = answered(&mut socket, "m-1", "First in markdown").await;
+    let sent = of_type(&frames, "MESSAGE_SENT")[0];
+    assert_eq!(sent["validation"]["success"], true);
+    assert!(sent["validation"]["confidence"].as_f64().unwrap() > 0.5);
+    assert!(sent["validation"]["screenshot_key"].is_null());
+    let complete = frames.last().unwrap();
+    assert_eq!(complete["validation"]["subject"], "receive");
+    let picture = complete["validation"]["screenshot"].as_str().unwrap();
+    let picture = reqwest::get(picture).await.unwrap().bytes().await.unwrap();
+    assert!(
+        picture.starts_with(&[0xff, 0xd8]),
+        "the screenshot is no JPEG"
+    );
+    // Said again, it is not typed again.
+    let again = socket.ask(message("m-1", "First in markdown"), "ACK").await;
+    assert_eq!(again["repeated"], true);
+    answered(&mut socket, "m-2", "Second").await;
+    let fresh = socket
+        .ask(json!({"type": "NEW_CHAT"}), "SESSION_READY")
+        .await;
+    assert_eq!(fresh["conversation"], 2);
+    answered(&mut socket, "m-3", "Third").await;
+    let asked = site.asked(shape);
+    assert_eq!(
+        asked[before..],
+        ["First in markdown", "Second", "Third"],
+        "the conversation goes on, so only what is new is typed"
+    );
+    let payload = async |frames: &[Value]| {
+        let job = frames.last().unwrap()["jobId"].as_str().unwrap().to_owned();
+        client.job(&job).await["payload"]["messages"].clone()
+    };
+    let third = answered(&mut socket, "m-4", "Fourth").await;
+    let messages = payload(&third).await;
+    assert_eq!(
+        messages.as_array().unwrap().len(),
+        3,
+        "of this conversation alone: {messages}"
+    );
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_often_the_connection_is_cut_nothing_is_missing_and_nothing_doubled() {
+    let site = Site::start().await;
+    let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
+    let client = app.client();
+    let shape = "open-sse";
+    discovered(&app, &site, shape).await;
+    let elsewhere = TestApp::serve(&app.store, &app.config).await;
+    for seed in 1..=3_u64 {
+        println!("seed {seed}");
+        let id = session(&client, shape).await;
+        let question = format!("A long and slow one, number {seed}, in markdown");
+        let mut random = seed;
+        let (mut last, mut frames, mut said) = (0_i64, Vec::<Value>::new(), false);
+        while !frames
+            .last()
+            .is_some_and(|frame| frame["type"] == "RESPONSE_COMPLETE")
+        {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let address = if random >> 62 == 0 {
+                &elsewhere
+            } else {
+                &app.address
+            };
+            let (mut socket, _) = Socket::resume(address, app.key(), &id, Some(last)).await;
+            // The client cannot know whether it was taken.
+            if !said || (random >> 40) % 2 == 0 {
+                socket.say(message("m", &question)).await;
+                said = (random >> 36) % 4 != 0;
+            }
+            for _ in 0..(random >> 33) % 6 {
+                let frame = socket.next().await.unwrap();
+                if let Some(seq) = frame["seq"].as_i64() {
+                    assert_eq!(seq, last + 1, "{frame}");
+                    last = seq;
+                    frames.push(frame);
+                } else {
+                    assert_ne!(frame["type"], "ERROR", "{frame}");
+                }
+                if frames
+                    .last()
+                    .is_some_and(|frame| frame["type"] == "RESPONSE_COMPLETE")
+                {
+                    break;
+                }
+            }
+            // Cut, as it stands.
+            drop(socket);
+        }
+        assert_whole(&frames, &question);
+        let asked = site.asked(shape);
+        let times = asked.iter().filter(|seen| **seen == question).count();
+        assert_eq!(times, 1, "typed once");
+        // Whoever reads it later reads the same.
+        let (mut socket, _) = Socket::resume(&app.address, app.key(), &id, Some(0)).await;
+        for told in &frames {
+            let mut again = socket.next().await.unwrap();
+            let mut told = told.clone();
+            for frame in [&mut again, &mut told] {
+                // Signed anew each time.
+                if let Some(validation) = frame["validation"].as_object_mut() {
+                    validation.remove("screenshot");
+                }
+            }
+            assert_eq!(again, told);
+        }
+    }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_goes_on_when_its_worker_dies() {
+    let site = Site::start().await;
+    let mut app = TestApp::start(&[Queue::Login]).await;
+    let client = app.client();
+    let shape = "kept-sse";
+    discovered(&app, &site, shape).await;
+    let victim = WorkerProcess::start(&app, "chat").await;
+    let id = session(&client, shape).await;
+    let (mut socket, _) = Socket::resume(&app.address, app.key(), &id, None).await;
+    let question = "A long and slow one whose worker dies";
+    socket.say(message("m", question)).await;
+    let mut frames = socket
+        .until(|frame| frame["type"] == "RESPONSE_CHUNK")
+        .await;
+    victim.kill();
+    app.start_worker(&[Queue::Chat]);
+    frames.extend(
+        socket
+            .until(|frame| frame["type"] == "RESPONSE_COMPLETE" || frame["final"] == true)
+            .await,
+    );
+    assert_whole(&frames, question);
+    let asked = site.asked(shape);
+    assert_eq!(asked.iter().filter(|seen| *seen == question).count(), 1);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_of_the_page_ends_the_message_and_not_the_session() {
+    let site = Site::start().await;
+    let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
+    let client = app.client();
+    let shape = "kept-sse";
+    discovered(&app, &site, shape).await;
+    let id = session(&client, shape).await;
+    let (mut socket, _) = Socket::resume(&app.address, app.key(), &id, None).await;
+    socket
+        .say(message("m-1", "A long one, cut in the middle"))
+        .await;
+    let frames = socket.until(|frame| frame["type"] == "ERROR").await;
+    let error = frames.last().unwrap();
+    assert_eq!(
+        (
+            &error["messageId"],
+            &error["error"]["code"],
+            &error["final"]
+        ),
+        (&json!("m-1"), &json!("answer_cut"), &json!(true))
+    );
+    answered(&mut socket, "m-2", "Another").await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_signed_in_while_the_caller_waits() {
+    let site = Site::start().await;
+    let app = TestApp::start(&[Queue::Login]).await;
+    let client = app.client();
+    let shape = "two-step-ws";
+    let path = "/api/v1/automation/login";
+    let described =
+        json!({"serviceUrl": site.url(shape), "email": Site::user(), "password": Site::password()});
+    let reply = client.post(path, described.clone()).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    let mut fields: Vec<&String> = reply.body.as_object().unwrap().keys().collect();
+    fields.sort();
+    assert_eq!(fields, ["currentUrl", "success", "timestamp", "validation"]);
+    assert_eq!(reply.body["success"], true);
+    let mut fields: Vec<&String> = reply.body["validation"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .collect();
+    fields.sort();
+    assert_eq!(fields, ["confidence", "observation", "screenshot"]);
+    assert!(
+        reply.body["currentUrl"]
             .as_str()
             .unwrap()
-            .to_owned()
+            .starts_with(&site.url(shape))
+    );
+    let header = |reply: &crate::support::Reply, name: &str| {
+        let value = reply.headers.get(name).unwrap();
+        value.to_str().unwrap().to_owned()
     };
-    let (mut one, mut two) = (Vec::new(), Vec::new());
-    let first = used("One", &mut one).await;
-    let second = used("Two", &mut two).await;
-    assert_ne!(first, second, "the one used longest ago");
-    assert_eq!(used("Two goes on", &mut two).await, second);
-    assert_eq!(used("Two goes on again", &mut two).await, second);
-    assert_eq!(used("One goes on", &mut one).await, first);
-    // One that the web app refuses is passed over, and marked.
-    let wrong = json!({"username": Site::user(), "password": "wrong", "label": "wrong"});
-    let wrong = operator.post(&path, wrong).await.body;
-    let mut three = Vec::new();
-    say(&client, "classic-sse", &mut three, "Three").await;
-    let list = accounts(&app, &provider).await;
-    let marked: Vec<&Value> = list
-        .iter()
-        .filter(|account| account["status"] == "invalid")
-        .collect();
+    let account = header(&reply, "x-computetower-credential-id");
+    let job = header(&reply, "x-computetower-job-id");
+    assert_eq!(client.job(&job).await["state"], "completed");
+    // Described again it is the same account; so it is by its id.
+    let again = client.post(path, described).await;
+    assert_eq!(header(&again, "x-computetower-credential-id"), account);
+    let named = json!({"credentialId": account, "serviceUrl": site.url(shape), "email": Site::user(), "password": Site::password()});
+    assert_eq!(client.post(path, named).await.body["success"], true);
+    let listed = client.get("/api/v1/credentials").await.body;
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+
+    let wrong =
+        json!({"serviceUrl": site.url("classic-sse"), "email": Site::user(), "password": "wrong"});
+    let reply = client.post(path, wrong).await;
     assert_eq!(
-        (marked.len(), &marked[0]["credential_id"]),
-        (1, &wrong["credential_id"]),
-        "{list:?}"
+        (
+            reply.status,
+            &reply.body["success"],
+            &reply.body["error"]["code"]
+        ),
+        (200, &json!(false), &json!("invalid_credentials")),
+        "{}",
+        reply.body
     );
-    let refused = |site: &Site| {
-        site.logins("classic-sse")
-            .iter()
-            .filter(|(_, ok)| !ok)
-            .count()
-    };
-    assert_eq!(refused(&site), 1);
-    let mut four = Vec::new();
-    say(&client, "classic-sse", &mut four, "Four").await;
-    assert_eq!(refused(&site), 1, "it is not tried again");
-    // Taken away, it is asked no more; its conversation goes on elsewhere.
-    assert_eq!(
-        operator.delete(&format!("{path}/{second}")).await.status,
-        204
-    );
-    assert_eq!(
-        operator.delete(&format!("{path}/{second}")).await.status,
-        404
-    );
-    assert_eq!(used("Two goes on elsewhere", &mut two).await, first);
-    let answer = two.last().unwrap()["content"].as_str().unwrap();
-    assert!(!answer.is_empty());
-    assert_eq!(
-        bare(one[1]["content"].as_str().unwrap()),
-        bare(&echo::answer("One"))
-    );
+    assert_eq!(reply.body["currentUrl"], Value::Null);
+    // The right password makes it usable again.
+    let right = json!({"serviceUrl": site.url("classic-sse"), "email": Site::user(), "password": Site::password()});
+    assert_eq!(client.post(path, right).await.body["success"], true);
+
+    // What makes no sense is refused before anything is done.
+    let unknown = "01890000-0000-7000-8000-000000000001";
+    for (body, field) in [
+        (json!({}), "serviceUrl"),
+        (json!({"serviceUrl": site.url(shape)}), "password"),
+        (
+            json!({"serviceUrl": "ftp://x/", "password": "x"}),
+            "serviceUrl",
+        ),
+        (json!({"credentialId": unknown}), "credentialId"),
+        (
+            json!({"credentialId": account, "sessionId": unknown}),
+            "sessionId",
+        ),
+        (json!({"credentialId": account, "email": "bob"}), "email"),
+        (
+            json!({"credentialId": account, "serviceUrl": "http://127.0.0.1:9/"}),
+            "serviceUrl",
+        ),
+        (json!({"credentialId": account, "password": ""}), "password"),
+        (json!({"credential_id": account}), "credential_id"),
+    ] {
+        let reply = client.post(path, body.clone()).await;
+        assert_eq!(
+            (reply.status, reply.body["errors"][0]["field"].as_str()),
+            (422, Some(field)),
+            "{body}: {}",
+            reply.body
+        );
+    }
+    let stranger = app.stranger().await;
+    let of_stranger = stranger.post(path, json!({"credentialId": account})).await;
+    assert_eq!(of_stranger.status, 422);
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_that_is_signed_out_or_changed_signs_in_anew() {
+async fn a_session_of_an_account_alone_signs_in_and_no_more() {
     let site = Site::start().await;
-    let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
+    let app = TestApp::start(&[Queue::Login]).await;
     let client = app.client();
-    discovered(&app, &site, "classic-sse").await;
-    say(&client, "classic-sse", &mut Vec::new(), "One").await;
-    say(&client, "classic-sse", &mut Vec::new(), "Two").await;
-    let logins = || site.logins("classic-sse").len();
-    let before = logins();
-    say(&client, "classic-sse", &mut Vec::new(), "Three").await;
-    assert_eq!(logins(), before, "the session is live");
-    let account = client.get("/api/v1/credentials").await.body[0]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let path = format!("/api/v1/credentials/{account}");
+    // In the words of the ComputeTower protocol.
+    let account = json!({"service_name": "classic", "service_url": site.url("classic-sse"), "email": Site::user(), "password": "wrong"});
+    let account = client.post("/api/v1/credentials", account).await;
+    assert_eq!(account.status, 201, "{}", account.body);
+    let account = &account.body["id"];
+    let opened = client
+        .post("/api/v1/sessions", json!({"credential_id": account}))
+        .await;
     assert_eq!(
-        client
-            .post(&format!("{path}/logout"), json!({}))
-            .await
-            .status,
-        204
+        (&opened.body["model"], &opened.body["credential_id"]),
+        (&Value::Null, account)
     );
-    say(&client, "classic-sse", &mut Vec::new(), "Four").await;
-    let after_logout = logins();
+    let id = opened.body["id"].as_str().unwrap();
+    let (mut socket, _) = Socket::resume(&app.address, app.key(), id, None).await;
+    let refused = socket.ask(message("m", "Hello"), "ERROR").await;
+    assert_eq!(refused["error"]["code"], "model_not_found");
+    let login = |id: &str, credentials: Value| json!({"type": "LOGIN", "id": id, "sessionId": opened.body["id"], "credentials": credentials});
+    socket
+        .say(login("in-1", json!({"credentialId": account})))
+        .await;
+    let frames = socket.until(|frame| frame["type"] == "ERROR").await;
+    let error = frames.last().unwrap();
+    assert_eq!(
+        (
+            &error["messageId"],
+            &error["error"]["code"],
+            &error["final"]
+        ),
+        (&json!("in-1"), &json!("invalid_credentials"), &json!(true))
+    );
     assert!(
-        after_logout > before,
-        "a session that was ended is not used"
-    );
-    let changed = client
-        .patch(&path, json!({"password": Site::password()}))
-        .await;
-    assert_eq!(changed.status, 200, "{}", changed.body);
-    say(&client, "classic-sse", &mut Vec::new(), "Five").await;
-    assert!(logins() > after_logout);
-    app.stop().await;
-}
-
-#[tokio::test]
-async fn another_tenants_conversation_is_neither_taken_nor_found() {
-    let app = TestApp::without_workers().await;
-    let other = app.store.add_tenant("other").await.unwrap();
-    let add = async |tenant| {
-        let id = app
-            .store
-            .add_provider(tenant, "desk", "http://127.0.0.1:9/", None)
-            .await
-            .unwrap();
-        app.store.provider(tenant, id).await.unwrap()
-    };
-    let (own, theirs) = (add(app.tenant).await, add(other).await);
-    let with = |provider: &Provider| With {
-        tenant: provider.tenant,
-        provider: provider.id,
-        credential: None,
-        model: None,
-    };
-    let chat: Chat = serde_json::from_value(json!({"model": "desk", "messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}, {"role": "user", "content": "Why?"}]})).unwrap();
-    let said = Said::in_messages(&chat.messages[..2]);
-    let thread = Thread::new("http://127.0.0.1:9/c/1", "Hi", "Hello");
-    let worker = WorkerId::generate();
-    app.store
-        .keep_thread(with(&own), worker, &said, &thread)
-        .await
-        .unwrap();
-    let asked = |provider: &Provider| {
-        vec![Asked {
-            provider: provider.clone(),
-            model: None,
-        }]
-    };
-    for (tenant, asked) in [(other, asked(&theirs)), (other, asked(&own))] {
-        assert_eq!(
-            app.store.home_of(tenant, &asked, &chat).await.unwrap(),
-            None
-        );
-    }
-    let mut forged = with(&own);
-    forged.tenant = other;
-    for with in [with(&theirs), forged] {
-        assert_eq!(
-            app.store
-                .take_thread(with, &said, &[thread.id])
-                .await
-                .unwrap(),
-            None
-        );
-    }
-    let home = app
-        .store
-        .home_of(app.tenant, &asked(&own), &chat)
-        .await
-        .unwrap();
-    assert_eq!(home.map(|home| home.worker), Some(Some(worker)));
-    let other_model = With {
-        model: Some("Parrot"),
-        ..with(&own)
-    };
-    assert_eq!(
-        app.store
-            .take_thread(other_model, &said, &[])
-            .await
-            .unwrap(),
-        None,
-        "it was had in another model"
-    );
-    assert_eq!(
-        app.store
-            .take_thread(with(&own), &said, &[])
-            .await
+        error["error"]["screenshots"][0]
+            .as_str()
             .unwrap()
-            .map(|t| t.id),
-        Some(thread.id)
+            .starts_with("http")
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_page_of_an_attempt_that_failed_is_kept_for_the_next() {
-    let site = Site::start().await;
-    let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
-    let client = app.client();
-    // Its conversations live in the page alone: loaded anew, it would have to be asked again.
-    discovered(&app, &site, "fresh-sse").await;
-    let question = "Please show an error";
-    let job = json!({"kind": "chat", "payload": {"model": "fresh-sse", "messages": [{"role": "user", "content": question}]},
-                     "retry": {"attempts": 3, "base_ms": 10, "cap_ms": 10}});
-    let reply = client.post("/api/v1/jobs", job).await;
-    let id = reply.body["id"].as_str().unwrap().to_owned();
-    let found = |event: &crate::support::SseEvent| {
-        event.name == "step" && event.data["kind"] == "prompt.found"
-    };
-    client.events_until(&id, 0, found).await;
-    let asked = site.asked("fresh-sse");
-    assert_eq!(
-        asked.iter().filter(|asked| *asked == question).count(),
-        1,
-        "{asked:?}"
-    );
-    client
-        .post(&format!("/api/v1/jobs/{id}/cancel"), json!({}))
+    let bob = socket
+        .ask(login("in-2", json!({"email": "bob"})), "ERROR")
         .await;
-    client.events(&id, 0).await;
+    assert_eq!(bob["error"]["field"], "email");
+    socket
+        .say(login("in-3", json!({"password": Site::password()})))
+        .await;
+    let frames = socket
+        .until(|frame| frame["type"] == "SESSION_READY" || frame["type"] == "ERROR")
+        .await;
+    assert_eq!(frames.last().unwrap()["messageId"], "in-3", "{frames:?}");
+    let seen = of_type(&frames, "VALIDATION_RESULT");
+    assert_eq!(seen.last().unwrap()["validation"]["success"], true);
     app.stop().await;
 }

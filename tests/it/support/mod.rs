@@ -5,6 +5,7 @@ mod cli;
 mod client;
 mod collector;
 mod process;
+mod socket;
 mod up;
 
 pub(crate) use app::{ADMIN_KEY, TestApp};
@@ -12,6 +13,7 @@ pub(crate) use cli::{CliRun, CutOnce};
 pub(crate) use client::{Client, Reply, SseEvent};
 pub(crate) use collector::{Collector, Seen};
 pub(crate) use process::{DispatcherProcess, LoggedProcess, WorkerProcess};
+pub(crate) use socket::Socket;
 pub(crate) use up::Up;
 
 use std::future::Future;

@@ -8,6 +8,8 @@ const KEEP_DAYS: i32 = 30;
 const KEEP_THREADS_DAYS: i32 = 7;
 /// Days for which a stored response or completion is kept.
 const KEEP_OBJECTS_DAYS: i32 = 30;
+/// Days for which a chat session that nobody uses is kept.
+const KEEP_SESSIONS_DAYS: i32 = 7;
 
 pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
     let mut removed = 0;
@@ -19,6 +21,8 @@ pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
         usize::try_from(store.forget_old_objects(KEEP_OBJECTS_DAYS).await?).unwrap_or_default();
     removed += usize::try_from(store.forget_old_exchanges().await?).unwrap_or_default();
     removed += usize::try_from(store.forget_old_requests().await?).unwrap_or_default();
+    let sessions = store.forget_old_chat_sessions(KEEP_SESSIONS_DAYS).await?;
+    removed += usize::try_from(sessions).unwrap_or_default();
     removed += usize::try_from(store.forget_old_workers().await?).unwrap_or_default();
     removed += usize::try_from(store.forget_full_buckets().await?).unwrap_or_default();
     Ok(removed)

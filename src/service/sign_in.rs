@@ -1,0 +1,205 @@
+//! Signing an account in while somebody waits: whose account is meant, the job, and what came of it.
+
+use std::time::Duration;
+
+use computetower_jobs::failure::PublicFailure;
+use computetower_jobs::{CredentialId, EventBody, FailureCode, JobId, TenantId};
+use computetower_store::StoreError;
+use computetower_store::credentials::{CredentialChange, NewCredential};
+use computetower_store::vault::Secret;
+use futures::StreamExt;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::api::auth::is_same;
+use crate::api::credentials::checked_password;
+use crate::api::events::follow;
+use crate::api::problem::Problem;
+use crate::app::App;
+use crate::service::submit::{SubmitRequest, submit};
+use crate::service::urls;
+
+/// Characters that a user name may have.
+const LONGEST: usize = 1_000;
+
+/// Whose account is meant: one that is there, or one that is described.
+#[derive(Clone, Debug, Default)]
+pub struct Claim {
+    /// One that is there.
+    pub credential: Option<CredentialId>,
+    /// Where it signs in.
+    pub service_url: Option<String>,
+    /// With which name.
+    pub email: Option<String>,
+    /// With which password. Kept, if it is another than before.
+    pub password: Option<String>,
+}
+
+/// Finds the account, and gives it the password that was named. One that is described and not there is added.
+///
+/// # Errors
+/// The field that is wrong.
+pub async fn account(app: &App, tenant: TenantId, claim: Claim) -> Result<CredentialId, Problem> {
+    let password = claim.password.map(checked_password).transpose()?;
+    if let Some(id) = claim.credential {
+        let known = match app.store().credential(tenant, id).await {
+            Ok(known) => known,
+            Err(StoreError::NotFound(_)) => {
+                return Err(Problem::field(
+                    "credentialId",
+                    "there is no such credential",
+                ));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(url) = &claim.service_url
+            && origin(url) != origin(&known.url)
+        {
+            return Err(Problem::field(
+                "serviceUrl",
+                "is not where this credential signs in",
+            ));
+        }
+        if claim.email.is_some_and(|email| email != known.username) {
+            return Err(Problem::field("email", "is not this credential's user"));
+        }
+        if let Some(password) = &password {
+            keep_password(app, tenant, id, password).await?;
+        }
+        return Ok(id);
+    }
+    let url = claim
+        .service_url
+        .ok_or_else(|| Problem::field("serviceUrl", "is missing: name it, or a credentialId"))?;
+    let url = urls::check(&url, app.private_urls())
+        .await
+        .map_err(|reason| Problem::field("serviceUrl", reason))?;
+    let password =
+        password.ok_or_else(|| Problem::field("password", "is missing: an account needs one"))?;
+    let username = claim.email.unwrap_or_default();
+    if username.chars().count() > LONGEST {
+        let reason = format!("must have at most {LONGEST} characters");
+        return Err(Problem::field("email", reason));
+    }
+    let known = app.store().credential_at(tenant, url.as_str(), &username);
+    if let Some(id) = known.await? {
+        keep_password(app, tenant, id, &password).await?;
+        return Ok(id);
+    }
+    let new = NewCredential {
+        label: &username,
+        url: url.as_str(),
+        username: &username,
+        password: &password,
+        totp: None,
+    };
+    Ok(app.store().add_credential(tenant, &new).await?)
+}
+
+/// Changes the password only if it is another: a change makes an account that was refused usable again.
+async fn keep_password(
+    app: &App,
+    tenant: TenantId,
+    id: CredentialId,
+    password: &Secret,
+) -> Result<(), Problem> {
+    let store = app.store();
+    if is_same(password.reveal(), &store.password(tenant, id).await?) {
+        return Ok(());
+    }
+    let change = CredentialChange {
+        password: Some(password),
+        ..CredentialChange::default()
+    };
+    Ok(store.change_credential(tenant, id, &change).await?)
+}
+
+fn origin(url: &str) -> Option<url::Origin> {
+    Url::parse(url.trim()).ok().map(|url| url.origin())
+}
+
+/// Queues the sign-in of an account.
+///
+/// # Errors
+/// The field that is wrong, or 409 for an idempotency key that came with another request.
+pub async fn begin(
+    app: &App,
+    tenant: TenantId,
+    credential: CredentialId,
+    key: Option<String>,
+    body: &[u8],
+) -> Result<JobId, Problem> {
+    let request = json!({"kind": "login", "payload": {"credential_id": credential}});
+    let request: SubmitRequest = serde_json::from_value(request)
+        .map_err(|error| Problem::field("credentialId", error.to_string()))?;
+    Ok(submit(app, tenant, request, key, body).await?.id)
+}
+
+/// What came of a sign-in, as far as is known.
+#[derive(Clone, Debug, Default)]
+pub struct SignedIn {
+    /// The result of the job, once it has completed.
+    pub result: Option<Value>,
+    /// Why it has ended, or what it waits for.
+    pub failure: Option<PublicFailure>,
+    /// The last judgement of the sign-in, as in the job's events.
+    pub judgement: Option<Value>,
+    /// False while it goes on.
+    pub ended: bool,
+}
+
+/// Waits until a sign-in has ended, needs a person, or the time is over.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn outcome(
+    app: &App,
+    tenant: TenantId,
+    job: JobId,
+    within: Duration,
+) -> Result<SignedIn, Problem> {
+    let mut known = SignedIn::default();
+    let events = follow(app.store().clone(), tenant, job, 0).await?;
+    let mut events = Box::pin(events);
+    let hear = async {
+        while let Some(event) = events.next().await {
+            match &event.body {
+                EventBody::Validation { subject, .. } if subject == "login" => {
+                    known.judgement = Some(event.body.data());
+                }
+                EventBody::Started { .. } | EventBody::Queued { .. } => known.failure = None,
+                EventBody::InterventionNeeded {
+                    failure,
+                    expires_at,
+                    ..
+                } => {
+                    known.failure = Some(failure.clone());
+                    // What was asked long ago, of a job that came with the same idempotency key, is over.
+                    if expires_at.is_none_or(|at| at > chrono::Utc::now()) {
+                        return;
+                    }
+                }
+                EventBody::Completed { result } => {
+                    known.failure = None;
+                    known.result = Some(result.clone());
+                    known.ended = true;
+                }
+                EventBody::Failed { failure } => {
+                    known.failure = Some(failure.clone());
+                    known.ended = true;
+                }
+                EventBody::Cancelled {} => {
+                    known.failure = Some(PublicFailure {
+                        code: FailureCode::Cancelled,
+                        message: "The job was cancelled.".to_owned(),
+                        evidence: Vec::new(),
+                    });
+                    known.ended = true;
+                }
+                _ => {}
+            }
+        }
+    };
+    let _ = tokio::time::timeout(within, hear).await;
+    Ok(known)
+}
