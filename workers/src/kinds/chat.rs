@@ -316,6 +316,7 @@ async fn set_model(place: Place<'_>, known: usize) -> Result<(), Failure> {
         candidate,
         page,
         notes,
+        ..
     } = place;
     let map = &candidate.map;
     let usual = || map.models.as_ref().and_then(|models| models.shown.clone());
