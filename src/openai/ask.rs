@@ -63,7 +63,7 @@ pub(super) struct Said {
     pub(super) calls: Vec<Call>,
     pub(super) reason: Reason,
     /// What the page was told and has said.
-    pub(super) page: Vec<Message>,
+    pub(super) page: Chat,
 }
 
 impl Said {
@@ -158,7 +158,8 @@ pub(super) async fn ask(
             Ok(_) | Err(StoreError::NotFound(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        ask.chat.files = images::keep(app, tenant, &ask.pictures).await?;
+        let files = images::keep(app, tenant, &ask.pictures).await?;
+        ask.chat.files.extend(files);
     }
     let watch = sent.watch.clone();
     let asker = Arc::new(Asker {
@@ -365,12 +366,14 @@ fn answer(
 }
 
 /// A conversation as the page knows it, with its answer.
-fn with_answer(chat: &Chat, answer: &str) -> Vec<Message> {
+fn with_answer(chat: &Chat, answer: &str) -> Chat {
     let answer = Message {
         role: Role::Assistant,
         content: answer.to_owned(),
     };
-    chat.messages.iter().cloned().chain([answer]).collect()
+    let mut chat = chat.clone();
+    chat.messages.push(answer);
+    chat
 }
 
 /// What is left to tell of a text when some was told. What was told before the page was asked again is a paragraph of its own.

@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use computetower_jobs::TenantId;
-use computetower_jobs::kinds::chat::{ChatFile, MAX_FILES};
+use computetower_jobs::kinds::chat::ChatFile;
 use computetower_store::objects::chat_files_folder;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -13,6 +13,8 @@ use super::error::OpenAiError;
 use crate::app::App;
 use crate::service::fetch::fetch;
 
+/// Pictures of one request.
+const MOST: usize = 10;
 /// Bytes of one picture.
 const LARGEST: usize = 10 << 20;
 
@@ -89,8 +91,8 @@ pub(super) async fn keep(
     tenant: TenantId,
     pictures: &[Picture],
 ) -> Result<Vec<ChatFile>, OpenAiError> {
-    if let Some(picture) = pictures.get(MAX_FILES) {
-        let message = format!("There may be at most {MAX_FILES} pictures.");
+    if let Some(picture) = pictures.get(MOST) {
+        let message = format!("There may be at most {MOST} pictures.");
         return Err(OpenAiError::invalid(picture.at.clone(), message));
     }
     let mut files = Vec::new();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use computetower_jobs::kinds::chat::Message;
+use computetower_jobs::kinds::chat::Chat;
 use computetower_jobs::{JobId, TenantId};
 use computetower_store::StoreError;
 use computetower_store::openai_objects::{ObjectKind, StoredObject};
@@ -32,7 +32,7 @@ impl Keeper {
         &self,
         id: Option<&JobId>,
         object: &Value,
-        messages: Option<Vec<Message>>,
+        messages: Option<Chat>,
     ) -> bool {
         let Some(id) = id.copied() else {
             return false;

@@ -186,7 +186,7 @@ mod tests {
             text: text.into(),
             calls: (0..calls).map(call).collect(),
             reason,
-            page: Vec::new(),
+            page: Default::default(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Responses and completions of the OpenAI surface that their callers want to find again.
 
-use computetower_jobs::kinds::chat::Message;
+use computetower_jobs::kinds::chat::Chat;
 use computetower_jobs::{JobId, TenantId};
 use serde_json::Value;
 use uuid::Uuid;
@@ -45,8 +45,8 @@ pub struct StoredObject {
     pub object: Value,
     /// What it answers, a list.
     pub input: Value,
-    /// What the page was told and has said. None where there was no answer.
-    pub messages: Option<Vec<Message>>,
+    /// What the page was told and has said, and what stood beside it. None where there was no answer.
+    pub messages: Option<Chat>,
     /// What the caller noted beside it.
     pub metadata: Value,
 }

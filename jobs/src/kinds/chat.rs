@@ -32,10 +32,10 @@ pub fn estimate_tokens(text: &str) -> usize {
 }
 
 /// Files that one job may bring along.
-pub const MAX_FILES: usize = 10;
+pub const MAX_FILES: usize = 100;
 
 /// The payload of a `chat` job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"model": "helpdesk", "messages": [{"role": "user", "content": "How do I reset my password?"}]}))]
 pub struct Chat {

@@ -172,7 +172,7 @@ mod tests {
             text: pieces.concat(),
             calls: vec![call; calls],
             reason,
-            page: Vec::new(),
+            page: Default::default(),
         };
         told.extend(events.done(&said));
         told

@@ -215,7 +215,7 @@ mod tests {
         );
         assert_eq!(
             param(json!([{"role": "user", "content": [{"type": "input_image"}]}])).as_deref(),
-            Some("input[0].content[0].type")
+            Some("input[0].content[0].image_url")
         );
     }
 }

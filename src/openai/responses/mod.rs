@@ -15,7 +15,7 @@ use axum::http::HeaderMap;
 use axum::response::sse;
 use axum::response::{IntoResponse, Response};
 use computetower_jobs::JobId;
-use computetower_jobs::kinds::chat::Message;
+use computetower_jobs::kinds::chat::Chat;
 use computetower_store::accounts::Scope;
 use computetower_store::openai_objects::ObjectKind;
 use futures::Stream;
@@ -87,12 +87,7 @@ pub(crate) async fn create(
 }
 
 /// Keeps a response where that is wanted, and says in it when that could not be.
-async fn keep(
-    keeper: Option<&Keeper>,
-    jobs: &[JobId],
-    response: &mut Value,
-    page: Option<Vec<Message>>,
-) {
+async fn keep(keeper: Option<&Keeper>, jobs: &[JobId], response: &mut Value, page: Option<Chat>) {
     if let Some(keeper) = keeper
         && !keeper.keep(jobs.first(), response, page).await
     {

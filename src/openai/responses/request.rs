@@ -137,7 +137,7 @@ pub(super) fn read(body: &[u8], previous: Option<&Previous>) -> Result<Request, 
             chat: Chat {
                 model,
                 messages,
-                files: Vec::new(),
+                files: previous.map_or_else(Vec::new, |previous| previous.files.clone()),
             },
             pictures,
             contract,
@@ -287,6 +287,7 @@ mod tests {
                 message(Role::User, "Hi"),
                 message(Role::Assistant, "Calls."),
             ],
+            files: Vec::new(),
             items: vec![
                 json!({"type": "function_call", "call_id": "a", "name": "now", "arguments": "{}"}),
             ],

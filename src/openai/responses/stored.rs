@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use computetower_jobs::TenantId;
-use computetower_jobs::kinds::chat::Message;
+use computetower_jobs::kinds::chat::{ChatFile, Message};
 use computetower_store::accounts::Scope;
 use computetower_store::openai_objects::ObjectKind;
 use serde_json::{Value, json};
@@ -23,6 +23,8 @@ const KIND: ObjectKind = ObjectKind::Response;
 pub(super) struct Previous {
     /// What the page was told and has said.
     pub(super) messages: Vec<Message>,
+    /// What stood beside it.
+    pub(super) files: Vec<ChatFile>,
     /// All items so far, its own output included.
     pub(super) items: Vec<Value>,
 }
@@ -41,7 +43,7 @@ impl Previous {
             Err(computetower_store::StoreError::NotFound(_)) => return Err(missing()),
             Err(error) => return Err(error.into()),
         };
-        let Some(messages) = stored.messages else {
+        let Some(chat) = stored.messages else {
             return Err(OpenAiError::no_previous(format!(
                 "The response '{shown}' failed: there is nothing to go on from."
             )));
@@ -49,7 +51,11 @@ impl Previous {
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         let mut items = list(&stored.input);
         items.extend(list(&stored.object["output"]));
-        Ok(Self { messages, items })
+        Ok(Self {
+            messages: chat.messages,
+            files: chat.files,
+            items,
+        })
     }
 
     /// The calls that wait for their results.
