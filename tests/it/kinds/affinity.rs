@@ -368,7 +368,8 @@ async fn another_tenants_conversation_is_neither_taken_nor_found() {
         model: None,
     };
     let chat: Chat = serde_json::from_value(json!({"model": "desk", "messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}, {"role": "user", "content": "Why?"}]})).unwrap();
-    let said = Said::in_messages(&chat.messages[..2]);
+    let messages = chat.said(2);
+    let said = Said::of(messages.iter().map(|(role, content)| (*role, &**content)));
     let thread = Thread::new("http://127.0.0.1:9/c/1", "Hi", "Hello");
     let worker = WorkerId::generate();
     app.store
