@@ -2,13 +2,15 @@
 
     run.sh check [--deep] [NAME...]        all targets without a name; status 1 when anything is not right
 
-Each target is installed, started and registered; then it is asked a plain, a
-markdown, a long and a stalling question, whole and streamed. `--deep` adds
-twenty questions in a row, five at once, and one that needs the conversation's
-history. Where there is a login, a wrong password has to end in
-`invalid_credentials`. The answers are computed (echo_model.py), not judged.
+Each target is installed, started and registered; then it is asked the twenty
+questions of `QUESTIONS`, some of which go on with the conversation of the one
+before. `--deep` adds twenty in a row and five at once. Where there is a login,
+a wrong password has to end in `invalid_credentials`. The answers are computed
+(echo_model.py), not judged; each carries a digest of the question as the app
+got it.
 
-Environment: COMPUTETOWER (the program; target/debug/computetower), CHROMIUM, KEEP_LOG=1 (keeps `up`'s log).
+Environment: COMPUTETOWER (the program; target/debug/computetower), CHROMIUM, KEEP_LOG=1 (keeps `up`'s log),
+VERBOSE=1 (a line for each question).
 """
 
 import argparse
@@ -33,12 +35,42 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PROFILE = {"dev": "debug"}.get(os.environ.get("PROFILE", "dev"), os.environ.get("PROFILE"))
 PROGRAM = os.environ.get("COMPUTETOWER", str(ROOT / "target" / PROFILE / "computetower"))
-QUESTIONS = {
-    "plain": "What is the colour of pears in {name} {n}?",
-    "markdown": "Please put pears into markdown for {name} {n}",
-    "long": "Tell me a long story of {name} {n}",
-    "stall": "You may stall before you answer {name} {n}",
-}
+LONG = " ".join(f"Then {n} pears and {n * 7 % 50} plums were put into basket {n}." for n in range(1, 121))
+ARTICLE = """I have three things to ask of {name}:
+
+1. Where do pears grow?
+2. Who eats them?
+
+   - people
+   - wasps
+
+Thank you.
+That is all."""
+AGAIN, ANSWER = object(), object()
+# What is asked: a name, the words, whether it is streamed, and whether it goes on with the conversation of the one before.
+# AGAIN stands for the question before, ANSWER for the answer to it.
+QUESTIONS = [
+    ("plain", "What is the colour of pears in {name}?", False, False),
+    ("markdown", "Please put pears into markdown for {name}", False, False),
+    ("code", "Show me some code that swaps two things in {name}", False, False),
+    ("long", "Tell me a long story of {name}", False, False),
+    ("stall", "You may stall before you answer {name}", False, False),
+    ("many scripts", "Grüße aus Łódź: Ελλάδα, Москва, 東京で梨を食べますか? 서울, हिन्दी, ñandú {name}", False, False),
+    ("numbers", "2048", False, False),
+    ("markup", "Is <b>\"this\"</b> & <i class='x'>that</i> **so**, # or `not`? [a](http://b.example/?c=d&e) 1. > - ${name} \\n &amp; {{x}}", False, False),
+    ("very long", "Count what follows for {name}. " + LONG + " How many were there?", False, False),
+    ("asked before", "What is the colour of pears in {name}?", False, False),
+    ("plain", "Where do plums grow near {name}?", True, False),
+    ("recall", "Now recall the first one {name}", True, True),
+    ("twice", AGAIN, True, True),
+    ("an answer", ANSWER, True, True),
+    ("markdown", "Some plums in markdown for {name}, if you please", True, False),
+    ("long", "A long account of the plums of {name}", True, False),
+    ("stall", "Take your time and stall, {name}", True, False),
+    ("right to left", "ما هو لون الكمثرى في {name}؟ ומה צבע השזיף, 2 או 3?", True, False),
+    ("emoji", "🍐🍐 or 👩‍👩‍👧, {name}? 🇳🇱 👍🏽 ok", True, False),
+    ("lines", ARTICLE, True, False),
+]
 
 
 def reduced(text):
@@ -53,6 +85,12 @@ def keeps_structure(text):
     """Whether a markdown answer still has its heading, lists, code block and table."""
     shapes = [r"^#{1,6} Section", r"^[-*+] pear", r"^1[.)] first", r"^```", r"^ {4}return \[1, 2, 3\]", r"^\|.*pear.*\|"]
     return all(re.search(shape, text, re.MULTILINE) for shape in shapes) and "**" in text
+
+
+def keeps_code(text):
+    """Whether an answer still has both its code blocks, as they are."""
+    lines = ["  return `${list.length} things`;", "    # a comment, and no heading", "- no list"]
+    return text.count("```") >= 4 and all(line in text.split("\n") for line in lines)
 
 
 class Tower:
@@ -109,7 +147,9 @@ class Tower:
     def register(self, name, target, password):
         body = {"name": name, "url": target["url"]}
         if target["user"]:
-            body |= {"username": target["user"], "password": password}
+            body["username"] = target["user"]
+        if password:
+            body["password"] = password
         if target.get("totp"):
             body["totp_secret"] = target["totp"]
         with self.call("POST", "/admin/providers", self.admin_key, body) as response:
@@ -117,7 +157,9 @@ class Tower:
 
     def login(self, target):
         """A login job with an account of its own, from a fresh browser."""
-        account = {"url": target["url"], "username": target["user"], "password": target["password"]}
+        account = {"url": target["url"], "password": target["password"]}
+        if target["user"]:
+            account["username"] = target["user"]
         if target.get("totp"):
             account["totp_secret"] = target["totp"]
         with self.call("POST", "/api/v1/credentials", body=account) as response:
@@ -191,16 +233,19 @@ class Row:
 
     def __init__(self, name):
         self.name, self.asked, self.right, self.problems = name, 0, 0, []
+        self.discovered, self.signed_in, self.failed = False, "-", 0
         self.discovery = self.total = 0.0
         self.firsts, self.methods, self.signals, self.login = [], set(), set(), "none"
 
-    def note(self, right, problem):
-        self.asked += 1
-        if right:
-            self.right += 1
-        else:
+    def note(self, right, problem, question=False):
+        if question:
+            self.asked += 1
+            self.right += right
+        if not right:
+            self.failed += 1
             self.problems.append(problem)
             print(f"    WRONG {problem}", flush=True)
+        return right
 
     def middle_first(self):
         return f"{sorted(self.firsts)[len(self.firsts) // 2] * 1000:.0f}" if self.firsts else "-"
@@ -212,31 +257,54 @@ def difference(want, got):
     return f"from letter {at} on: wanted …{want[max(0, at - 20):at + 40]!r}, got …{got[max(0, at - 20):at + 40]!r}"
 
 
-def one_question(tower, row, model, question, stream, label, history=(), right=None):
+def one_question(tower, row, model, question, stream, label, history=()):
+    """Asks, compares, and gives back the conversation so far."""
     try:
         text, first, took, job = tower.ask(model, question, stream, history)
     except (urllib.error.HTTPError, OSError, RuntimeError, KeyError, ValueError) as error:
         detail = error.read().decode(errors="replace")[:300] if isinstance(error, urllib.error.HTTPError) else ""
-        row.note(False, f"{label}: {error} {detail}")
-        return
+        row.note(False, f"{label}: {error} {detail}", question=True)
+        return []
     if first is not None:
         row.firsts.append(first)
-    want, got = reduced(echo_model.answer([question])), reduced(text)
-    ok = right(text) if right else want == got
-    row.note(ok, f"{label}: {difference(want, got)}")
-    if ok and "markdown" in label:
-        row.note(keeps_structure(text), f"{label}: the structure is lost: {text[:600]!r}")
+    asked = [turn["content"] for turn in history if turn["role"] == "user"] + [question]
+    answer = echo_model.answer(asked)
+    want, got = reduced(answer), reduced(text)
+    wrong = None
+    if want != got:
+        wrong = difference(want, got)
+    elif "## Section" in answer and not keeps_structure(text) or "function swap" in answer and not keeps_code(text):
+        wrong = f"the structure is lost: {text[:900]!r}"
+    how = {}
     if job:
         try:
-            result = tower.get(f"/api/v1/jobs/{job}/result")["result"]
-            row.methods.add(str(result.get("stream_method")))
-            row.signals.add(str(result.get("closing_signal")))
+            how = tower.get(f"/api/v1/jobs/{job}/result")["result"]
+            row.methods.add(str(how.get("stream_method")))
+            row.signals.add(str(how.get("closing_signal")))
         except (urllib.error.HTTPError, KeyError, ValueError) as error:
-            row.problems.append(f"{label}: no result of job {job}: {error}")
+            row.note(False, f"{label}: no result of job {job}: {error}")
+    if os.environ.get("VERBOSE"):
+        print(f"    {label}: {took:.1f} s, {how.get('stream_method')}, {how.get('closing_signal')}", flush=True)
+    row.note(wrong is None, f"{label}: {wrong}", question=True)
+    return [*history, {"role": "user", "content": question}, {"role": "assistant", "content": text}]
+
+
+def twenty_questions(tower, row, name):
+    said = []
+    for number, (label, words, stream, goes_on) in enumerate(QUESTIONS, 1):
+        if words in (AGAIN, ANSWER):
+            if not said:
+                row.note(False, f"{number} {label}: the question before was not answered", question=True)
+                continue
+            question = said[-2 if words is AGAIN else -1]["content"]
+        else:
+            question = words.replace("{name}", name)
+        how = f"{number} {label}, {'streamed' if stream else 'whole'}"
+        said = one_question(tower, row, name, question, stream, how, said if goes_on else ())
 
 
 def wrong_password(tower, row, target):
-    row.login = "wrong password taken"
+    row.login = "TAKEN"
     registered = tower.register(f"{row.name}-wrong", target, "this-is-not-the-password")
     job = tower.finished(registered["job_id"])
     failure = json.dumps(job)
@@ -256,29 +324,19 @@ def check(tower, name, deep):
         registered = tower.register(name, app.facts, app.facts["password"])
         job = tower.finished(registered["job_id"])
         row.discovery = time.monotonic() - registering
-        row.note(job["state"] == "completed", f"discovery: {job['state']}: {json.dumps(job)[:800]}")
-        if job["state"] == "completed":
+        row.discovered = row.note(job["state"] == "completed", f"discovery: {job['state']}: {json.dumps(job)[:800]}")
+        if row.discovered:
             print(f"    discovered in {row.discovery:.1f} s", flush=True)
-            number = 0
-            for stream in (False, True):
-                for kind, words in QUESTIONS.items():
-                    number += 1
-                    one_question(tower, row, name, words.format(name=name, n=number), stream, f"{kind}, {'streamed' if stream else 'whole'}")
+            twenty_questions(tower, row, name)
             if deep:
                 for number in range(100, 120):
-                    one_question(tower, row, name, QUESTIONS["plain"].format(name=name, n=number), number % 2 == 0, f"in a row {number - 99}")
+                    one_question(tower, row, name, f"What is the colour of pear {number} in {name}?", number % 2 == 0, f"in a row {number - 99}")
                 with concurrent.futures.ThreadPoolExecutor(5) as pool:
                     for number in range(200, 205):
-                        pool.submit(one_question, tower, row, name, QUESTIONS["plain"].format(name=name, n=number), True, f"at once {number - 199}")
-                first = f"My favourite fruit is the medlar {name}"
-                history = [{"role": "user", "content": first}, {"role": "assistant", "content": echo_model.answer([first])}]
-                question = f"Now recall the first one {name}"
-                one_question(
-                    tower, row, name, question, False, "recall", history, right=lambda text: reduced(first) in reduced(text) and "Done" in text
-                )
-        if app.facts["user"]:
+                        pool.submit(one_question, tower, row, name, f"What is the colour of plum {number} in {name}?", True, f"at once {number - 199}")
+        if app.facts["password"]:
             job = tower.login(app.facts)
-            row.note(job["state"] == "completed", f"login: {job['state']}: {json.dumps(job)[:800]}")
+            row.signed_in = "yes" if row.note(job["state"] == "completed", f"login: {job['state']}: {json.dumps(job)[:800]}") else "NO"
             wrong_password(tower, row, app.facts)
     except (urllib.error.HTTPError, OSError, RuntimeError, KeyError, ValueError) as error:
         detail = error.read().decode(errors="replace")[:300] if isinstance(error, urllib.error.HTTPError) else ""
@@ -287,21 +345,22 @@ def check(tower, name, deep):
         if app:
             app.stop()
     row.total = time.monotonic() - began
-    print(f"    {row.right} of {row.asked} right in {row.total:.0f} s", flush=True)
+    print(f"    {row.right} of {row.asked} questions right in {row.total:.0f} s", flush=True)
     return row
 
 
 def table(rows):
-    lines = [("target", "discovery s", "right/asked", "first chunk ms", "total s", "wrong password", "stream method", "closing signal")]
+    lines = [("target", "discovered", "login", "wrong password", "questions", "first chunk ms", "total s", "stream method", "closing signal")]
     for row in rows:
         lines.append(
             (
                 row.name,
-                f"{row.discovery:.1f}",
+                f"{row.discovery:.1f} s" if row.discovered else "NO",
+                row.signed_in,
+                row.login,
                 f"{row.right}/{row.asked}",
                 row.middle_first(),
                 f"{row.total:.0f}",
-                row.login,
                 " ".join(sorted(row.methods)) or "-",
                 " ".join(sorted(row.signals)) or "-",
             )
@@ -313,7 +372,7 @@ def table(rows):
 def main():
     known = subprocess.run([HERE / "run.sh", "list"], capture_output=True, text=True, check=True).stdout.split()
     parser = argparse.ArgumentParser(prog="run.sh check", description="Tries computetower on real chat apps.")
-    parser.add_argument("--deep", action="store_true", help="twenty in a row, five at once, a conversation")
+    parser.add_argument("--deep", action="store_true", help="another twenty in a row, five at once")
     parser.add_argument("names", nargs="*", help=f"of {', '.join(known)}")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in known]
@@ -334,8 +393,9 @@ def main():
     finally:
         tower.stop()
         if rows:
-            failed = sum(row.asked - row.right for row in rows)
-            print(f"\n{table(rows)}\n\n{sum(row.right for row in rows)} passed, {failed} failed", flush=True)
+            failed = sum(row.failed for row in rows)
+            right, asked = sum(row.right for row in rows), sum(row.asked for row in rows)
+            print(f"\n{table(rows)}\n\n{len(rows)} targets, {right} of {asked} questions right, {failed} failures", flush=True)
     sys.exit(1 if failed else 0)
 
 

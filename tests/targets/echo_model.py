@@ -8,10 +8,13 @@ Words in the last question choose the kind of answer:
 
   (none)    one line: a tag and the question's words, last word first
   markdown  headings, emphasis, two kinds of list, a code block and a table
+  code      two code blocks with a sentence between them
   long      thirty numbered lines
   stall     two paragraphs with a long silence between them
   recall    how many questions were asked, and the first of them
 
+The question's words lose what Markdown and HTML are made of, so that a page
+shows them as they are; the tag is of the question as it was asked.
 Every kind but the plain one ends in `Done <tag>.`, so that a cut-off answer is
 seen. The tag is short, made from the question, and differs from question to
 question.
@@ -38,6 +41,11 @@ def tag(question):
     return hashlib.blake2s(text.encode(), digest_size=3).hexdigest()
 
 
+def _plain(text):
+    """Without what a page may take for Markdown, a formula or HTML."""
+    return " ".join(re.sub(r"[<>*_`#\[\]()|~\\$&^]+", " ", text).split())
+
+
 def _asks(kind, question):
     return re.search(rf"\b{kind}\b", question, re.IGNORECASE) is not None
 
@@ -46,7 +54,7 @@ def answer(questions):
     """The whole answer to the last of `questions` (the user's turns, in order)."""
     question = " ".join(questions[-1].split())
     mark = tag(question)
-    parts = [f"Heard {mark}: {' '.join(reversed(question.split()))}"]
+    parts = [f"Heard {mark}: {' '.join(reversed(_plain(question).split()))}"]
     ended = False
     if _asks("markdown", question):
         ended = True
@@ -58,9 +66,17 @@ def answer(questions):
             f'```python\ndef reply():\n    # kept as it is: <tag> & "{mark}"\n    return [1, 2, 3]\n```',
             f"| fruit | tag |\n| --- | --- |\n| pear | {mark} |\n| plum | {mark[::-1]} |",
         ]
+    if _asks("code", question):
+        ended = True
+        parts += [
+            f'```js\nfunction swap(list, i, j) {{\n  // {mark}: <b>not bold</b>, "quoted" & **not strong**\n\n'
+            "  [list[i], list[j]] = [list[j], list[i]];\n  return `${list.length} things`;\n}\n```",
+            f"Between the two stands a sentence about {mark}.",
+            f"```\n$ plain {mark}\n    # a comment, and no heading\n- no list\n```",
+        ]
     if _asks("recall", question):
         ended = True
-        parts.append(f"Question {len(questions)}; the first was: {' '.join(questions[0].split())}")
+        parts.append(f"Question {len(questions)}; the first was: {_plain(questions[0])}")
     if _asks("long", question):
         ended = True
         parts += [f"Line {n} of thirty, for {mark}, says that {n} times two is {2 * n}." for n in range(1, 31)]

@@ -33,8 +33,20 @@
     '<animateTransform attributeName="transform" type="rotate" from="0 12 12" to="360 12 12" dur="0.9s" repeatCount="indefinite"/></circle></svg>';
 
   const blocks = (m) => {
+    if (m.role === 'user' && looks('drawn-questions')) {
+      const drawn = safe(m.text).replace(/&amp;(amp|lt|gt);/g, '&$1;').replace(/\[([^\]]*)\]\(([^)]*)\)/g, '<a href="$2">$1</a>').replace(/\*\*([^*]*)\*\*/g, '<strong>$1</strong>');
+      return ['<div class="plain">' + drawn + '</div>'];
+    }
     if (m.role === 'user') return ['<div class="plain">' + safe(m.text) + '</div>'];
     let out = window.renderMarkdown(m.text, looks('code-bar'), looks('styled-marks'));
+    if (looks('live-code')) {
+      out = out.map((block) => block.replace(/<pre[^>]*>.*?<\/pre>/s, (pre) => {
+        const code = html(pre), lines = code.textContent.replace(/\n$/, '').split('\n');
+        return '<div><div>python</div><div style="font-family: monospace"><div aria-hidden="true">' + lines.map((_, n) => '<div>' + (n + 1) + '</div>').join('') + '</div>' +
+          '<div contenteditable="true" role="textbox" data-language="python" style="white-space: break-spaces">' + lines.map((line) => '<div>' + (safe(line) || '<br>') + '</div>').join('') + '</div></div>' +
+          '<button type="button">Copy</button><button type="button">Add to the notebook of today</button></div>';
+      }));
+    }
     if (looks('editable-code')) out = out.map((block) => block.replace(/<pre/g, '<pre contenteditable="true" role="textbox" aria-label="Edit and ask again"'));
     if (m.streaming && !m.text && looks('thinking')) out.push('<p class="faint">Thinking…</p>');
     if (m.streaming && is('busy', 'css-cursor')) out.push('<span class="cursor"></span>');
@@ -55,7 +67,7 @@
   const skins = {
     bubbles: {
       body: '.body',
-      html: (m) => '<div class="row ' + m.role + '"' + busyMark(m) + '>' + head(m) + '<div class="bubble"><div class="body">' + blocks(m).join('') + '</div></div>' + foot(m) + '</div>',
+      html: (m) => '<div class="row ' + m.role + '"' + busyMark(m) + '>' + head(m) + '<div class="bubble"' + (looks('alert-messages') ? ' role="alert" aria-live="assertive"' : '') + '><div class="body">' + blocks(m).join('') + '</div></div>' + foot(m) + '</div>',
     },
     articles: {
       body: '.prose',
@@ -63,7 +75,7 @@
     },
     hashed: {
       body: '.q1z',
-      html: (m) => '<div class="x1a ' + (m.role === 'user' ? 'x7f' : 'x80') + '"' + busyMark(m) + '>' + head(m) + '<div class="q1z">' + blocks(m).join('') + '</div>' + foot(m) + '</div>',
+      html: (m) => '<div class="x1a ' + (m.role === 'user' ? 'x7f' : 'x80') + '"' + busyMark(m) + '>' + head(m) + '<div class="q1z"' + (looks('boxless') ? ' style="display: contents"' : '') + '>' + blocks(m).join('') + '</div>' + foot(m) + '</div>',
     },
     log: {
       body: '.content',
@@ -191,6 +203,7 @@
     messages.push({ role: 'user', text: question, time: clock() });
     draw();
     remember(question);
+    if (looks('new-box')) composer.remake(composer.node.parentNode);
     // Until the connection stands, what is sent is shown and lost.
     if (looks('late-connection') && performance.now() < 800) { stop = null; composer.update(); return; }
     if (looks('kept') && !app.conversation) {
@@ -225,10 +238,11 @@
 
   const style = () => make('link', { rel: 'stylesheet', href: '/assets/style.css' });
 
+  let boxes = 0;
   // Each builds { node, field, button } anew.
   const builders = {
     'textarea-icon': () => {
-      const field = area({ id: 'prompt' });
+      const field = area({ id: looks('new-box') ? 'prompt-' + boxes++ : 'prompt' });
       const button = make('button', { type: 'button', class: 'icon', onclick: () => ask(draft) });
       button.innerHTML = arrow;
       return { node: make('div', { class: 'composer' }, field, button), field, button };
@@ -445,7 +459,9 @@
       const panel = make('div', { hidden: true });
       holder.append(make('h1', {}, 'Opening hours'), make('p', {}, 'Monday to Friday, nine to five.'), panel,
         make('button', { type: 'button' }, 'Print'), make('button', { type: 'button', onclick: () => { panel.hidden = !panel.hidden; } }, 'Chat mit uns'));
-      build(panel);
+      if (!looks('launcher-steps')) { build(panel); return; }
+      const begin = make('button', { type: 'button', onclick: () => { panel.replaceChildren(); build(panel); } }, 'Neue Unterhaltung');
+      panel.append(make('h2', {}, 'Guten Tag'), begin);
       return;
     }
     if (!is('input', 'shadow')) { build(holder); return; }

@@ -10,6 +10,7 @@ mod doors;
 pub mod echo;
 mod login;
 mod odd;
+mod reloads;
 mod run;
 mod script;
 pub mod shape;
@@ -204,6 +205,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .merge(chat::routes())
         .merge(answers::routes())
         .merge(odd::routes())
+        .merge(reloads::routes())
         .merge(doors::routes())
         .route("/assets/{file}", get(asset))
         .with_state(shared)

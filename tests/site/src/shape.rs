@@ -181,10 +181,22 @@ words! {
         Widget = "widget",
         /// Nothing but a button by name; pressed, it opens the chat in the page, and pressed again it closes it.
         Launcher = "launcher",
+        /// With [`Look::Launcher`]: what opens is a greeting, whose button begins the conversation.
+        LauncherSteps = "launcher-steps",
         /// Nothing but a button by name; pressed, it opens the chat in a tab of its own.
         Tab = "tab",
         /// Code in answers can be edited in place.
         EditableCode = "editable-code",
+        /// Code in answers stands in editors of their own, with line numbers, their language above and buttons below.
+        LiveCode = "live-code",
+        /// Questions are drawn as the Markdown that they may be.
+        DrawnQuestions = "drawn-questions",
+        /// What messages say stands in elements that have no box of their own.
+        Boxless = "boxless",
+        /// The box is made anew after each question, with another id.
+        NewBox = "new-box",
+        /// Each message is declared as an alert.
+        AlertMessages = "alert-messages",
         /// What goes to the server and comes back passes through a worker of the page.
         Worker = "worker",
         /// A question may have so many letters and no more.
@@ -572,6 +584,41 @@ pub const SHAPES: &[Shape] = &[
         busy: Busy::SvgSpinner,
         skin: Skin::Log,
         looks: &[Look::Launcher],
+    },
+    Shape {
+        name: "launcher-steps-sse",
+        about: "a button of the page opens a greeting, and a button of that the chat",
+        login: Login::None,
+        input: Input::TextareaEnter,
+        transport: Transport::SseDelta,
+        busy: Busy::AriaBusy,
+        skin: Skin::Bubbles,
+        looks: &[Look::Launcher, Look::LauncherSteps],
+    },
+    Shape {
+        name: "alerts-whole",
+        about: "each message is declared as an alert; questions are drawn as Markdown; after each the box is made anew",
+        login: Login::None,
+        input: Input::TextareaIcon,
+        transport: Transport::Whole,
+        busy: Busy::SvgSpinner,
+        skin: Skin::Bubbles,
+        looks: &[
+            Look::AlertMessages,
+            Look::DrawnQuestions,
+            Look::NewBox,
+            Look::Welcome,
+        ],
+    },
+    Shape {
+        name: "notebook-binary",
+        about: "code in answers stands in editors, what is said in elements without a box; questions are drawn as Markdown",
+        login: Login::None,
+        input: Input::Editable,
+        transport: Transport::WsBinary,
+        busy: Busy::Nothing,
+        skin: Skin::Hashed,
+        looks: &[Look::LiveCode, Look::DrawnQuestions, Look::Boxless],
     },
     Shape {
         name: "drawn-sse",

@@ -112,6 +112,8 @@ pub struct ChatMap {
     pub input_kind: String,
     /// What was pressed to open the chat, where the page does not show it by itself.
     pub launcher: Option<String>,
+    /// What was pressed before it, in order: a launcher may show only then.
+    pub before_launcher: Vec<String>,
     /// How a question is sent.
     pub send: Option<SendBy>,
     /// The send button's locator, also where Enter sends: its state tells whether an answer is being written.
@@ -142,4 +144,13 @@ pub struct ChatMap {
     pub confidence: f32,
     /// What spoke for the choices.
     pub reasons: Vec<String>,
+}
+
+impl ChatMap {
+    /// What may have to be pressed before the box is there, the last of it first.
+    pub(crate) fn launchers(&self) -> impl Iterator<Item = &String> {
+        self.launcher
+            .iter()
+            .chain(self.before_launcher.iter().rev())
+    }
 }

@@ -172,6 +172,9 @@ async fn find_input(
                     input: field.locator.clone(),
                     input_kind: field.r#type.clone(),
                     launcher: pressed.last().cloned(),
+                    before_launcher: pressed
+                        .split_last()
+                        .map_or(Vec::new(), |(_, before)| before.to_vec()),
                     reasons: best
                         .reasons
                         .iter()
@@ -226,14 +229,16 @@ async fn find_input(
 
 /// What may open the chat and was not pressed yet; first what opened it before.
 fn launcher_of(facts: &PageFacts, known: Option<&ChatMap>, pressed: &[String]) -> Option<String> {
-    let before = known.and_then(|map| map.launcher.as_ref());
+    let before: Vec<&String> = known
+        .map(|map| map.launchers().collect())
+        .unwrap_or_default();
     let controls: Vec<&Button> = launcher::controls(facts).collect();
     let likely = launcher::launchers(facts);
     let likely = likely.iter().map(|choice| controls[choice.index]);
     let known = controls
         .iter()
         .copied()
-        .filter(|button| Some(&button.locator) == before);
+        .filter(|button| before.contains(&&button.locator));
     known
         .chain(likely)
         .find(|button| !pressed.contains(&button.locator))

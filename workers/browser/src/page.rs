@@ -1,6 +1,7 @@
 //! One page: navigation, screenshots, facts, real mouse and key events. Reads the page through scripts in an isolated
 //! world, so that neither side sees the other's variables. Decides nothing about logins or chats.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -58,6 +59,8 @@ pub(crate) struct PageInner {
     status: AtomicU64,
     /// Requests that carried something out of the page, and documents asked for.
     activity: AtomicU64,
+    /// Documents that were asked for and of which nothing has come yet, by their requests.
+    coming: Mutex<HashSet<String>>,
 }
 
 impl From<Arc<PageInner>> for Page {
@@ -98,6 +101,7 @@ impl Page {
             dialogs: Mutex::new(Vec::new()),
             status: AtomicU64::new(0),
             activity: AtomicU64::new(0),
+            coming: Mutex::default(),
         };
         let page = Self {
             inner: Arc::new(inner),
@@ -326,6 +330,15 @@ impl Page {
     /// How many requests have carried something out of the page so far, documents included.
     pub(crate) fn activity(&self) -> u64 {
         self.inner.activity.load(Ordering::Relaxed)
+    }
+
+    /// Whether a document was asked for and has not begun to come: the one that is shown stays until it does.
+    pub(crate) fn awaits_document(&self) -> bool {
+        let coming = &self.inner.coming;
+        !coming
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty()
     }
 
     pub(crate) fn views(&self) -> &Views {

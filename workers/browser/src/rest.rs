@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::detect::chat;
 use crate::facts::Field;
 use crate::page::Page;
 
@@ -50,6 +51,12 @@ pub async fn ready(page: &Page, input: &str) -> bool {
         return false;
     };
     let asks_password = facts.fields.iter().any(|field| field.r#type == "password");
-    let usable = |field: &Field| field.locator == input && !field.disabled && !field.readonly;
-    !asks_password && facts.fields.iter().any(usable)
+    let usable = |field: &Field| !field.disabled && !field.readonly;
+    let known = facts.fields.iter().find(|field| field.locator == input);
+    // A page may make its box anew after each question.
+    let field = known.or_else(|| {
+        let best = chat::inputs(&facts).into_iter().next();
+        best.map(|best| &facts.fields[best.index])
+    });
+    !asks_password && field.is_some_and(usable)
 }

@@ -151,12 +151,12 @@ impl<'p> Conversation<'p> {
     /// # Errors
     /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
     pub async fn open(&self) -> Result<(), BrowserError> {
-        let Some(launcher) = &self.map.launcher else {
+        if self.map.launcher.is_none() {
             return Ok(());
-        };
+        }
         let began = Instant::now();
-        let mut seen = 0;
-        let mut pressed: Option<Instant> = None;
+        let mut seen = ("", 0);
+        let mut pressed: Vec<(&str, Instant)> = Vec::new();
         while began.elapsed() < Duration::from_secs(10) {
             let facts = self.page.facts().await?;
             if facts
@@ -166,15 +166,26 @@ impl<'p> Conversation<'p> {
             {
                 return Ok(());
             }
-            let there = launcher::controls(&facts)
-                .any(|button| button.locator == *launcher && !button.disabled);
-            seen = if there { seen + 1 } else { 0 };
+            // The last one first: what had to be pressed before it may stand there still, and close it again.
+            let there = self.map.launchers().find(|launcher| {
+                launcher::controls(&facts)
+                    .any(|button| button.locator == **launcher && !button.disabled)
+            });
+            let there = there.map_or("", String::as_str);
+            seen = if seen.0 == there {
+                (there, seen.1 + 1)
+            } else {
+                (there, 1)
+            };
+            let lately = pressed
+                .iter()
+                .any(|(which, at)| *which == there && at.elapsed() < Duration::from_secs(4));
             // Many open by themselves where they were open before: to press then would close them.
-            if seen >= 4 && pressed.is_none_or(|at| at.elapsed() > Duration::from_secs(4)) {
-                self.page.click(launcher).await?;
+            if !there.is_empty() && seen.1 >= 4 && !lately {
+                self.page.click(there).await?;
                 self.notes
-                    .step("chat.launched", json!({"button": launcher}), began);
-                pressed = Some(Instant::now());
+                    .step("chat.launched", json!({"button": there}), began);
+                pressed.push((there, Instant::now()));
             }
             tokio::time::sleep(Duration::from_millis(150)).await;
         }

@@ -186,7 +186,7 @@ impl Conversation<'_> {
             let changed = self.absorb(&mut state, &poll);
             state.regrets.listen(changed, &state.alerts, &state.text);
             let traffic = self.traffic(&mut state);
-            let chunk = self.next_chunk(&mut state, changed);
+            let chunk = self.next_chunk(&mut state, changed, poll.q);
             if let Some(chunk) = chunk {
                 first_chunk.get_or_insert_with(|| began.elapsed());
                 // Whoever read the chunks may have gone; the answer is still wanted.
@@ -330,8 +330,9 @@ impl Conversation<'_> {
         )
     }
 
-    /// From the traffic where a recipe holds and the page agrees; else from the page.
-    fn next_chunk(&self, state: &mut State, changed: bool) -> Option<String> {
+    /// From the traffic where a recipe holds and the page agrees; else from the page, where it stands `below` the question: what is read while the
+    /// question does not show may be a greeting that was late.
+    fn next_chunk(&self, state: &mut State, changed: bool, below: bool) -> Option<String> {
         if is_placeholder(&state.text) {
             return None;
         }
@@ -368,7 +369,7 @@ impl Conversation<'_> {
             );
             state.recipe = None;
         }
-        if !changed && state.emitter.given().len() >= state.text.len() {
+        if !below || !changed && state.emitter.given().len() >= state.text.len() {
             return None;
         }
         let blocks = content(&state.blocks, &self.map.furniture);

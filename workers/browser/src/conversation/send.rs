@@ -22,6 +22,8 @@ use crate::trace::step;
 const LEAVE_LIMIT: Duration = Duration::from_millis(2500);
 /// The same once something has gone out: the page may wait for its server before it empties the box, and to send again would be to ask twice.
 const ACKNOWLEDGE_LIMIT: Duration = Duration::from_secs(15);
+/// The same while a new document is on its way: a page without scripts shows the old one, with the question in its box, until its server has answered.
+const DOCUMENT_LIMIT: Duration = Duration::from_secs(180);
 
 /// A box that kept less of a question than this did not cut it off: it lost it.
 const SHORTEST_CUT: usize = 40;
@@ -326,7 +328,11 @@ impl Conversation<'_> {
                 return Ok(Some("the box takes no more text"));
             }
             let left = self.page.activity() > activity;
-            let limit = if left { ACKNOWLEDGE_LIMIT } else { LEAVE_LIMIT };
+            let limit = match (left, self.page.awaits_document()) {
+                (false, _) => LEAVE_LIMIT,
+                (true, false) => ACKNOWLEDGE_LIMIT,
+                (true, true) => DOCUMENT_LIMIT,
+            };
             if began.elapsed() > limit {
                 return Ok(
                     (left && !self.holds_question(false).await?).then_some("a request was made")

@@ -30,7 +30,7 @@ fn judge(facts: &PageFacts, button: &Button, index: usize) -> Scored {
     let mut choice = Scored::new(index);
     let said = format!("{} {}", button.words(), button.classes.to_lowercase());
     let shown = button.words();
-    if words::any(&shown, words::LAUNCH) {
+    if words::any(&shown, words::LAUNCH) || words::any(&shown, words::NEW_CHAT) {
         choice.add(30, "worded as a chat");
     } else if words::any(&shown, words::HELP) {
         choice.add(15, "worded as help");
@@ -126,6 +126,7 @@ mod tests {
             "💬",
             "チャットで相談",
             "Live chat",
+            "Neue Unterhaltung",
         ] {
             assert_eq!(
                 best(vec![other(), button(words, "", MIDDLE)], Vec::new()),

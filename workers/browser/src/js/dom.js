@@ -113,7 +113,14 @@ const rect = node => {
   const [x, y] = el && el.ownerDocument !== document ? frameOffset(el) : [0, 0];
   return { left: r.left + x, top: r.top + y, right: r.right + x, bottom: r.bottom + y, width: r.width, height: r.height };
 };
-const rendered = el => el.checkVisibility ? el.checkVisibility({ visibilityProperty: true }) : el.getClientRects().length > 0;
+const rendered = el => {
+  if (el.checkVisibility({ visibilityProperty: true })) return true;
+  // Without a box of its own it shows what it holds, where its parent shows.
+  const s = style(el);
+  if (s.display !== 'contents' || s.visibility !== 'visible') return false;
+  const p = up(el);
+  return !p || p.nodeType !== 1 || rendered(p);
+};
 const visible = el => { if (!rendered(el)) return false; const r = el.getBoundingClientRect(); return r.width > 1 && r.height > 1; };
 const shown = el => {
   for (let w = viewOf(el); w !== window; ) { let f = null; try { f = w.frameElement; } catch { return false; } if (!f || !visible(f)) return false; w = viewOf(f); }
@@ -137,12 +144,15 @@ const segment = el => {
   const only = css => { try { const f = root.querySelectorAll(css); return f.length === 1 && f[0] === el; } catch { return false; } };
   const tag = el.localName, tries = [];
   const id = attr(el, 'id');
-  if (id && !/\d{3,}|:|^[0-9a-f-]{16,}$/.test(id)) tries.push('#' + esc(id));
+  // An id with a number in it is often counted up when the element is made anew.
+  const named = id && !/\d{3,}|:|^[0-9a-f-]{16,}$/.test(id), counted = named && /\d/.test(id);
+  if (named && !counted) tries.push('#' + esc(id));
   for (const a of isFrame(el) ? ['data-testid', 'data-test', 'title', 'name', 'aria-label'] : ['data-testid', 'data-test', 'name', 'autocomplete', 'aria-label', 'placeholder', 'type', 'role']) {
     const v = attr(el, a); if (v && v.length < 80 && !(isFrame(el) && /\d{3,}/.test(v))) tries.push(`${tag}[${a}=${quoted(v)}]`);
   }
   if (isFrame(el)) { const host = HOST.exec(attr(el, 'src')); if (host) tries.push(`${tag}[src*=${quoted('//' + host[1])}]`); }
   if (tag === 'textarea' || tag.includes('-')) tries.push(tag);
+  if (counted) tries.push('#' + esc(id));
   for (const css of tries) if (only(css)) return css;
   for (const c of classes(el).split(/\s+/).filter(steady).slice(0, 4)) if (only(`${tag}.${esc(c)}`)) return `${tag}.${esc(c)}`;
   let path = '';

@@ -16,19 +16,19 @@ const readerOnly = el => {
 const mathOf = el => { const a = el.querySelector && el.querySelector('annotation[encoding="application/x-tex"]'); return a ? a.textContent.trim() : ''; };
 const isMath = el => /(^|\s)(katex|katex-display|MathJax|mjx-container)(\s|$)/.test(classes(el)) || el.localName === 'mjx-container' || el.localName === 'math';
 // Code that can be edited where it stands.
-const codeEditor = el => el.localName === 'pre' || el.localName === 'code' || /^pre/.test(style(el).whiteSpace) && /mono|courier|consol/i.test(style(el).fontFamily);
+const codeEditor = el => el.localName === 'pre' || el.localName === 'code' || /^(pre|break-spaces)/.test(style(el).whiteSpace) && /mono|courier|consol/i.test(style(el).fontFamily);
 const silent = el => {
   const tag = el.localName;
   if (SILENT.has(tag)) return true;
   const role = attr(el, 'role');
-  if (role && SILENT_ROLE.test(role) && !(role === 'textbox' && codeEditor(el))) return true;
+  if (role && SILENT_ROLE.test(role) && !(role === 'textbox' && codeEditor(el)) && !speaks(el)) return true;
   if (isMath(el)) return false;
   if (attr(el, 'aria-hidden') === 'true' && !el.closest('.katex')) return true;
   const c = classes(el);
   if (c) for (const token of c.split(/\s+/)) if (SILENT_CLASS.test(token) || ICON_CLASS.test(token) && !el.firstElementChild && el.textContent.length < 30) return true;
   if (!rendered(el)) return true;
   if (tag === 'time' && squash(up(el)?.textContent) === squash(el.textContent)) return true;
-  return (tag === 'span' || tag === 'div' || tag === 'p' || /^h\d$/.test(tag)) && el.textContent.length < 80 && readerOnly(el);
+  return (tag === 'span' || tag === 'div' || tag === 'p' || /^h\d$/.test(tag)) && (tag === 'div' || el.textContent.length < 80) && readerOnly(el);
 };
 const isInline = el => {
   const tag = el.localName;
@@ -136,21 +136,20 @@ const isCodeBox = el => {
   const s = style(el); return s.display.startsWith('block') && s.whiteSpace.startsWith('pre');
 };
 // The words of a code block's head, without those of its buttons and the numbers of its lines.
-const wordsOf = head => head.toLowerCase().split(/\s+/).filter(w => w && !/^(\d+|copy|copied|code|kopieren|copier|copiar|复制|コピー|download|wrap)!?$/.test(w));
+const wordsOf = head => head.toLowerCase().split(/\s+/).filter(w => w && !/^(\d+|copy|copied|code|raw|plain|plaintext|kopieren|copier|copiar|复制|コピー|download|wrap)!?$/.test(w));
 // A box that holds one code block and otherwise only its head (language, copy): the head is furniture.
 const soleCode = el => {
   if (el.localName === 'li' || el.localName === 'td' || !el.querySelector) return null;
-  const pres = el.querySelectorAll('pre');
+  const pres = [...el.querySelectorAll('pre,[role=textbox]')].filter(isCodeBox);
   if (pres.length !== 1 || !rendered(pres[0])) return null;
-  const rest = squash(el.textContent).length - squash(pres[0].textContent).length;
-  if (rest < 0 || rest > 40) return null;
   let head = '';
-  const visit = n => { if (n === pres[0]) return; if (n.nodeType === 3) head += ' ' + n.data; else if (n.nodeType === 1 && !silent(n)) for (const k of kids(n)) visit(k); };
+  const visit = n => { if (n === pres[0] || head.length > 60) return; if (n.nodeType === 3) head += ' ' + n.data; else if (n.nodeType === 1 && !silent(n)) for (const k of kids(n)) visit(k); };
   visit(el);
   head = squash(head);
+  if (head.length > 40) return null;
   // A sentence before the code is none of its language.
   if (/[.:…。：]$/.test(head) || wordsOf(head).length > 2) return null;
-  if (head && !(/^[\w+#. -]{1,20}$/.test(head) && rest < 40 && pres[0].parentElement !== el)) { if (head && !/^[\w+#.-]{1,20}$/.test(head)) return null; }
+  if (head && !(/^[\w+#. -]{1,20}$/.test(head) && pres[0].parentElement !== el)) { if (head && wordsOf(head).length && !/^[\w+#.-]{1,20}$/.test(head)) return null; }
   return { pre: pres[0], head };
 };
 const pushCode = (pre, head, out) => {

@@ -31,19 +31,29 @@ const common = (a, b) => { const seen = new Set(); for (let n = a; n; n = up(n))
 const SIDE = el => /^(a|button|nav|aside|summary|option)$/.test(el.localName) || /^(button|link|navigation|complementary|option|treeitem|menuitem|tab|listbox|menu|alert|tooltip)$/.test(attr(el, 'role'));
 // Of a kind, and not the region that the whole chat is in.
 const beside = kind => { const c = composerBox(); return el => kind(el) && !(c && contains(el, c)); };
-// How a question may show: as asked; without what looked like tags; without list numbers and link targets; its beginning.
-const needlesOf = question => {
+// How a question may show: as asked, or as the page has drawn its Markdown and HTML: without tags, link targets, entities, list numbers and fences,
+// in any combination.
+const formsOf = question => {
   if (watching.bare) return [question.replace(/\s+/g, '')];
-  const whole = key(question);
-  const forms = [whole, key(question.replace(/<[^<>]*>/g, '')), key(question.replace(/^\s*\d+[.)]\s/gm, '').replace(/\]\([^)]*\)/g, ']').replace(/^```.*$/gm, '')), whole.slice(0, 48)];
-  return [...new Set(forms)].filter((f, i) => i === 0 || f.length >= 8);
+  const drawn = [s => s.replace(/\]\([^)]*\)/g, ']').replace(/^\s*\d+[.)]\s/gm, '').replace(/^\s*```.*$/gm, ''), s => s.replace(/<[^<>]*>/g, ''), s => s.replace(/&(#\d+|\w+);/g, ' ')];
+  let forms = [question];
+  for (const draw of drawn) forms = forms.concat(forms.map(draw));
+  forms = [...new Set(forms.map(key))];
+  return [forms[0], ...forms.slice(1).filter(f => f.length >= 8).sort((a, b) => b.length - a.length)];
 };
+// Those, and the beginnings of the first and the shortest.
+const needlesOf = question => {
+  const forms = formsOf(question);
+  return watching.bare ? forms : [...new Set([...forms, ...[forms[0], forms[forms.length - 1]].map(f => f.slice(0, 48)).filter(f => f.length >= 8)])];
+};
+// What stands in the conversation; where messages are declared as alerts, what stands in those.
+const standing = spots => { const out = spots.filter(s => !s.side); return out.length ? out : spots.filter(s => s.said); };
 const spotsOf = question => {
-  for (const needle of needlesOf(question)) { const found = spotsFor(needle); if (found.some(s => !s.side)) return found; }
+  const text = leaves(composerBox());
+  for (const needle of needlesOf(question)) { const found = spotsFor(needle, text); if (standing(found).length) return found; }
   return [];
 };
-const spotsFor = needle => {
-  const { nodes, starts, text } = leaves(composerBox());
+const spotsFor = (needle, { nodes, starts, text } = leaves(composerBox())) => {
   const out = [];
   if (!needle) return out;
   let at = 0, i = 0;
@@ -58,12 +68,13 @@ const spotsFor = needle => {
     if (!el || el.nodeType !== 1 || !rendered(el)) continue;
     const r = rect(i === j ? nodes[i] : el);
     if (r.width < 2 || r.height < 2) continue;
-    out.push({ el, needle, node: nodes[i], rect: r, exact: whole && ends, side: !!closest(el, beside(SIDE)), fresh: !base || base.nodes.get(nodes[i]) !== nodes[i].data });
+    const side = !!closest(el, beside(SIDE)), said = side && !closest(el, beside(n => SIDE(n) && attr(n, 'role') !== 'alert'));
+    out.push({ el, needle, node: nodes[i], rect: r, exact: whole && ends, side, said, fresh: !base || base.nodes.get(nodes[i]) !== nodes[i].data });
   }
   return out;
 };
 const pickQuestion = () => {
-  let spots = spotsOf(watching.question).filter(s => !s.side);
+  let spots = standing(spotsOf(watching.question));
   if (!spots.length) return null;
   const c = composerBox(), cr = c && shown(c) ? rect(c) : null;
   if (cr) { const inColumn = spots.filter(s => s.rect.right > cr.left && s.rect.left < cr.right); if (inColumn.length) spots = inColumn; }
@@ -80,7 +91,12 @@ const pickQuestion = () => {
   watching.needle = spot ? spot.needle : '';
   return spot ? spot.el : null;
 };
-const ALERTISH = el => /^(alert|alertdialog|status|log-status|tooltip)$/.test(attr(el, 'role')) || attr(el, 'aria-live') === 'assertive' || /(^|[\s_-])(toast|snackbar|notification)s?([\s_-]|$)/i.test(classes(el));
+// Messages that are declared as alerts, each: known by the question's.
+let voice = null;
+const voiceOf = el => { const a = closest(el, el => /^(alert|status)$/.test(attr(el, 'role')) || attr(el, 'aria-live') === 'assertive', 6); return a && !(composerBox() && contains(a, composerBox())) ? sig(a) : null; };
+const speaks = el => voice !== null && sig(el) === voice;
+const ALERTISH = el => !speaks(el) && ALARMS(el);
+const ALARMS = el => /^(alert|alertdialog|status|log-status|tooltip)$/.test(attr(el, 'role')) || attr(el, 'aria-live') === 'assertive' || /(^|[\s_-])(toast|snackbar|notification)s?([\s_-]|$)/i.test(classes(el));
 const afterRoots = (q, top, composer) => {
   const qr = rect(q), strict = [], loose = [];
   for (let a = q; a && a !== top; a = up(a)) {
@@ -103,7 +119,7 @@ const afterRoots = (q, top, composer) => {
 const countBlocks = () => { const counts = new Map(), seen = new WeakMap(); for (const b of blocksOf([document.body])) { counts.set(b.md, (counts.get(b.md) || 0) + 1); const s = seen.get(b.el); if (s) s.add(b.md); else seen.set(b.el, new Set([b.md])); } return { counts, seen }; };
 const newOnly = blocks => {
   let now = null;
-  const asked = new Set(needlesOf(watching.question).slice(0, 3));
+  const asked = new Set(formsOf(watching.question));
   return blocks.filter(b => {
     if (asked.has(key(b.md))) return false;
     if (!base) return true;
@@ -117,7 +133,7 @@ const newOnly = blocks => {
 let qEl = null, lastBlocks = [];
 const answerBlocks = () => {
   const composer = composerBox();
-  if (!qEl || !qEl.isConnected || !(watching.bare ? qEl.textContent.replace(/\s+/g, '') : key(qEl.textContent)).includes(watching.needle) || !rendered(qEl)) qEl = pickQuestion();
+  if (!qEl || !qEl.isConnected || !(watching.bare ? qEl.textContent.replace(/\s+/g, '') : key(qEl.textContent)).includes(watching.needle) || !rendered(qEl)) { qEl = pickQuestion(); voice = qEl ? voiceOf(qEl) : null; }
   if (qEl) {
     const top = composer ? common(qEl, composer) : document.body;
     const [strict, loose] = afterRoots(qEl, top, composer);
@@ -154,15 +170,16 @@ const marksNow = () => {
   }
   return found;
 };
-const alertsNow = () => alertEls().filter(el => !(qEl && contains(el, qEl))).map(el => textOf(el, 300)).filter(Boolean);
+const alertsNow = () => alertEls().filter(el => !(qEl && contains(el, qEl)) && !speaks(el)).map(el => textOf(el, 300)).filter(Boolean);
 // Taken before the question is typed, with an empty composer.
 const baseline = (input, send, question) => {
   watching = { input, send, question, sent: performance.now(), bare: !key(question), resume: false };
-  base = null; qEl = null; lastBlocks = []; dirty = true;
+  base = null; qEl = null; voice = null; lastBlocks = []; dirty = true;
   const nodes = new WeakMap(); for (const n of leaves(null).nodes) nodes.set(n, n.data);
   const s = stateOf(senderEl());
   const spots = {};
-  for (const needle of needlesOf(question)) { const n = spotsFor(needle).filter(x => !x.side).length; if (n) spots[needle] = n; }
+  const text = leaves(composerBox());
+  for (const needle of needlesOf(question)) { const n = standing(spotsFor(needle, text)).length; if (n) spots[needle] = n; }
   base = { nodes, ...countBlocks(), spots, look: s ? s.look : null, marks: new Map(), alerts: alertsNow() };
   base.marks = marksNow();
   attend();
@@ -172,13 +189,13 @@ const baseline = (input, send, question) => {
 const restore = (input, send, question, b) => {
   watching = { input, send, question, sent: performance.now(), bare: !key(question), resume: false };
   base = { nodes: new WeakMap(), counts: new Map(b.counts), seen: new WeakMap(), spots: b.spots, look: b.look, marks: new Map(b.marks), alerts: b.alerts };
-  qEl = null; lastBlocks = []; dirty = true; attend();
+  qEl = null; voice = null; lastBlocks = []; dirty = true; attend();
   return true;
 };
 // Reading the answer to a question that was asked before this watch began.
 const resume = (input, send, question) => {
   watching = { input, send, question, sent: performance.now() - 60000, bare: !key(question), resume: true };
-  base = null; qEl = null; lastBlocks = []; dirty = true; attend();
+  base = null; qEl = null; voice = null; lastBlocks = []; dirty = true; attend();
   return !!pickQuestion();
 };
 const sent = () => {
@@ -189,7 +206,7 @@ const sent = () => {
 const asks = (input, question) => {
   const before = watching;
   watching = { input, question, resume: true, bare: !key(question) };
-  const there = spotsOf(question).some(s => !s.side);
+  const there = standing(spotsOf(question)).length > 0;
   watching = before;
   return there;
 };
@@ -197,9 +214,8 @@ const asks = (input, question) => {
 const times = (input, question) => {
   const before = watching;
   watching = { input, question, resume: true, bare: !key(question) };
-  const [whole, ...others] = needlesOf(question);
   let found = 0;
-  for (const needle of [whole, ...others.filter(f => f !== whole.slice(0, 48))]) if ((found = spotsFor(needle).filter(s => !s.side).length)) break;
+  for (const needle of formsOf(question)) if ((found = standing(spotsFor(needle)).length)) break;
   watching = before;
   return found;
 };

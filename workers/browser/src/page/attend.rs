@@ -57,11 +57,21 @@ pub(super) async fn events(
                     let status = event.params.pointer("/response/status").and_then(Value::as_u64).unwrap_or(0);
                     page.status.store(status, Ordering::Relaxed);
                 }
+                // Not what is in frames, which may wait for an advertisement for good; but a form that is sent in one.
+                let gets = event.params.pointer("/request/method").and_then(Value::as_str) == Some("GET");
+                let replaces = document && (of_page || !gets);
+                if let Some(id) = event.params.get("requestId").and_then(Value::as_str) {
+                    let mut coming = page.coming.lock().unwrap_or_else(PoisonError::into_inner);
+                    match event.method.as_ref() {
+                        "Network.requestWillBeSent" if replaces => coming.insert(id.to_owned()),
+                        "Network.responseReceived" | "Network.loadingFinished" | "Network.loadingFailed" => coming.remove(id),
+                        _ => false,
+                    };
+                }
                 let counts = match event.method.as_ref() {
                     "Network.webSocketFrameSent" => true,
                     "Network.requestWillBeSent" => {
-                        event.params.pointer("/request/method").and_then(Value::as_str) != Some("GET")
-                            || document
+                        !gets || document
                     }
                     _ => false,
                 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use computetower_browser::{
     Account, BrowserError, Conversation, Notes, Page, PageFacts, StreamMethod, discover_chat,
-    sign_in,
+    ready, sign_in,
 };
 use computetower_test_site::{Site, echo};
 use tokio::time::Instant;
@@ -12,6 +12,8 @@ use tokio::time::Instant;
 use crate::stage::{Stage, ask, letters};
 use crate::{MARKDOWN, PLAIN, STALL};
 
+/// As a page shows it that draws Markdown, other letters stand there.
+const MARKED: &str = "Is <b>this</b> &amp; that **so**, or [what](http://a.example/b?c=d) is `it`?";
 const LINES: &str = "What does this do?\nfn add(left: u64, right: u64) -> u64 {\n    left + right\n}\nAnswer briefly.";
 
 conversation! {
@@ -23,6 +25,8 @@ conversation! {
     tab_sse: "tab-sse", [PLAIN, MARKDOWN];
     widget_ws: "widget-ws", [PLAIN, MARKDOWN];
     launcher_whole: "launcher-whole", [PLAIN];
+    alerts_whole: "alerts-whole", [PLAIN, MARKED, MARKDOWN];
+    notebook_binary: "notebook-binary", [PLAIN, MARKED, MARKDOWN];
     drawn_sse: "drawn-sse", [PLAIN, MARKDOWN, LINES];
     context_ndjson: "context-ndjson", [PLAIN, MARKDOWN, LINES];
 }
@@ -252,6 +256,54 @@ async fn a_chat_whose_frame_goes_away_in_mid_answer_is_an_error_and_can_be_asked
     assert!(outcome.is_err(), "{outcome:?}");
     let (text, ..) = ask(&page, &map, &notes, PLAIN).await.unwrap();
     assert_eq!(letters(&text), letters(&echo::answer(PLAIN)));
+    session.close().await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chat_behind_two_buttons_is_opened_again_by_both() {
+    let stage = Stage::set().await;
+    let notes = Notes::none();
+    let (session, page) = stage.open("launcher-steps-sse", None).await;
+    let map = discover_chat(&page, None, &notes).await.unwrap();
+    assert_eq!(map.before_launcher.len(), 1, "{map:?}");
+    session.close().await;
+    let (session, page) = stage.open("launcher-steps-sse", None).await;
+    let (text, joined, _) = ask(&page, &map, &notes, PLAIN).await.unwrap();
+    assert_eq!(letters(&text), letters(&echo::answer(PLAIN)));
+    assert_eq!(joined, text);
+    session.close().await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_is_loaded_anew_for_each_answer_is_asked_once_however_long_it_takes() {
+    let stage = Stage::set().await;
+    let notes = Notes::none();
+    let (session, page) = stage.open("reloads/0", None).await;
+    let map = discover_chat(&page, None, &notes).await.unwrap();
+    session.close().await;
+    // Longer than a page may take that has acknowledged nothing.
+    let (session, page) = stage.open("reloads/18", None).await;
+    let (text, joined, _) = ask(&page, &map, &notes, PLAIN).await.unwrap();
+    assert_eq!(letters(&text), letters(&echo::answer(PLAIN)));
+    assert_eq!(joined, text);
+    let asked = stage.site.asked("reloads");
+    let times = asked.iter().filter(|asked| *asked == PLAIN).count();
+    assert_eq!(times, 1, "{asked:?}");
+    session.close().await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_box_that_is_made_anew_after_a_question_can_be_typed_into() {
+    let stage = Stage::set().await;
+    let notes = Notes::none();
+    let (session, page) = stage.open("alerts-whole", None).await;
+    let map = discover_chat(&page, None, &notes).await.unwrap();
+    assert!(ready(&page, &map.input).await, "{map:?}");
+    // Also where it was known by an id that another box has by now.
+    assert!(ready(&page, "#prompt-0").await);
     session.close().await;
     stage.end().await;
 }
