@@ -14,10 +14,12 @@ pub mod metrics;
 pub mod openapi;
 pub mod problem;
 pub mod queues;
+pub mod recoveries;
 pub mod replay;
 pub mod scale;
 pub mod schedules;
 pub mod tenants;
+pub mod validations;
 pub mod workers;
 
 use axum::Router;
@@ -45,6 +47,8 @@ pub fn router(app: App) -> Router {
             .merge(events::router())
             .merge(credentials::router())
             .merge(interventions::router())
+            .merge(validations::router())
+            .merge(recoveries::router())
             .merge(queues::router())
             .merge(workers::router())
             .merge(openai::router())
@@ -53,6 +57,7 @@ pub fn router(app: App) -> Router {
         .merge(limits::admin_router())
         .merge(queues::admin_router())
         .merge(scale::router())
+        .merge(recoveries::admin_router())
         .merge(tenants::admin_router())
         .merge(workers::admin_router());
     Router::new()

@@ -9,7 +9,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::api::{
     admin, batches, credentials, events, health, interventions, jobs, limits, metrics, queues,
-    replay, scale, schedules, tenants, workers,
+    recoveries, replay, scale, schedules, tenants, validations, workers,
 };
 use crate::app::App;
 use crate::openai;
@@ -24,6 +24,7 @@ use crate::openai;
         schedules::create, schedules::list, schedules::show, schedules::change, schedules::remove, schedules::run,
         credentials::create, credentials::list, credentials::show, credentials::change, credentials::logout, credentials::remove,
         interventions::show, interventions::answer, interventions::show_by_link, interventions::answer_by_link,
+        validations::list, validations::statistics, recoveries::statistics, recoveries::captcha_uses,
         admin::create, admin::list, admin::show, admin::remove, admin::rediscover, scale::scale,
         queues::list, queues::pause, queues::resume, queues::list_all, queues::pause_for_all, queues::resume_for_all,
         limits::list, limits::set, limits::remove, tenants::show, tenants::change, tenants::pause, tenants::resume,

@@ -2,6 +2,7 @@
 //! objects in S3, and the vault. It does not know axum or Chromium, and it decides nothing: decisions are in `jobs/`.
 
 pub mod accounts;
+pub mod captcha_uses;
 mod coalesce;
 pub mod connect;
 pub mod credentials;
@@ -18,12 +19,14 @@ pub mod objects;
 pub mod pauses;
 pub mod providers;
 pub mod queues;
+pub mod recoveries;
 pub mod redis_keys;
 pub mod schedules;
 pub mod threads;
 pub mod turn_signals;
 pub mod validations;
 pub mod vault;
+pub mod vision_usage;
 pub mod workers;
 
 pub use connect::{Store, StoreConfig};

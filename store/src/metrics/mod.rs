@@ -3,6 +3,7 @@
 //! Labels are made of enums only: queues, kinds, outcomes, codes, duties. No name, tenant or id becomes a label, so the number of series is bounded.
 //! `docs/operations.md` lists every metric; a test holds the list and what is exposed equal.
 
+pub mod pages;
 mod record;
 
 use std::sync::Arc;
@@ -67,6 +68,7 @@ struct Inner {
     published: Counter,
     dropped: Counter,
     subscribers: Gauge,
+    pages: pages::PageMetrics,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -280,6 +282,7 @@ impl Inner {
             published: Counter::default(),
             dropped: Counter::default(),
             subscribers: Gauge::default(),
+            pages: pages::PageMetrics::default(),
         };
         inner.begin();
         inner.register();
@@ -387,6 +390,7 @@ impl Inner {
             "Streams that follow a job now",
             self.subscribers.clone(),
         );
+        self.pages.register(registry);
     }
 }
 

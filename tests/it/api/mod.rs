@@ -12,6 +12,7 @@ mod openai;
 mod openapi;
 mod providers;
 mod races;
+mod recoveries;
 mod refusals;
 mod replay;
 mod scale;

@@ -4,6 +4,7 @@ mod app;
 mod cli;
 mod client;
 mod collector;
+mod outside;
 mod process;
 mod up;
 
@@ -11,6 +12,7 @@ pub(crate) use app::{ADMIN_KEY, TestApp};
 pub(crate) use cli::{CliRun, CutOnce};
 pub(crate) use client::{Client, Reply, SseEvent};
 pub(crate) use collector::{Collector, Seen};
+pub(crate) use outside::Outside;
 pub(crate) use process::{DispatcherProcess, LoggedProcess, WorkerProcess};
 pub(crate) use up::Up;
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::{Form, Path, Query, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -165,6 +165,10 @@ async fn home(
     let inside = visit(&shared, &name, &headers) == Some(Visit::Inside);
     let base = format!("/door/{name}");
     match name.as_str() {
+        // Nothing here says whether somebody is in, and the status says nothing good.
+        _ if inside && name == "unsaid" => {
+            (StatusCode::NOT_FOUND, page("Things", "<p>One, two, three.</p>")).into_response()
+        }
         _ if inside && name == "quiet" => page("Things", "<p>One, two, three.</p>").into_response(),
         _ if inside => page(
             "Things",

@@ -58,6 +58,8 @@ pub(crate) struct PageInner {
     status: AtomicU64,
     /// Requests that carried something out of the page, and documents asked for.
     activity: AtomicU64,
+    /// What no picture of the page may show, wherever it stands.
+    secrets: Mutex<Vec<String>>,
 }
 
 impl From<Arc<PageInner>> for Page {
@@ -98,6 +100,7 @@ impl Page {
             dialogs: Mutex::new(Vec::new()),
             status: AtomicU64::new(0),
             activity: AtomicU64::new(0),
+            secrets: Mutex::default(),
         };
         let page = Self {
             inner: Arc::new(inner),
@@ -267,13 +270,30 @@ impl Page {
         self.js("address", ()).await
     }
 
-    /// What is visible, as JPEG. Password fields are blurred.
+    /// From now on no picture of this page shows this text, in whatever field or place it stands.
+    pub fn conceal(&self, secret: &str) {
+        let mut secrets = self.secrets();
+        if !secret.is_empty() && !secrets.iter().any(|known| known == secret) {
+            secrets.push(secret.to_owned());
+        }
+    }
+
+    /// What is visible, as JPEG. Of password fields, of fields for codes, and of whatever holds a text that is to be concealed ([`Page::conceal`]) the text
+    /// is not drawn.
     ///
     /// # Errors
     /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
     pub async fn screenshot(&self) -> Result<Vec<u8>, BrowserError> {
         // A page that cannot be scripted has no password field that shows a value.
-        let veiled = self.everywhere::<bool>("veil", (true,)).await;
+        let secrets = self.secrets().clone();
+        let veiled = self.everywhere::<bool>("veil", (true, &secrets)).await;
+        if veiled.is_empty() && !secrets.is_empty() {
+            // Rather no picture than one with a secret in it.
+            return Err(BrowserError::Protocol {
+                command: "Page.captureScreenshot".to_owned(),
+                reason: "the page does not answer, and may show a secret".to_owned(),
+            });
+        }
         let capture = CaptureScreenshotParams {
             format: Some(CaptureScreenshotFormat::Jpeg),
             quality: Some(60),
@@ -289,7 +309,8 @@ impl Page {
             None => self.call(capture).await,
         };
         if veiled.contains(&true) {
-            self.everywhere::<bool>("veil", (false,)).await;
+            let none: [String; 0] = [];
+            self.everywhere::<bool>("veil", (false, none)).await;
         }
         let data: String = taken?.data.into();
         base64::engine::general_purpose::STANDARD
@@ -298,6 +319,14 @@ impl Page {
                 command: "Page.captureScreenshot".to_owned(),
                 reason: error.to_string(),
             })
+    }
+
+    fn secrets(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        // Nothing panics while it is held.
+        self.inner
+            .secrets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A screenshot for an error or a verdict, taken if it can be taken quickly.

@@ -76,6 +76,7 @@ async fn sign_in_as(
     solved: bool,
 ) -> Result<SignIn, BrowserError> {
     let began = Instant::now();
+    page.conceal(account.password);
     let mut opener = None;
     let mut stepped = false;
     let mut chosen: Vec<String> = Vec::new();

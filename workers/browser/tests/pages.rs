@@ -7,6 +7,8 @@
 
 mod stage;
 
+use std::time::{Duration, Instant};
+
 use computetower_browser::{
     Account, BrowserError, ChatMap, Conversation, LastTurn, Notes, Page, Profile, discover_chat,
     recognises, sign_in, start_new, submit_code,

@@ -1,8 +1,8 @@
 //! `discovery`: signs in, finds the chat box and the answer, proves them by asking, and keeps what was found.
 
-use computetower_browser::{ChatMap, discover_chat};
+use computetower_browser::{ChatMap, Eyes, discover_chat_with};
 use computetower_jobs::kinds::discovery::Discovery;
-use computetower_jobs::{Failure, FailureCode, Outcome};
+use computetower_jobs::{Failure, FailureCode, Outcome, Strategy};
 use computetower_store::providers::Provider;
 use serde_json::{Value, json};
 
@@ -11,6 +11,7 @@ use crate::classify;
 use crate::context::JobContext;
 use crate::notes::{About, NotePump, failure_of};
 use crate::run::{chain, would_end};
+use crate::vision::ModelEyes;
 
 pub(super) async fn run(context: &JobContext, discovery: &Discovery) -> Outcome {
     let provider = match context
@@ -76,7 +77,20 @@ async fn attempt(
         .chat_map
         .clone()
         .and_then(|map| serde_json::from_value(map).ok());
-    let map = match discover_chat(&signed_in.page, known.as_ref(), pump.notes()).await {
+    let eyes = ModelEyes::of(context);
+    let look = eyes.as_ref().map(|eyes| eyes as &dyn Eyes);
+    let found = discover_chat_with(&signed_in.page, known.as_ref(), look, pump.notes()).await;
+    if eyes.is_some_and(|eyes| eyes.has_pointed()) {
+        let about = About {
+            credential: provider.credential,
+            provider: Some(provider.id),
+        };
+        let code = FailureCode::ElementNotFound;
+        context
+            .recovered(about, code, Strategy::Vision, found.is_ok())
+            .await;
+    }
+    let map = match found {
         Ok(map) => map,
         Err(error) => return Err(failure_of(context, &error).await),
     };

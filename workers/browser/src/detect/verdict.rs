@@ -103,6 +103,10 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
             }
         }
         Stage::Form(form) => {
+            // That the proof of a person was not taken says nothing about the account.
+            if let Some(kind) = unproven_person(now, &news) {
+                return Outcome::Challenge(kind);
+            }
             if let Some(text) = limit {
                 return Outcome::Limited(text.clone());
             }
@@ -220,6 +224,15 @@ fn news(before: &PageFacts, now: &PageFacts) -> Vec<String> {
         }
     }
     news
+}
+
+/// The challenge that the page complains about, if it is that.
+fn unproven_person(now: &PageFacts, news: &[String]) -> Option<String> {
+    let complains = news
+        .iter()
+        .any(|text| words::any(&text.to_lowercase(), &["captcha", "robot"]));
+    let kind = now.challenges.first().map_or("captcha", String::as_str);
+    complains.then(|| kind.to_owned())
 }
 
 fn meaningful(text: &str) -> bool {
