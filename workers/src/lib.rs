@@ -5,6 +5,7 @@
 mod account;
 pub mod browsers;
 mod captcha;
+mod challenges;
 mod classify;
 mod context;
 mod feed;

@@ -267,3 +267,40 @@ async fn nothing_is_sent_for_other_hosts_nor_beyond_the_cost_of_the_day() {
         app.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_challenge_before_a_chat_without_an_account_is_solved_or_asked_about() {
+    let site = Site::start().await;
+    let solver = solver(Site::token).await;
+    for with_solver in [true, false] {
+        let mut app = TestApp::without_workers().await;
+        if with_solver {
+            app.config.outside = settings(&solver, &["127.0.0.1"]);
+        }
+        app.start_dispatcher();
+        app.start_worker(&[Queue::Login, Queue::Chat]);
+        let page = json!({"name": "behind", "url": site.challenge("turnstile-chat")});
+        let reply = app.operator().post("/admin/providers", page).await;
+        let job = reply.body["job_id"].as_str().unwrap().to_owned();
+        let ends = ["completed", "failed", "intervention_needed"];
+        let events = app
+            .client()
+            .events_until(&job, 0, |event| ends.contains(&event.name.as_str()))
+            .await;
+        let last = events.last().unwrap();
+        if with_solver {
+            assert_eq!(last.name, "completed", "{events:?}");
+            let reported = || {
+                let seen = solver.seen();
+                seen.iter().any(|seen| seen.path == "/reportCorrect")
+            };
+            assert!(reported());
+        } else {
+            assert_eq!(last.name, "intervention_needed", "{events:?}");
+            assert_eq!(last.data["failure"]["code"], "captcha");
+            let path = format!("/api/v1/jobs/{job}/cancel");
+            app.client().post(&path, json!({})).await;
+        }
+        app.stop().await;
+    }
+}

@@ -14,7 +14,8 @@ use crate::Site;
 use crate::state::{Shared, cookie};
 
 impl Site {
-    /// Address of a page with a challenge: `recaptcha-v2`, `recaptcha-v3`, `recaptcha-callback`, `hcaptcha`, `turnstile`, `turnstile-alone`, `image`.
+    /// Address of a page with a challenge: `recaptcha-v2`, `recaptcha-v3`, `recaptcha-callback`, `hcaptcha`, `turnstile`, `turnstile-alone`, `image`;
+    /// `turnstile-chat`: behind it a chat that needs no account.
     pub fn challenge(&self, name: &str) -> String {
         format!("{}/challenge/{name}/", self.base)
     }
@@ -93,7 +94,7 @@ fn widget(name: &str) -> String {
              src=\"/challenge/{name}/hcaptcha/static/hcaptcha.html#frame=checkbox&id=0abc&host=127.0.0.1&sitekey={key}&theme=light\"></iframe>\
              <textarea id=\"g-recaptcha-response-0abc\" name=\"g-recaptcha-response\" style=\"display: none\"></textarea><textarea id=\"h-captcha-response-0abc\" name=\"h-captcha-response\" style=\"display: none\"></textarea></div>"
         ),
-        "turnstile" | "turnstile-alone" => format!(
+        "turnstile" | "turnstile-alone" | "turnstile-chat" => format!(
             "<div class=\"cf-turnstile\" data-sitekey=\"{key}\" data-action=\"login\"><div><iframe title=\"Widget containing a security challenge\" src=\"/challenge/{name}/turnstile/frame\" width=\"300\" height=\"65\"></iframe>\
              <input type=\"hidden\" name=\"cf-turnstile-response\" id=\"cf-chl-widget-0abc_response\"></div></div>"
         ),
@@ -116,7 +117,7 @@ fn field(name: &str) -> &'static str {
 fn form(name: &str, said: &str) -> Html<String> {
     let fields = "<label>E-mail <input name=\"email\" type=\"email\" autocomplete=\"username\"></label><br><label>Password <input name=\"password\" type=\"password\"></label><br>";
     let (title, fields, button) = match name {
-        "turnstile-alone" => ("One moment", "", "Continue"),
+        "turnstile-alone" | "turnstile-chat" => ("One moment", "", "Continue"),
         _ => ("Sign in", fields, "Sign in"),
     };
     Html(format!(
@@ -130,10 +131,18 @@ async fn show(Path(name): Path<String>, headers: HeaderMap) -> Response {
     // Behind the challenge that stands alone there is the sign-in, without one.
     match cookie(&headers, &door(&name)).as_deref() {
         Some("inside") => Redirect::to("inside").into_response(),
+        Some("human") if name == "turnstile-chat" => Html(CHAT).into_response(),
         Some("human") => login_alone("").into_response(),
         _ => form(&name, "").into_response(),
     }
 }
+
+const CHAT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Chat</title><link rel=\"stylesheet\" href=\"/assets/style.css\">\
+    <div class=\"thread\" role=\"log\"></div><textarea placeholder=\"Write a message\"></textarea><script>\
+    const [log, box] = document.querySelectorAll('.thread, textarea');\
+    const add = text => { const line = document.createElement('p'); line.textContent = text; log.append(line); };\
+    box.onkeydown = async event => { if (event.key !== 'Enter' || event.shiftKey) return; event.preventDefault(); const question = box.value; box.value = ''; add(question);\
+    const reply = await fetch('/door/turnstile-chat/ask', { method: 'POST', body: new URLSearchParams({ question }) }); add((await reply.json()).answer); };</script>";
 
 fn login_alone(said: &str) -> Html<String> {
     Html(format!(
@@ -162,7 +171,7 @@ async fn take(
             .with(&door(&name), |door| door.codes.push((proof, taken)));
         taken
     };
-    if name == "turnstile-alone" && is_human && !given.contains_key("password") {
+    if name.starts_with("turnstile-") && is_human && !given.contains_key("password") {
         return come(&name, "human", "./");
     }
     let right = has("email") == Site::user() && has("password") == Site::password();

@@ -24,6 +24,7 @@ use self::address::Address;
 use self::place::{Ready, Standing, has_address, leaves_without_loading};
 use crate::account::comes_to_rest;
 use crate::browsers::{LiveSession, OpenPage};
+use crate::challenges;
 use crate::classify;
 use crate::context::JobContext;
 use crate::notes::{About, NotePump, failure_of};
@@ -176,6 +177,11 @@ async fn attempt(
         }
         Err(failure) => {
             session.distrust();
+            let about = About {
+                credential: provider.credential,
+                provider: Some(provider.id),
+            };
+            let failure = challenges::behind(context, &page, about, failure).await;
             if failure.code == FailureCode::SessionExpired {
                 session.pages().close_all();
             } else if asked && !would_end(&context.job, &failure) {

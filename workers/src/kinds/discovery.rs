@@ -7,6 +7,7 @@ use computetower_store::providers::Provider;
 use serde_json::{Value, json};
 
 use crate::account::{Place, open_signed_in};
+use crate::challenges;
 use crate::classify;
 use crate::context::JobContext;
 use crate::notes::{About, NotePump, failure_of};
@@ -80,11 +81,11 @@ async fn attempt(
     let eyes = ModelEyes::of(context);
     let look = eyes.as_ref().map(|eyes| eyes as &dyn Eyes);
     let found = discover_chat_with(&signed_in.page, known.as_ref(), look, pump.notes()).await;
+    let about = About {
+        credential: provider.credential,
+        provider: Some(provider.id),
+    };
     if eyes.is_some_and(|eyes| eyes.has_pointed()) {
-        let about = About {
-            credential: provider.credential,
-            provider: Some(provider.id),
-        };
         let code = FailureCode::ElementNotFound;
         context
             .recovered(about, code, Strategy::Vision, found.is_ok())
@@ -92,7 +93,10 @@ async fn attempt(
     }
     let map = match found {
         Ok(map) => map,
-        Err(error) => return Err(failure_of(context, &error).await),
+        Err(error) => {
+            let failure = failure_of(context, &error).await;
+            return Err(challenges::behind(context, &signed_in.page, about, failure).await);
+        }
     };
     let map = serde_json::to_value(&map).map_err(|error| {
         Failure::new(FailureCode::Unknown, "What was found could not be stored.")

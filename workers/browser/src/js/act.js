@@ -93,15 +93,15 @@ const veil = (on, secrets) => {
         const top = r.body || r;
         if (!tells(top.textContent)) continue;
         const walk = (r.ownerDocument || r).createTreeWalker(top, NodeFilter.SHOW_TEXT);
-        const inner = n => { for (const k of n.children) if (tells(k.textContent)) return inner(k); return n; };
-        for (let t = walk.nextNode(); t; t = walk.nextNode()) if (tells(t.data) && t.parentElement) found.add(t.parentElement);
         // One that is cut into pieces, a letter in each.
-        const pieces = inner(top);
-        if (pieces !== top && pieces.nodeType === 1 && kept.some(s => s.length > 5 && pieces.textContent.includes(s))) found.add(pieces);
+        const whole = kept.filter(s => s.length > 5), inPieces = t => whole.some(s => t.includes(s));
+        const deepest = n => { const inner = [...n.children].filter(k => inPieces(k.textContent)); if (inner.length) inner.forEach(deepest); else found.add(n.host || n); };
+        if (inPieces(top.textContent)) deepest(top);
+        for (let t = walk.nextNode(); t; t = walk.nextNode()) if (tells(t.data)) found.add(t.parentElement || t.parentNode.host);
       }
     }
     const cover = el => { veils.push([el, el.getAttribute('style')]); for (const [name, value] of Object.entries(VEIL)) el.style.setProperty(name, value, 'important'); };
-    for (const el of found) if (el.style && el !== document.body && el !== document.documentElement) { cover(el); for (const k of el.querySelectorAll('*')) if (k.style && !found.has(k)) cover(k); }
+    for (const el of found) if (el && el.style) { cover(el); for (const k of el.querySelectorAll('*')) if (k.style && !found.has(k)) cover(k); }
     return veils.length > 0;
   }
   for (const [el, before] of veils) if (before === null) el.removeAttribute('style'); else el.style.cssText = before;
