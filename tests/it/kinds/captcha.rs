@@ -189,7 +189,7 @@ async fn every_kind_is_solved_as_its_markup_wants_and_logged() {
         (&json!(7), &json!(1.0)),
         "{statistics}"
     );
-    assert_eq!(app.client().get("/admin/captcha/uses").await.status, 403);
+    assert_eq!(app.client().get("/admin/captcha/uses").await.status, 401);
     app.stop().await;
 }
 

@@ -132,6 +132,16 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
             if let (true, Some(kind)) = (ms > 3000, now.challenges.first()) {
                 return Outcome::Challenge(kind.clone());
             }
+            // The same complaint once more, on a page that came anew, is no news.
+            if since.sent
+                && ms > 700
+                && field.is_some_and(|f| f.length == 0)
+                && now.ready == "complete"
+                && let Some(kind) = now.challenges.first()
+                && now.alerts.iter().any(|alert| is_about_person(&alert.text))
+            {
+                return Outcome::Challenge(kind.clone());
+            }
             if since.sent
                 && ms > 2500
                 && field.is_some_and(|f| f.length == 0)
@@ -228,11 +238,14 @@ fn news(before: &PageFacts, now: &PageFacts) -> Vec<String> {
 
 /// The challenge that the page complains about, if it is that.
 fn unproven_person(now: &PageFacts, news: &[String]) -> Option<String> {
-    let complains = news
-        .iter()
-        .any(|text| words::any(&text.to_lowercase(), &["captcha", "robot"]));
+    let complains = news.iter().any(|text| is_about_person(text));
     let kind = now.challenges.first().map_or("captcha", String::as_str);
     complains.then(|| kind.to_owned())
+}
+
+/// Whether a complaint is about the proof that a person is there.
+fn is_about_person(text: &str) -> bool {
+    words::any(&text.to_lowercase(), &["captcha", "robot"])
 }
 
 fn meaningful(text: &str) -> bool {
@@ -529,5 +542,25 @@ mod tests {
             judge(&before, &now, since(100)),
             Outcome::Limited(_)
         ));
+    }
+
+    #[test]
+    fn a_complaint_about_the_challenge_is_not_held_against_the_account() {
+        let since = Since {
+            waited: Duration::from_millis(2_600),
+            sent: true,
+        };
+        let mut complaining = form("Sign in");
+        complaining.challenges = vec!["hcaptcha".into()];
+        complaining.alerts.push(Alert {
+            text: "The captcha was not solved. Wrong answer!".into(),
+            ..Default::default()
+        });
+        let wanted = Outcome::Challenge("hcaptcha".into());
+        assert_eq!(judge(&form("Sign in"), &complaining, since), wanted);
+        // Said once more on a page that came anew.
+        let mut anew = complaining.clone();
+        anew.fields[0].length = 0;
+        assert_eq!(judge(&complaining, &anew, since), wanted);
     }
 }
