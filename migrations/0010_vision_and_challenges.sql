@@ -6,12 +6,13 @@ alter table visual_validations
     -- Of a vision model's judgement: whether it says what the DOM says. Null for the DOM's own, and for what is unclear.
     add column agrees boolean,
     -- Of a vision model's judgement: what the DOM's confidence comes to with it, 0 to 1.
-    add column combined real check (combined between 0 and 1),
+    add column combined real,
+    -- Every row there is has none: nothing has to be read while the table is locked.
+    add constraint visual_validations_combined_check check (combined between 0 and 1) not valid,
     -- How long the one who judged took; null for the DOM.
     add column duration_ms int,
     -- The same picture had been judged a short while before, and nobody was asked.
     add column cached boolean not null default false;
-create index visual_validations_by_tenant on visual_validations (tenant_id, id desc);
 
 -- What a tenant has had of the vision model on a day (UTC): the budget is held against it.
 create table vision_usage (
@@ -62,7 +63,6 @@ create table recoveries (
 );
 create index recoveries_by_tenant on recoveries (tenant_id, at);
 create index recoveries_by_job on recoveries (job_id);
-create index job_attempts_failed on job_attempts (tenant_id, started_at) where failure is not null;
 
 grant select, insert, update, delete on vision_usage, captcha_uses, recoveries to computetower_system;
 grant select on vision_usage, captcha_uses, recoveries to computetower_tenant;

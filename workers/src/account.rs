@@ -190,8 +190,11 @@ async fn open(
             page.goto(place.url).await?;
         }
         let done = sign_in_with(context, &page, &credential, notes).await?;
-        session.trust();
-        if done.needed {
+        // What the page itself does not show is good for this page, and neither kept, trusted nor tried again.
+        if done.is_shown() {
+            session.trust();
+        }
+        if done.needed && done.is_shown() {
             // It was signed in before, and the page asked again.
             if seen > 0 && !session.forgets() {
                 let about = About {

@@ -16,24 +16,27 @@ use crate::run::chain;
 /// How long a page may take to be rid of its challenge.
 const GOES: Duration = Duration::from_secs(5);
 
-/// The challenge in the way, if there is one. A `turnstile` beside something else solves itself.
-fn in_the_way(facts: &PageFacts) -> Option<String> {
+/// The challenge in the way, if there is one: it stands alone, or was not there `before`, when the page could be used. One that was there may belong to a
+/// form beside the chat, and is in nobody's way. A `turnstile` beside something else solves itself.
+fn in_the_way(facts: &PageFacts, before: &[String]) -> Option<String> {
     match stage(facts) {
-        Stage::Challenge(kind) => Some(kind),
+        // What stands alone has no fields but that for a picture's text.
+        Stage::Challenge(kind) if facts.fields.len() < 2 => Some(kind),
         _ => facts
             .challenges
             .iter()
-            .find(|kind| *kind != "turnstile")
+            .find(|kind| *kind != "turnstile" && !before.contains(kind))
             .cloned(),
     }
 }
 
 /// What a failure on a page comes to when a challenge stands there: after it was answered the page is tried again; when nobody answers, the job fails with
-/// that.
+/// that. `before` are the challenges that were there when the page could be used ([`Page::challenges`]).
 pub(crate) async fn behind(
     context: &JobContext,
     page: &Page,
     about: About,
+    before: &[String],
     failure: Failure,
 ) -> Failure {
     let may_be_one = matches!(
@@ -46,15 +49,18 @@ pub(crate) async fn behind(
     let Ok(facts) = page.facts().await else {
         return failure;
     };
-    let Some(kind) = in_the_way(&facts) else {
+    let Some(kind) = in_the_way(&facts, before) else {
         return failure;
     };
-    context.store.metrics.captcha_detected(&kind);
-    if solved(context, page, about, &kind).await {
+    let stood = Stood { kind, before };
+    let kind = &stood.kind;
+    context.store.metrics.captcha_detected(kind);
+    if solved(context, page, about, &stood).await {
         return again();
     }
     let error = BrowserError::Captcha {
-        kind,
+        kind: kind.clone(),
+        submitted: false,
         evidence: computetower_browser::Evidence(page.screenshot().await.ok()),
     };
     let code = FailureCode::Captcha;
@@ -65,8 +71,10 @@ pub(crate) async fn behind(
             {
                 tracing::warn!(job.id = %context.job.id, error = %chain(&error), "a person's text could not be put into the page");
             }
-            let gone = goes(page).await;
-            context.recovered(about, code, Strategy::Person, gone).await;
+            let taken = is_taken(page, &stood).await;
+            context
+                .recovered(about, code, Strategy::Person, taken)
+                .await;
             again()
         }
         Err(failure) => failure,
@@ -80,14 +88,20 @@ fn again() -> Failure {
     )
 }
 
-async fn solved(context: &JobContext, page: &Page, about: About, kind: &str) -> bool {
+/// A challenge that stood in the way.
+struct Stood<'a> {
+    kind: String,
+    before: &'a [String],
+}
+
+async fn solved(context: &JobContext, page: &Page, about: About, stood: &Stood<'_>) -> bool {
     let Some(solver) = &context.outside.solver else {
         return false;
     };
     let credential: Option<CredentialId> = about.credential;
     let solved = {
         let _waits = context.waiting.begin();
-        solver.solve(context, page, kind, credential).await
+        solver.solve(context, page, &stood.kind, credential).await
     };
     let solution = match solved {
         Ok(Some(solution)) => solution,
@@ -97,24 +111,27 @@ async fn solved(context: &JobContext, page: &Page, about: About, kind: &str) -> 
             return false;
         }
     };
-    let gone = goes(page).await;
-    solver.settle(context, &solution, gone).await;
+    let taken = is_taken(page, stood).await;
+    solver.settle(context, &solution, taken).await;
     let code = FailureCode::Captcha;
-    context.recovered(about, code, Strategy::Solver, gone).await;
-    gone
+    context
+        .recovered(about, code, Strategy::Solver, taken)
+        .await;
+    taken
 }
 
-/// Whether the page is rid of it soon.
-async fn goes(page: &Page) -> bool {
+/// Whether the page takes the answer: it soon goes on, or keeps what its field was given. A widget stays where it is after it was solved; a page that
+/// refuses the answer shows itself anew, with an empty field.
+async fn is_taken(page: &Page, stood: &Stood<'_>) -> bool {
     let began = Instant::now();
     loop {
         if let Ok(facts) = page.facts().await
-            && in_the_way(&facts).is_none()
+            && in_the_way(&facts, stood.before).is_none()
         {
             return true;
         }
         if began.elapsed() > GOES {
-            return false;
+            return page.holds_answer(&stood.kind).await;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -142,15 +159,35 @@ mod tests {
             }
             facts
         };
-        assert_eq!(in_the_way(&facts(&["turnstile"], true)), None);
+        let none: [String; 0] = [];
+        let there = ["hcaptcha".to_owned()];
+        assert_eq!(in_the_way(&facts(&["turnstile"], true), &none), None);
         assert_eq!(
-            in_the_way(&facts(&["turnstile"], false)).as_deref(),
+            in_the_way(&facts(&["turnstile"], false), &none).as_deref(),
             Some("turnstile")
         );
         assert_eq!(
-            in_the_way(&facts(&["hcaptcha"], true)).as_deref(),
+            in_the_way(&facts(&["hcaptcha"], true), &none).as_deref(),
             Some("hcaptcha")
         );
-        assert_eq!(in_the_way(&facts(&[], false)), None);
+        // One that was there when the question was typed hindered nobody then.
+        assert_eq!(in_the_way(&facts(&["hcaptcha"], true), &there), None);
+        assert_eq!(
+            in_the_way(&facts(&["hcaptcha"], false), &there).as_deref(),
+            Some("hcaptcha")
+        );
+        assert_eq!(in_the_way(&facts(&[], false), &none), None);
+        // A form at the foot of a page whose chat box is not found any more.
+        let mut foot = facts(&["hcaptcha"], false);
+        for name in ["your-name", "subject"] {
+            foot.fields.push(computetower_browser::Field {
+                r#type: "text".into(),
+                name: name.into(),
+                locator: name.into(),
+                area: [100.0, 900.0, 200.0, 30.0],
+                ..Default::default()
+            });
+        }
+        assert_eq!(in_the_way(&foot, &there), None);
     }
 }

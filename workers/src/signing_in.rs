@@ -8,7 +8,7 @@ use computetower_browser::{
     submit_code,
 };
 use computetower_jobs::{Failure, FailureCode, Strategy, Totp};
-use computetower_store::credentials::{Credential, TROUBLE_WINDOW};
+use computetower_store::credentials::{Credential, MOST_TROUBLES, TROUBLE_WINDOW};
 use computetower_store::interventions::HumanAnswer;
 
 use crate::captcha::Solution;
@@ -42,118 +42,147 @@ pub(crate) async fn sign_in_with(
         notes,
     };
     attempt.not_too_often().await?;
-    let password = context
-        .store
-        .password(context.job.tenant, credential.id)
-        .await
-        .map_err(|error| classify::store(&error))?;
-    let account = Account {
-        username: &credential.username,
-        password: password.reveal(),
-    };
-    let mut outcome = sign_in(page, &account, notes).await;
-    let mut codes = attempt.codes().await?;
-    let mut questions = 0;
-    let mut solutions = 0;
-    let mut help = None;
-    loop {
-        if let Some(help) = help.take() {
-            attempt.settle(help, &outcome).await;
-        }
-        let error = match outcome {
-            Ok(done) => return Ok(done),
-            Err(error) => error,
+    let mut knocks = 0;
+    let done = attempt.run(page, &mut knocks).await;
+    if done.is_err() {
+        attempt.note_knocks(&mut knocks).await;
+    }
+    done
+}
+
+impl Attempt<'_> {
+    /// Signs in as far as it goes. `knocks` counts the submitted passwords that a challenge came of and that are not noted yet.
+    async fn run(&self, page: &Page, knocks: &mut i64) -> Result<SignIn, Failure> {
+        let (attempt, context, credential, notes) =
+            (self, self.context, self.credential, self.notes);
+        let password = context
+            .store
+            .password(context.job.tenant, credential.id)
+            .await
+            .map_err(|error| classify::store(&error))?;
+        let account = Account {
+            username: &credential.username,
+            password: password.reveal(),
         };
-        if let BrowserError::SignInUnclear { .. } = &error {
-            match tie(context, page, &error, notes).await {
-                Tie::In(done) => {
-                    let code = FailureCode::ElementNotFound;
-                    attempt.recovered(code, Strategy::Vision, true).await;
-                    return Ok(*done);
-                }
-                Tie::Out(seen) => {
-                    let mut failure = attempt.refused(&error, false).await;
-                    failure.public = format!("{} {seen}", failure.public).into();
-                    // Knocking on would be knocking on a door that looks shut.
-                    return Err(failure.given_up());
-                }
-                Tie::Unknown => {}
+        let mut outcome = sign_in(page, &account, notes).await;
+        let mut codes = attempt.codes().await?;
+        let mut questions = 0;
+        let mut solutions = 0;
+        let mut knocked = 0;
+        let mut help = None;
+        loop {
+            if let Some(help) = help.take() {
+                attempt.settle(help, &outcome).await;
             }
-        }
-        if let BrowserError::Captcha { kind, .. } = &error {
-            context.store.metrics.captcha_detected(kind);
-            if solutions < MOST_SOLUTIONS
-                && let Some(solver) = &context.outside.solver
+            let error = match outcome {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            if let BrowserError::SignInUnclear { .. } = &error {
+                match tie(context, page, &error, notes).await {
+                    Tie::In(done) => {
+                        // As far as the page shows, the password came to nothing.
+                        attempt.note_trouble(false).await;
+                        let code = FailureCode::ElementNotFound;
+                        attempt.recovered(code, Strategy::Vision, true).await;
+                        return Ok(*done);
+                    }
+                    Tie::Out(seen) => {
+                        let mut failure = attempt.refused(&error, false).await;
+                        failure.public = format!("{} {seen}", failure.public).into();
+                        // Knocking on would be knocking on a door that looks shut.
+                        return Err(failure.given_up());
+                    }
+                    Tie::Unknown => {}
+                }
+            }
+            if let BrowserError::Captcha {
+                kind, submitted, ..
+            } = &error
             {
-                let solved = {
-                    let _waits = context.waiting.begin();
-                    solver.solve(context, page, kind, Some(credential.id)).await
-                };
-                match solved {
-                    Ok(Some(solution)) => {
-                        solutions += 1;
-                        help = Some(Help::Solver(solution));
-                        outcome = sign_in_past_challenge(page, &account, notes).await;
-                        continue;
-                    }
-                    Ok(None) => solutions = MOST_SOLUTIONS,
-                    Err(error) if error.is_crash() => {
-                        outcome = Err(error);
-                        continue;
-                    }
-                    Err(error) => {
-                        tracing::warn!(job.id = %context.job.id, error = %chain(&error), "the solver's answer could not be handed to the page");
-                        solutions = MOST_SOLUTIONS;
+                context.store.metrics.captcha_detected(kind);
+                *knocks += i64::from(*submitted);
+                knocked += i64::from(*submitted);
+                if knocked >= MOST_TROUBLES {
+                    return Err(attempt.refused(&error, false).await);
+                }
+                if solutions < MOST_SOLUTIONS
+                    && let Some(solver) = &context.outside.solver
+                {
+                    let solved = {
+                        let _waits = context.waiting.begin();
+                        solver.solve(context, page, kind, Some(credential.id)).await
+                    };
+                    match solved {
+                        Ok(Some(solution)) => {
+                            solutions += 1;
+                            help = Some(Help::Solver(solution));
+                            outcome = sign_in_past_challenge(page, &account, notes).await;
+                            continue;
+                        }
+                        Ok(None) => solutions = MOST_SOLUTIONS,
+                        Err(error) if error.is_crash() => {
+                            outcome = Err(error);
+                            continue;
+                        }
+                        Err(error) => {
+                            tracing::warn!(job.id = %context.job.id, error = %chain(&error), "the solver's answer could not be handed to the page");
+                            solutions = MOST_SOLUTIONS;
+                        }
                     }
                 }
             }
-        }
-        // The app's codes are for a page that may mean the app, and as long as nobody was asked for another.
-        let app_may_help = match &error {
-            BrowserError::SecondFactor { by_app, .. } => *by_app && questions == 0,
-            BrowserError::CodeRefused { .. } => questions == 0,
-            _ => false,
-        };
-        if app_may_help && let Some(code) = attempt.next_code(&mut codes).await? {
-            help = Some(Help::OwnCode);
-            outcome = submit_code(page, &code, notes).await;
-            continue;
-        }
-        let can_be_helped = matches!(
-            &error,
-            BrowserError::SecondFactor { .. } | BrowserError::Captcha { .. }
-        );
-        if !can_be_helped || questions == MOST_QUESTIONS {
-            return Err(attempt
-                .refused(&error, codes.is_some() && questions == 0)
-                .await);
-        }
-        questions += 1;
-        let answer = match person::ask(context, failure_of(context, &error).await).await {
-            Ok(answer) => answer,
-            Err(failure) => {
-                // The page was left in the middle of a sign-in: web apps count that, too.
-                attempt.note_trouble(false).await;
-                return Err(failure);
+            // The app's codes are for a page that may mean the app, and as long as nobody was asked for another.
+            let app_may_help = match &error {
+                BrowserError::SecondFactor { by_app, .. } => *by_app && questions == 0,
+                BrowserError::CodeRefused { .. } => questions == 0,
+                _ => false,
+            };
+            if app_may_help && let Some(code) = attempt.next_code(&mut codes).await? {
+                help = Some(Help::OwnCode);
+                outcome = submit_code(page, &code, notes).await;
+                continue;
             }
-        };
-        help = Some(Help::Person(match error {
-            BrowserError::Captcha { .. } => FailureCode::Captcha,
-            _ => FailureCode::SecondFactor,
-        }));
-        outcome = match (&error, answer) {
-            (BrowserError::Captcha { .. }, HumanAnswer::Code(text)) => {
-                match answer_challenge(page, text.reveal()).await {
-                    Ok(()) => sign_in_past_challenge(page, &account, notes).await,
-                    Err(error) => Err(error),
+            let can_be_helped = matches!(
+                &error,
+                BrowserError::SecondFactor { .. } | BrowserError::Captcha { .. }
+            );
+            if !can_be_helped || questions == MOST_QUESTIONS {
+                return Err(attempt
+                    .refused(&error, codes.is_some() && questions == 0)
+                    .await);
+            }
+            questions += 1;
+            // The job may be cancelled while it waits.
+            attempt.note_knocks(knocks).await;
+            let answer = match person::ask(context, failure_of(context, &error).await).await {
+                Ok(answer) => answer,
+                Err(failure) => {
+                    // The page was left in the middle of a sign-in: web apps count that, too. Before a challenge nothing was given, or it is counted.
+                    if !matches!(error, BrowserError::Captcha { .. }) {
+                        attempt.note_trouble(false).await;
+                    }
+                    return Err(failure);
                 }
-            }
-            (BrowserError::Captcha { .. }, HumanAnswer::Done) => {
-                sign_in_past_challenge(page, &account, notes).await
-            }
-            (_, HumanAnswer::Code(code)) => submit_code(page, code.reveal(), notes).await,
-            (_, HumanAnswer::Done) => sign_in_past_challenge(page, &account, notes).await,
-        };
+            };
+            help = Some(Help::Person(match error {
+                BrowserError::Captcha { .. } => FailureCode::Captcha,
+                _ => FailureCode::SecondFactor,
+            }));
+            outcome = match (&error, answer) {
+                (BrowserError::Captcha { .. }, HumanAnswer::Code(text)) => {
+                    match answer_challenge(page, text.reveal()).await {
+                        Ok(()) => sign_in_past_challenge(page, &account, notes).await,
+                        Err(error) => Err(error),
+                    }
+                }
+                (BrowserError::Captcha { .. }, HumanAnswer::Done) => {
+                    sign_in_past_challenge(page, &account, notes).await
+                }
+                (_, HumanAnswer::Code(code)) => submit_code(page, code.reveal(), notes).await,
+                (_, HumanAnswer::Done) => sign_in_past_challenge(page, &account, notes).await,
+            };
+        }
     }
 }
 
@@ -352,6 +381,13 @@ impl Attempt<'_> {
         failure
     }
 
+    /// Notes the submitted passwords that a challenge came of: nobody knows what the web app has counted.
+    async fn note_knocks(&self, knocks: &mut i64) {
+        for _ in 0..std::mem::take(knocks) {
+            self.note_trouble(false).await;
+        }
+    }
+
     async fn note_trouble(&self, invalid: bool) {
         let (store, tenant, id) = (
             &self.context.store,
@@ -437,6 +473,7 @@ mod tests {
     fn help_was_taken_when_the_page_goes_on_to_something_else() {
         let captcha: Result<(), _> = Err(BrowserError::Captcha {
             kind: "image".to_owned(),
+            submitted: true,
             evidence: Evidence::default(),
         });
         let wrong: Result<(), _> = Err(BrowserError::InvalidCredentials {

@@ -1,6 +1,7 @@
 //! Where the page's elements say neither that a sign-in was accepted nor that it was refused, a vision model's look may decide. Its yes counts for little,
-//! and only where nothing asks for a password any more; its no keeps the account from being knocked on again, and blames it for nothing.
+//! and only on a page on which nothing speaks against it; nothing is built on it but the work with that page. Its no keeps the account from being knocked on again, and blames it for nothing.
 
+use computetower_browser::detect::undecided::nothing_speaks_against;
 use computetower_browser::{BrowserError, LoginForm, Notes, Page, SignIn, Verdict};
 use computetower_store::validations::{Beside, NewValidation};
 use serde_json::json;
@@ -44,8 +45,8 @@ pub(crate) async fn tie(
     let Some(jpeg) = &evidence.0 else {
         return Tie::Unknown;
     };
-    let asks = match page.facts().await {
-        Ok(facts) => facts.fields.iter().any(|field| field.r#type == "password"),
+    let is_open = match page.facts().await {
+        Ok(facts) => nothing_speaks_against(&facts),
         Err(_) => return Tie::Unknown,
     };
     let asker = Asker {
@@ -91,7 +92,7 @@ pub(crate) async fn tie(
         tracing::warn!(job.id = %context.job.id, error = %chain(&error), "a vision model's judgement could not be stored");
     }
     match said {
-        Some(true) if answer.confidence >= SURE && !asks => {
+        Some(true) if answer.confidence >= SURE && is_open => {
             let verdict = Verdict {
                 subject: "login",
                 passed: true,

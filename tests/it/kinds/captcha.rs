@@ -216,6 +216,13 @@ async fn a_bad_solution_is_reported_and_in_the_end_a_person_is_asked() {
     };
     until("both were reported", || async { reported() == 2 }).await;
     assert_eq!(site.proofs("hcaptcha").len(), 2);
+    // Both came with the password: the web app may have counted them.
+    let counted: (i32, String) =
+        sqlx::query_as("select cardinality(troubles), status from credentials")
+            .fetch_one(&mut app.database().await)
+            .await
+            .unwrap();
+    assert_eq!(counted, (2, "active".to_owned()));
     let uses = app.operator().get("/admin/captcha/uses").await.body;
     let outcomes: Vec<&Value> = uses["uses"]
         .as_array()

@@ -309,18 +309,20 @@ async fn a_tenants_day_is_bounded_by_calls_and_by_tokens() {
 async fn where_the_page_says_neither_the_model_breaks_the_tie() {
     let site = Site::start().await;
     // One that is not sure enough decides nothing: the next attempt comes anew and finds that nobody is asked.
-    for (verdict, confidence, state, attempt) in [
-        ("yes", 0.95, "completed", 1),
-        ("yes", 0.5, "completed", 2),
-        ("no", 0.95, "failed", 1),
+    // Nor does one that says yes of a page that fails (`unsaid`); of one that only never ends (`endless`) it may.
+    for (door, verdict, confidence, state, attempt) in [
+        ("endless", "yes", 0.95, "completed", 1),
+        ("unsaid", "yes", 0.95, "completed", 2),
+        ("endless", "yes", 0.5, "completed", 2),
+        ("unsaid", "no", 0.95, "failed", 1),
     ] {
-        site.door_sign_everyone_out("unsaid");
-        let before = site.door_logins("unsaid").len();
+        site.door_sign_everyone_out(door);
+        let before = site.door_logins(door).len();
         let model =
             Outside::start(move |_, _| (200, Outside::tool_use(says(verdict, confidence)))).await;
         let app = platform(settings(VisionApi::Anthropic, &model), &[Queue::Login]).await;
         let client = app.client();
-        let id = account(&client, &site.door("unsaid"), Site::password()).await;
+        let id = account(&client, &site.door(door), Site::password()).await;
         let body = json!({"kind": "login", "payload": {"credential_id": id}, "retry": {"attempts": 2, "base_ms": 1, "cap_ms": 1}});
         let job = client.post("/api/v1/jobs", body).await.body["id"]
             .as_str()
@@ -330,9 +332,9 @@ async fn where_the_page_says_neither_the_model_breaks_the_tie() {
         assert_eq!(
             (&job["state"], &job["attempt"]),
             (&json!(state), &json!(attempt)),
-            "{verdict} {confidence}: {job}"
+            "{door} {verdict} {confidence}: {job}"
         );
-        let knocks = site.door_logins("unsaid").len() - before;
+        let knocks = site.door_logins(door).len() - before;
         match verdict {
             // A no is not decisive against the account either, but nothing knocks on.
             "no" => {
@@ -362,6 +364,15 @@ async fn where_the_page_says_neither_the_model_breaks_the_tie() {
         }
         let account = client.get(&format!("/api/v1/credentials/{id}")).await.body;
         assert_eq!(account["status"], "active", "a model's word marks nobody");
+        // Each of them is a sign-in that the page did not take, and what a model alone says is kept for no other worker.
+        let (troubles, kept): (i32, bool) = sqlx::query_as(
+            "select cardinality(troubles), profile_key is not null from credentials",
+        )
+        .fetch_one(&mut app.database().await)
+        .await
+        .unwrap();
+        assert_eq!(troubles, 1, "{door} {verdict} {confidence}");
+        assert!(!kept, "{door} {verdict} {confidence}");
         app.stop().await;
     }
 }

@@ -89,6 +89,21 @@ impl Page {
             .await
     }
 
+    /// The kinds of challenges that show, those beside other things too; empty where the page does not answer.
+    pub async fn challenges(&self) -> Vec<String> {
+        let kinds = self.everywhere::<Vec<String>>("challengeKinds", ()).await;
+        kinds.into_iter().flatten().collect()
+    }
+
+    /// Whether the page holds an answer to a challenge of this kind, in the field that the kind's documentation names.
+    pub async fn holds_answer(&self, kind: &str) -> bool {
+        if !matches!(kind, "recaptcha" | "hcaptcha" | "turnstile") {
+            return false;
+        }
+        let filled = format!("{SCRIPT}.filled({})", Value::from(kind));
+        self.in_page(&filled).await.unwrap_or(false)
+    }
+
     async fn picture(&self) -> Result<Option<Challenge>, BrowserError> {
         let area: Option<[f64; 4]> = self.js("challengePicture", ()).await?;
         let Some([x, y, width, height]) = area else {

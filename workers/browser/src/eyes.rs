@@ -36,9 +36,17 @@ pub(crate) async fn find_box(
     eyes: &dyn Eyes,
     notes: &Notes,
 ) -> Option<ChatMap> {
+    // The picture would be that of the window, and the point be looked up in the page behind it.
+    let is_behind = || page.views().window().is_some();
+    if is_behind() {
+        return None;
+    }
     let began = Instant::now();
     let picture = page.evidence().await.0?;
     let pointed = eyes.chat_box(&picture).await?;
+    if is_behind() {
+        return None;
+    }
     let point = (pointed.x, pointed.y);
     let found: Option<(String, String)> = page.js("fieldAt", point).await.ok().flatten();
     notes.step(

@@ -284,16 +284,15 @@ impl Page {
     /// # Errors
     /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
     pub async fn screenshot(&self) -> Result<Vec<u8>, BrowserError> {
-        // A page that cannot be scripted has no password field that shows a value.
         let secrets = self.secrets().clone();
-        let veiled = self.everywhere::<bool>("veil", (true, &secrets)).await;
-        if veiled.is_empty() && !secrets.is_empty() {
+        let Some(veiled) = self.veil(&secrets).await else {
+            self.unveil().await;
             // Rather no picture than one with a secret in it.
             return Err(BrowserError::Protocol {
                 command: "Page.captureScreenshot".to_owned(),
-                reason: "the page does not answer, and may show a secret".to_owned(),
+                reason: "a document of the page does not answer, and may show a secret".to_owned(),
             });
-        }
+        };
         let capture = CaptureScreenshotParams {
             format: Some(CaptureScreenshotFormat::Jpeg),
             quality: Some(60),
@@ -308,9 +307,8 @@ impl Page {
             }
             None => self.call(capture).await,
         };
-        if veiled.contains(&true) {
-            let none: [String; 0] = [];
-            self.everywhere::<bool>("veil", (false, none)).await;
+        if veiled {
+            self.unveil().await;
         }
         let data: String = taken?.data.into();
         base64::engine::general_purpose::STANDARD
@@ -319,6 +317,34 @@ impl Page {
                 command: "Page.captureScreenshot".to_owned(),
                 reason: error.to_string(),
             })
+    }
+
+    /// Veils what no picture may show, and says whether there is anything. None where a document has not answered that may show a secret: a page, or
+    /// a frame, that cannot be scripted shows no value of a password field, but what was typed may stand elsewhere in it.
+    async fn veil(&self, secrets: &[String]) -> Option<bool> {
+        let mut veiled = false;
+        for (place, answer) in self.each::<bool>("veil", (true, secrets)).await {
+            match answer {
+                Some(found) => veiled |= found,
+                None if secrets.is_empty() => {}
+                None if place.is_empty() || self.views().places().contains(&place) => return None,
+                // Its document is gone. So may the frame be; else there is another in it.
+                None => {
+                    let again = self.js_in::<bool>(&place, "veil", (true, secrets));
+                    match tokio::time::timeout(FRAME_ASIDE, again).await {
+                        Ok(Ok(found)) => veiled |= found,
+                        Ok(Err(_)) => {}
+                        Err(_) => return None,
+                    }
+                }
+            }
+        }
+        Some(veiled)
+    }
+
+    async fn unveil(&self) {
+        let none: [String; 0] = [];
+        self.everywhere::<bool>("veil", (false, none)).await;
     }
 
     fn secrets(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
@@ -378,6 +404,19 @@ impl Page {
         function: &str,
         arguments: impl Serialize + Sync + Send,
     ) -> Vec<T> {
+        let answers = self.each(function, arguments).await;
+        answers
+            .into_iter()
+            .filter_map(|(_, answer)| answer)
+            .collect()
+    }
+
+    /// As [`Page::everywhere`], each document with its place, and none for those that did not answer.
+    async fn each<T: DeserializeOwned>(
+        &self,
+        function: &str,
+        arguments: impl Serialize + Sync + Send,
+    ) -> Vec<(String, Option<T>)> {
         let mut places = self.views().places();
         if places.is_empty() {
             places.push(String::new());
@@ -390,6 +429,11 @@ impl Page {
             };
             tokio::time::timeout(limit, self.js_in(place, function, &arguments))
         }));
-        asked.await.into_iter().flatten().flatten().collect()
+        let answers: Vec<Option<T>> = asked
+            .await
+            .into_iter()
+            .map(|answer| answer.ok().and_then(Result::ok))
+            .collect();
+        places.into_iter().zip(answers).collect()
     }
 }

@@ -18,10 +18,15 @@ fn bare(secret: &str) -> String {
 /// A page that shows a secret wherever a page may.
 fn page(secret: &str) -> String {
     let letters: String = secret.chars().map(|c| format!("<i>{c}</i>")).collect();
+    let boxes: String = secret
+        .chars()
+        .take(6)
+        .map(|c| format!("<input size=1 value='{c}'>"))
+        .collect();
     let html = format!(
         "<!doctype html><meta charset=utf-8><style>body{{font:20px monospace}}input,textarea{{font:inherit;width:300px}}</style><h1>Signed in</h1>\
          <input type=password value='{secret}'><input type=text value='{secret}'><input autocomplete=one-time-code value='{secret}'><textarea>my secret is {secret}, yes</textarea>\
-         <div contenteditable><p>one</p><p>{secret}</p></div><p>Your password is <b>{secret}</b>.</p><p>{letters}</p><div id=host></div>\
+         <div contenteditable><p>one</p><p>{secret}</p></div><p>Your password is <b>{secret}</b>.</p><p>{letters}</p><p>{boxes}</p><div id=host></div>\
          <script>document.getElementById('host').attachShadow({{mode:'open'}}).innerHTML = '<p>{secret}</p> or {secret}'</script>"
     );
     address(&html)

@@ -164,6 +164,7 @@ async fn attempt(
         known,
         standing,
     } = place::find(context, chat, provider, map, notes).await?;
+    let stood = page.challenges().await;
     let mut conversation = Conversation::new(&page, map, notes);
     let answered = converse(context, &page, &mut conversation, &text, known, standing).await;
     let asked = page.is_answering();
@@ -181,7 +182,7 @@ async fn attempt(
                 credential: provider.credential,
                 provider: Some(provider.id),
             };
-            let failure = challenges::behind(context, &page, about, failure).await;
+            let failure = challenges::behind(context, &page, about, &stood, failure).await;
             if failure.code == FailureCode::SessionExpired {
                 session.pages().close_all();
             } else if asked && !would_end(&context.job, &failure) {

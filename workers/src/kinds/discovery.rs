@@ -78,6 +78,7 @@ async fn attempt(
         .chat_map
         .clone()
         .and_then(|map| serde_json::from_value(map).ok());
+    let stood = signed_in.page.challenges().await;
     let eyes = ModelEyes::of(context);
     let look = eyes.as_ref().map(|eyes| eyes as &dyn Eyes);
     let found = discover_chat_with(&signed_in.page, known.as_ref(), look, pump.notes()).await;
@@ -95,7 +96,8 @@ async fn attempt(
         Ok(map) => map,
         Err(error) => {
             let failure = failure_of(context, &error).await;
-            return Err(challenges::behind(context, &signed_in.page, about, failure).await);
+            let page = &signed_in.page;
+            return Err(challenges::behind(context, page, about, &stood, failure).await);
         }
     };
     let map = serde_json::to_value(&map).map_err(|error| {

@@ -10,7 +10,7 @@ use jsonschema::Validator;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::breaker::Breaker;
+use super::breaker::{Breaker, Way};
 use super::judgement::{Answer, Question};
 use super::wire::{self, Misfit, Said};
 use super::{VisionApi, VisionSettings};
@@ -167,7 +167,8 @@ impl Vision {
         misfit: Option<&Misfit>,
     ) -> Result<Said, Trouble> {
         let Asker { store, tenant } = asker;
-        if !self.breaker().lets_through(Instant::now()) {
+        let way = self.breaker().way(Instant::now());
+        if way == Way::Shut {
             return Err(Trouble::BreakerOpen);
         }
         let VisionSettings {
@@ -178,10 +179,15 @@ impl Vision {
         let allowed = store
             .reserve_vision_call(tenant, calls_per_day, tokens_per_day)
             .await;
-        match allowed {
-            Ok(true) => {}
-            Ok(false) => return Err(Trouble::OverBudget),
-            Err(_) => return Err(Trouble::Storage),
+        let trouble = match allowed {
+            Ok(true) => None,
+            Ok(false) => Some(Trouble::OverBudget),
+            Err(_) => Some(Trouble::Storage),
+        };
+        if let Some(trouble) = trouble {
+            // That tells nothing of the endpoint.
+            self.breaker().not_made(way, Instant::now());
+            return Err(trouble);
         }
         let said = self.send(question, jpeg, misfit).await;
         self.note(said.is_ok());

@@ -7,6 +7,17 @@ const MOST_FAILURES: u32 = 3;
 /// For how long.
 const REST: Duration = Duration::from_secs(60);
 
+/// Whether a call may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// It rests.
+    Shut,
+    /// It may.
+    Open,
+    /// It may, and tells whether the rest is over.
+    Trial,
+}
+
 /// What is known of the endpoint.
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
@@ -16,15 +27,22 @@ pub(super) struct Breaker {
 
 impl Breaker {
     /// Whether the endpoint may be asked. After a rest, one call at a time may try.
-    pub(super) fn lets_through(&mut self, now: Instant) -> bool {
+    pub(super) fn way(&mut self, now: Instant) -> Way {
         match self.open_until {
-            Some(until) if now < until => false,
+            Some(until) if now < until => Way::Shut,
             Some(_) => {
                 // Others rest until this one is back.
                 self.open_until = Some(now + REST);
-                true
+                Way::Trial
             }
-            None => true,
+            None => Way::Open,
+        }
+    }
+
+    /// A call that was let through was not made: if it was the trial, another may be.
+    pub(super) fn not_made(&mut self, way: Way, now: Instant) {
+        if way == Way::Trial && self.open_until.is_some() {
+            self.open_until = Some(now);
         }
     }
 
@@ -53,16 +71,35 @@ mod tests {
         breaker.failed(start);
         breaker.succeeded();
         for _ in 0..MOST_FAILURES {
-            assert!(breaker.lets_through(start));
+            assert_ne!(breaker.way(start), Way::Shut);
             breaker.failed(start);
         }
-        assert!(!breaker.lets_through(start + REST / 2));
-        assert!(breaker.lets_through(start + REST));
-        assert!(!breaker.lets_through(start + REST), "one is trying");
+        assert_eq!(breaker.way(start + REST / 2), Way::Shut);
+        assert_ne!(breaker.way(start + REST), Way::Shut);
+        assert_eq!(breaker.way(start + REST), Way::Shut, "one is trying");
         breaker.failed(start + REST);
-        assert!(!breaker.lets_through(start + REST + REST / 2));
-        assert!(breaker.lets_through(start + REST * 2));
+        assert_eq!(breaker.way(start + REST + REST / 2), Way::Shut);
+        assert_ne!(breaker.way(start + REST * 2), Way::Shut);
         breaker.succeeded();
-        assert!(breaker.lets_through(start + REST * 2));
+        assert_ne!(breaker.way(start + REST * 2), Way::Shut);
+    }
+
+    #[test]
+    fn a_trial_that_was_not_made_is_left_to_another() {
+        let (mut breaker, start) = (Breaker::default(), Instant::now());
+        for _ in 0..MOST_FAILURES {
+            breaker.failed(start);
+        }
+        let over = start + REST;
+        let way = breaker.way(over);
+        assert_eq!((way, breaker.way(over)), (Way::Trial, Way::Shut));
+        // Whoever was let through before it opened has nothing to give back.
+        breaker.not_made(Way::Open, over);
+        assert_eq!(breaker.way(over), Way::Shut);
+        breaker.not_made(way, over);
+        assert_eq!(
+            (breaker.way(over), breaker.way(over)),
+            (Way::Trial, Way::Shut)
+        );
     }
 }

@@ -4,8 +4,10 @@ pub mod between;
 pub mod chat;
 pub mod code;
 mod elsewhere;
+mod human;
 pub mod launcher;
 pub mod login;
+pub mod undecided;
 pub mod verdict;
 pub mod ways;
 #[rustfmt::skip] // Lists of words, one to a line, would hide the rest.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::between::{Passage, approval, passage};
 use super::elsewhere::elsewhere;
+use super::human;
 use super::login::{Stage, stage};
 use super::ways::way_out;
 use super::words;
@@ -64,9 +65,12 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
     if let Some(text) = broken(now, &news) {
         return Outcome::Broken(text);
     }
+    let wrong = |text: &&String| words::any(&text.to_lowercase(), words::WRONG);
+    // Of several, the one about the account counts.
     let complaint = news
         .iter()
-        .find(|text| words::any(&text.to_lowercase(), words::WRONG));
+        .find(|text| wrong(text) && human::blames_account(text))
+        .or_else(|| news.iter().find(wrong));
     let limit = news
         .iter()
         .find(|text| words::any(&text.to_lowercase(), words::LOCKED));
@@ -103,12 +107,12 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
             }
         }
         Stage::Form(form) => {
-            // That the proof of a person was not taken says nothing about the account.
-            if let Some(kind) = unproven_person(now, &news) {
-                return Outcome::Challenge(kind);
-            }
             if let Some(text) = limit {
                 return Outcome::Limited(text.clone());
+            }
+            // That the proof of a person was not taken says nothing about the account.
+            if human::only_about_person(now, &news) {
+                return Outcome::Challenge(human::kind(now));
             }
             if let Some(text) = complaint {
                 return refused(0.97, text);
@@ -138,7 +142,7 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
                 && field.is_some_and(|f| f.length == 0)
                 && now.ready == "complete"
                 && let Some(kind) = now.challenges.first()
-                && now.alerts.iter().any(|alert| is_about_person(&alert.text))
+                && human::only_about_person(now, now.alerts.iter().map(|alert| &alert.text))
             {
                 return Outcome::Challenge(kind.clone());
             }
@@ -168,7 +172,11 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
         },
         Stage::UserStep(_) => match (limit, complaint) {
             (Some(text), _) => Outcome::Limited(text.clone()),
+            _ if human::only_about_person(now, &news) => Outcome::Challenge(human::kind(now)),
             (None, Some(text)) => refused(0.95, text),
+            (None, None) if ms > 4000 && now.challenges.iter().any(|kind| kind != "turnstile") => {
+                Outcome::Challenge(human::kind(now))
+            }
             (None, None) if ms > 4000 => refused(0.6, "the page asks for the user name again"),
             (None, None) => Outcome::Pending,
         },
@@ -234,18 +242,6 @@ fn news(before: &PageFacts, now: &PageFacts) -> Vec<String> {
         }
     }
     news
-}
-
-/// The challenge that the page complains about, if it is that.
-fn unproven_person(now: &PageFacts, news: &[String]) -> Option<String> {
-    let complains = news.iter().any(|text| is_about_person(text));
-    let kind = now.challenges.first().map_or("captcha", String::as_str);
-    complains.then(|| kind.to_owned())
-}
-
-/// Whether a complaint is about the proof that a person is there.
-fn is_about_person(text: &str) -> bool {
-    words::any(&text.to_lowercase(), &["captcha", "robot"])
 }
 
 fn meaningful(text: &str) -> bool {
@@ -562,5 +558,50 @@ mod tests {
         let mut anew = complaining.clone();
         anew.fields[0].length = 0;
         assert_eq!(judge(&complaining, &anew, since), wanted);
+    }
+
+    #[test]
+    fn a_challenge_beside_a_refused_password_or_a_lock_is_no_reason_to_knock_again() {
+        let mut before = form("Sign in");
+        before.challenges = vec!["hcaptcha".into()];
+        let saying = |text: &str| {
+            let mut now = before.clone();
+            now.alerts.push(Alert {
+                text: text.into(),
+                ..Default::default()
+            });
+            now
+        };
+        for text in [
+            "Wrong password. Please solve the captcha.",
+            "Invalid user name, password or captcha",
+        ] {
+            let outcome = judge(&before, &saying(text), since(2_600));
+            assert!(
+                matches!(outcome, Outcome::Refused { .. }),
+                "{text}: {outcome:?}"
+            );
+        }
+        let many = judge(
+            &before,
+            &saying("Too many attempts, complete the captcha"),
+            since(2_600),
+        );
+        assert!(matches!(many, Outcome::Limited(_)), "{many:?}");
+        for text in [
+            "reCAPTCHA verification failed, please try again",
+            "hCaptcha invalid",
+        ] {
+            let outcome = judge(&before, &saying(text), since(2_600));
+            assert_eq!(outcome, Outcome::Challenge("hcaptcha".into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_page_without_a_form_that_complains_about_the_challenge_refuses_nobody() {
+        let before = form("Sign in Password Go");
+        let now = elsewhere_page("reCAPTCHA verification failed. Please try again.", &[]);
+        let outcome = judge(&before, &now, since(3_000));
+        assert_eq!(outcome, Outcome::Challenge("captcha".into()));
     }
 }

@@ -82,11 +82,24 @@ const look = el => (attr(el, 'aria-label') + '|' + attr(el, 'title') + '|' + att
 const VEILED = 'input[type=password],input[autocomplete~=one-time-code],input[autocomplete~=current-password],input[autocomplete~=new-password],input[maxlength="1"]';
 const VEIL = { color: 'transparent', '-webkit-text-fill-color': 'transparent', 'text-shadow': 'none', 'caret-color': 'transparent', transition: 'none', filter: 'blur(8px)' };
 let veils = [];
+// Boxes in a row that hold a letter each are one field for a code, whatever else they say of themselves.
+const lettered = () => {
+  const out = [];
+  let row = [];
+  const end = () => { if (row.length >= 4) out.push(...row.filter(el => el.value)); row = []; };
+  for (const el of all('input', true)) {
+    const type = (el.type || '').toLowerCase();
+    if (type === 'hidden' || !/^(text|tel|number|password|search|url|email)$/.test(type)) continue;
+    if (el.value.length > 1) end(); else row.push(el);
+  }
+  end();
+  return out;
+};
 const veil = (on, secrets) => {
   if (on) {
     if (veils.length) veil(false);
     const kept = (secrets || []).filter(s => s.length > 3), tells = t => !!t && kept.some(s => t.includes(s));
-    const found = new Set(all(VEILED, true).filter(el => el.value));
+    const found = new Set([...all(VEILED, true).filter(el => el.value), ...lettered()]);
     if (kept.length) {
       for (const el of all('input,textarea,[contenteditable]')) if (tells('value' in el ? el.value : el.textContent)) found.add(el);
       for (const r of roots()) {

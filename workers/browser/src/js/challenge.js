@@ -73,5 +73,9 @@
     if (submitted) setTimeout(() => form.requestSubmit(), 0);
     return { filled, called, submitted };
   };
-  return { look, give };
+  const filled = kind => {
+    const fields = [...FIELD[kind], attr(widgetOf(kind), 'data-response-field-name')].filter(Boolean);
+    return fields.some(name => all(`[name="${CSS.escape(name)}"]`).some(el => !!el.value));
+  };
+  return { look, give, filled };
 })()
