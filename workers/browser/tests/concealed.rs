@@ -1,9 +1,11 @@
 //! That no picture of a page shows a secret: pictures of two pages that differ in nothing but the secret are the same, byte for byte.
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use computetower_browser::{Chromium, LaunchConfig};
+use computetower_browser::{Chromium, LaunchConfig, Page};
+use computetower_test_site::Site;
 
 fn address(html: &str) -> String {
     let escaped: String = html.bytes().map(|byte| format!("%{byte:02x}")).collect();
@@ -32,17 +34,67 @@ fn page(secret: &str) -> String {
     address(&html)
 }
 
-#[tokio::test]
-async fn a_picture_tells_nothing_of_a_secret() {
-    let data = tempfile::tempdir().unwrap();
+async fn chromium(data: &Path) -> Chromium {
     let config = LaunchConfig {
         executable: std::env::var_os("CHROMIUM")
             .map_or_else(|| "/usr/bin/chromium".into(), PathBuf::from),
-        data_dir: data.path().to_owned(),
+        data_dir: data.to_owned(),
         extra_args: Vec::new(),
         window: (1280, 900),
     };
-    let chromium = Chromium::launch(&config).await.unwrap();
+    Chromium::launch(&config).await.unwrap()
+}
+
+/// Takes pictures until one comes, or none does for the reason that a secret may show.
+async fn until_shown(page: &Page, shown: bool) {
+    let waited = tokio::time::timeout(Duration::from_secs(60), async {
+        loop {
+            let is_it = match page.screenshot().await {
+                Ok(_) => shown,
+                Err(error) => !shown && error.to_string().contains("may show a secret"),
+            };
+            if is_it {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "shown: {shown}");
+}
+
+#[tokio::test]
+async fn no_picture_is_taken_while_a_frame_does_not_answer_that_may_show_a_secret() {
+    let data = tempfile::tempdir().unwrap();
+    let chromium = chromium(data.path()).await;
+    let site = Site::start().await;
+    let address = site.url("frames");
+    let session = chromium.new_session(None).await.unwrap();
+    let page = session.open(&address).await.unwrap();
+    let found = tokio::time::timeout(Duration::from_secs(60), async {
+        let inside = |name: &str| name == "Inside";
+        loop {
+            let facts = page.facts().await.unwrap();
+            if facts.fields.iter().any(|field| inside(&field.placeholder)) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    assert!(found.await.is_ok(), "the frame is there");
+    page.conceal("Winter-Garden-42");
+    until_shown(&page, true).await;
+    page.goto(&format!("{address}#stuck")).await.unwrap();
+    until_shown(&page, false).await;
+    // A frame that is gone holds up nothing.
+    page.goto(&format!("{address}#remove")).await.unwrap();
+    until_shown(&page, true).await;
+    chromium.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_picture_tells_nothing_of_a_secret() {
+    let data = tempfile::tempdir().unwrap();
+    let chromium = chromium(data.path()).await;
     let session = chromium.new_session(None).await.unwrap();
     for at in [page, bare] {
         let mut shots = Vec::new();
