@@ -1,5 +1,4 @@
 //! That no picture of a page shows a secret: pictures of two pages that differ in nothing but the secret are the same, byte for byte.
-#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 use std::path::PathBuf;
 
