@@ -84,7 +84,7 @@ pub struct CaptchaUse {
 }
 
 /// Serialises the look at the day's cost: any number of its own.
-const COST_LOCK: i64 = 0x6361_7074_6368_61;
+const COST_LOCK: i64 = 0x0063_6170_7463_6861;
 
 impl Store {
     /// Notes that a challenge is sent to the solver, unless the day's cost (UTC, of all tenants) would go beyond `most_micros`. None then.
