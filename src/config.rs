@@ -1,6 +1,7 @@
 //! The configuration: read here and nowhere else, from the environment, all problems reported at once.
 
 mod client;
+mod outside;
 mod traces;
 mod up;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use computetower_store::StoreConfig;
 use computetower_store::objects::ObjectSettings;
 use computetower_store::vault::{MasterKey, Secret};
+use computetower_workers::OutsideSettings;
 use computetower_workers::browsers::BrowserSettings;
 
 use crate::telemetry::LogFormat;
@@ -141,6 +143,8 @@ pub struct Config {
     pub host: String,
     /// Who may read the metrics, and where.
     pub metrics: MetricsSettings,
+    /// What the operator lends to workers besides.
+    pub outside: OutsideSettings,
 }
 
 /// Who may read what a process has counted, and where.
@@ -338,6 +342,7 @@ pub fn read(mut environment: Environment<'_>) -> Result<Config, Problems> {
         .is_some_and(|value| value == "1");
     let host = host(env);
     let metrics = metrics(env);
+    let outside = outside::outside(env);
     // Used by then: it is wanted together with the log. What is wrong with it is told here, with all the rest.
     traces::traces(env);
     let redis_prefix = env.or("COMPUTETOWER_REDIS_PREFIX", "computetower");
@@ -359,6 +364,7 @@ pub fn read(mut environment: Environment<'_>) -> Result<Config, Problems> {
         until_stdin_closes,
         host,
         metrics,
+        outside,
     });
     environment.done(config)
 }

@@ -431,7 +431,7 @@ pub(crate) async fn result(
         .into_iter()
         .map(|v| {
             json!({ "subject": v.subject, "passed": v.passed, "confidence": v.confidence, "observation": v.observation,
-                    "validator": v.validator, "screenshot_key": v.screenshot_key, "at": v.at })
+                    "validator": v.validator, "unclear": v.unclear, "agrees": v.agrees, "combined": v.combined, "screenshot_key": v.screenshot_key, "at": v.at })
         })
         .collect();
     links::add_urls(app.store(), caller.tenant, &mut body).await;

@@ -18,11 +18,13 @@ pub mod openapi;
 pub mod problem;
 pub mod provider_accounts;
 pub mod queues;
+pub mod recoveries;
 pub mod replay;
 pub mod scale;
 pub mod schedules;
 pub mod sessions;
 pub mod tenants;
+pub mod validations;
 pub mod workers;
 
 use axum::Router;
@@ -54,6 +56,8 @@ pub fn router(app: App) -> Router {
             .merge(automation::router())
             .merge(sessions::router())
             .merge(interventions::router())
+            .merge(validations::router())
+            .merge(recoveries::router())
             .merge(queues::router())
             .merge(workers::router())
             .merge(openai::router())
@@ -64,6 +68,7 @@ pub fn router(app: App) -> Router {
         .merge(limits::admin_router())
         .merge(queues::admin_router())
         .merge(scale::router())
+        .merge(recoveries::admin_router())
         .merge(tenants::admin_router())
         .merge(workers::admin_router());
     Router::new()

@@ -9,8 +9,8 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::api::{
     admin, aliases, automation, batches, credentials, events, health, history, interventions, jobs,
-    limits, metrics, provider_accounts, queues, replay, scale, schedules, sessions, tenants,
-    workers,
+    limits, metrics, provider_accounts, queues, recoveries, replay, scale, schedules, sessions,
+    tenants, validations, workers,
 };
 use crate::app::App;
 use crate::{chat_sessions, openai};
@@ -27,6 +27,7 @@ use crate::{chat_sessions, openai};
         history::list, history::show, history::export, history::remove, history::remove_some, history::retention, history::retain,
         automation::login, sessions::create, sessions::list, sessions::show, sessions::close, sessions::ticket, chat_sessions::connect,
         interventions::show, interventions::answer, interventions::show_by_link, interventions::answer_by_link,
+        validations::list, validations::statistics, recoveries::statistics, recoveries::captcha_uses,
         admin::create, admin::list, admin::show, admin::remove, admin::rediscover, scale::scale,
         aliases::put, aliases::list, aliases::show, aliases::remove, provider_accounts::add, provider_accounts::list, provider_accounts::remove,
         queues::list, queues::pause, queues::resume, queues::list_all, queues::pause_for_all, queues::resume_for_all,

@@ -40,6 +40,7 @@ pub(super) async fn run(config: &Config, args: Args) -> Result<(), Failure> {
         grace: config.grace,
         host: config.host.clone(),
         browser: config.browser.clone(),
+        outside: config.outside.clone(),
     };
     run_worker(store, options, shutdown).await?;
     Ok(())

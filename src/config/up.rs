@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use computetower_store::objects::ObjectSettings;
 use computetower_store::vault::MasterKey;
 
+use super::outside::outside;
 use super::traces::traces;
 use super::{Environment, Problems, bind, check_url, objects, private_urls};
 
@@ -47,6 +48,7 @@ pub fn read_up(mut environment: Environment<'_>) -> Result<UpConfig, Problems> {
     private_urls(env);
     // For its processes, which inherit the environment.
     traces(env);
+    outside(env);
     let database_url = env.get("DATABASE_URL");
     check_url(
         env,

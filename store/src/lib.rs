@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod affinity;
 pub mod aliases;
+pub mod captcha_uses;
 pub mod chat_places;
 pub mod chat_sessions;
 mod coalesce;
@@ -25,12 +26,14 @@ pub mod openai_requests;
 pub mod pauses;
 pub mod providers;
 pub mod queues;
+pub mod recoveries;
 pub mod redis_keys;
 pub mod schedules;
 pub mod threads;
 pub mod turn_signals;
 pub mod validations;
 pub mod vault;
+pub mod vision_usage;
 pub mod workers;
 
 pub use connect::{Store, StoreConfig};

@@ -9,6 +9,7 @@
 //! | `P:backlog:<queue>` | string, expires | there while due jobs wait in Postgres for that lane |
 //! | `P:epoch` | string | made by the dispatcher; when it is gone, Redis was wiped |
 //! | `P:events:<job>` | stream, bounded, expires | the job's latest events; entry id = `<seq>-0` |
+//! | `P:judgement:<digest>` | string, expires | what a vision model said to this question about this picture, for this tenant |
 //! | `P:fence:<job>` | string, expires | the highest fence that has published for the job |
 //!
 //! | channel | message |
@@ -91,6 +92,12 @@ impl RedisKeys {
             .strip_prefix(":events:")?
             .parse()
             .ok()
+    }
+
+    /// What a vision model said to a question about a picture.
+    #[must_use]
+    pub fn judgement(&self, digest: &str) -> String {
+        format!("{}:judgement:{digest}", self.prefix)
     }
 
     /// The fence of a job's events.

@@ -6,13 +6,13 @@ use std::time::Duration;
 use computetower_browser::{
     BrowserError, ChatMap, Conversation, Notes, Page, Profile, SignIn, shows,
 };
-use computetower_jobs::{CredentialId, Failure, FailureCode, ProviderId};
+use computetower_jobs::{CredentialId, Failure, FailureCode, ProviderId, Strategy};
 use computetower_store::credentials::Credential;
 
 use crate::browsers::{LiveSession, OpenPage, SessionOwner};
 use crate::classify;
 use crate::context::JobContext;
-use crate::notes::failure_of;
+use crate::notes::{About, failure_of};
 use crate::run::chain;
 use crate::signing_in::sign_in_with;
 
@@ -202,8 +202,22 @@ async fn open(
             page.goto(place.url).await?;
         }
         let done = sign_in_with(context, &page, &credential, notes).await?;
-        session.trust();
-        if done.needed {
+        // What the page itself does not show is good for this page, and neither kept, trusted nor tried again.
+        if done.is_shown() {
+            session.trust();
+        }
+        if done.needed && done.is_shown() {
+            // It was signed in before, and the page asked again.
+            if seen > 0 && !session.forgets() {
+                let about = About {
+                    credential: Some(credential.id),
+                    provider: place.provider,
+                };
+                let code = FailureCode::SessionExpired;
+                context
+                    .recovered(about, code, Strategy::SignInAgain, true)
+                    .await;
+            }
             keep_profile(context, &session, &credential).await;
             if !session.forgets() {
                 page.goto(place.url).await?;

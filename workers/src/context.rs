@@ -1,13 +1,16 @@
 //! What a handler may touch.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use computetower_jobs::{EventBody, WorkerId};
 use computetower_store::Store;
 use computetower_store::jobs::ClaimedJob;
+use serde_json::Value;
 
 use crate::browsers::Browsers;
 use crate::feed::Feed;
+use crate::outside::Outside;
 use crate::running::Stop;
 use crate::waiting::Waiting;
 
@@ -20,6 +23,8 @@ pub(crate) struct JobContext {
     pub(crate) worker: WorkerId,
     /// The process's browsers.
     pub(crate) browsers: Arc<Browsers>,
+    /// What the operator lends besides.
+    pub(crate) outside: Outside,
     /// The job under lease.
     pub(crate) job: ClaimedJob,
     /// Its events.
@@ -40,6 +45,15 @@ impl JobContext {
             phase: phase.to_owned(),
             message: message.into(),
             t: chrono::Utc::now().timestamp_millis(),
+        });
+    }
+
+    /// Tells what was done.
+    pub(crate) fn step(&self, kind: &str, detail: Value, took: Duration) {
+        self.feed.emit(EventBody::Step {
+            kind: kind.to_owned(),
+            detail,
+            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         });
     }
 }

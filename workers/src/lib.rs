@@ -4,20 +4,29 @@
 
 mod account;
 pub mod browsers;
+mod captcha;
+mod challenges;
 mod classify;
 mod context;
 mod feed;
 mod kinds;
 mod lanes;
 mod notes;
+mod outside;
 mod pages;
 mod person;
 pub mod process;
+mod recoveries;
 mod run;
 mod running;
 mod signing_in;
+mod tie;
 pub mod trace;
 pub mod upkeep;
+mod vision;
 mod waiting;
 
+pub use captcha::SolverSettings;
+pub use outside::OutsideSettings;
 pub use process::{WorkerOptions, run_worker};
+pub use vision::{Structure, VisionApi, VisionSettings};

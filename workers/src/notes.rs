@@ -1,7 +1,7 @@
 //! What a browser reports while it works becomes events, stored judgements and screenshots.
 
 use computetower_browser::{BrowserError, Note, Notes, Verdict};
-use computetower_jobs::{CredentialId, EventBody, Failure, ProviderId};
+use computetower_jobs::{CredentialId, EventBody, Failure, FailureCode, ProviderId, Strategy};
 use computetower_store::objects::screenshot_key;
 use computetower_store::validations::NewValidation;
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use crate::classify;
 use crate::context::JobContext;
 use crate::run::{chain, would_end};
+use crate::vision::{Looks, Told, add};
 
 /// Which account and page the notes are about.
 #[derive(Clone, Copy, Default)]
@@ -34,6 +35,7 @@ impl NotePump {
         let task = tokio::spawn(async move {
             let mut last = None;
             let mut number = 0;
+            let mut looks = Looks::default();
             while let Some(note) = received.recv().await {
                 match note {
                     Note::Step {
@@ -47,12 +49,27 @@ impl NotePump {
                             detail,
                             duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
                         });
+                        if kind == "chat.input_moved" {
+                            let code = FailureCode::ElementNotFound;
+                            context
+                                .recovered(about, code, Strategy::AlternativeElement, true)
+                                .await;
+                        }
                     }
                     Note::Validation(verdict) => {
                         number += 1;
-                        last = Some(keep(&context, about, number, verdict).await);
+                        let picture = Looks::picture(&context, &verdict);
+                        let (value, told) = keep(&context, about, number, verdict).await;
+                        if let Some(picture) = picture {
+                            looks.begin(&context, about, number, picture, &told);
+                        }
+                        last = Some(value);
                     }
                 }
+            }
+            let said = looks.end(number).await;
+            if let (Some(last), Some(said)) = (&mut last, said) {
+                add(last, said);
             }
             last
         });
@@ -83,7 +100,7 @@ fn strip_url(detail: &mut Value) {
 }
 
 /// Stores a judgement with its screenshot, and tells it. Storage that is away costs the screenshot, not the job.
-async fn keep(context: &JobContext, about: About, number: u32, verdict: Verdict) -> Value {
+async fn keep(context: &JobContext, about: About, number: u32, verdict: Verdict) -> (Value, Told) {
     let key = keep_screenshot(
         context,
         &format!("{number}-{}", verdict.subject),
@@ -102,7 +119,15 @@ async fn keep(context: &JobContext, about: About, number: u32, verdict: Verdict)
         observation: &verdict.observation,
         validator: verdict.validator,
         screenshot_key: key.as_deref(),
+        beside: None,
     };
+    let metrics = &context.store.metrics;
+    metrics.judged(
+        verdict.subject,
+        false,
+        Some(verdict.passed),
+        verdict.confidence,
+    );
     if let Err(error) = context.store.add_validation(&new).await {
         tracing::warn!(job.id = %context.job.id, error = %chain(&error), "a validation could not be stored");
     }
@@ -114,6 +139,12 @@ async fn keep(context: &JobContext, about: About, number: u32, verdict: Verdict)
         "validator": verdict.validator,
         "screenshot_key": key,
     });
+    let judged = Told {
+        subject: verdict.subject,
+        passed: verdict.passed,
+        confidence: verdict.confidence,
+        screenshot_key: key.clone(),
+    };
     context.feed.emit(EventBody::Validation {
         subject: verdict.subject.to_owned(),
         passed: verdict.passed,
@@ -122,7 +153,7 @@ async fn keep(context: &JobContext, about: About, number: u32, verdict: Verdict)
         validator: verdict.validator.to_owned(),
         screenshot_key: key,
     });
-    told
+    (told, judged)
 }
 
 async fn keep_screenshot(context: &JobContext, name: &str, jpeg: Vec<u8>) -> Option<String> {

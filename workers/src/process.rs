@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::browsers::{BrowserSettings, Browsers, SessionOwner};
 use crate::lanes;
+use crate::outside::{Outside, OutsideSettings};
 use crate::run::chain;
 use crate::running::{Running, StopReason};
 
@@ -38,6 +39,8 @@ pub struct WorkerOptions {
     pub host: String,
     /// Where Chromium is.
     pub browser: BrowserSettings,
+    /// What the operator lends besides.
+    pub outside: OutsideSettings,
 }
 
 /// What all tasks of the process share.
@@ -47,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) name: String,
     pub(crate) running: Arc<Running>,
     pub(crate) browsers: Arc<Browsers>,
+    pub(crate) outside: Outside,
     pub(crate) tasks: TaskTracker,
     /// Set when no more jobs are to be taken.
     pub(crate) closing: CancellationToken,
@@ -116,6 +120,7 @@ pub async fn run_worker(
         name: name.clone(),
         running: Arc::default(),
         browsers,
+        outside: Outside::new(&options.outside),
         tasks: TaskTracker::new(),
         closing: CancellationToken::new(),
         concurrency: options.concurrency.clone(),

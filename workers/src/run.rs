@@ -19,6 +19,7 @@ use crate::context::JobContext;
 use crate::feed::Feed;
 use crate::kinds;
 use crate::process::Shared;
+use crate::recoveries;
 use crate::running::{Stop, StopReason};
 use crate::trace;
 
@@ -67,6 +68,7 @@ pub(crate) async fn run_attempt(shared: Arc<Shared>, claimed: ClaimedJob, asked:
         store: shared.store.clone(),
         worker: shared.worker,
         browsers: shared.browsers.clone(),
+        outside: shared.outside.clone(),
         job: claimed,
         feed,
         stop,
@@ -230,8 +232,14 @@ fn conclude(job: &ClaimedJob, outcome: Outcome) -> (Ending, Vec<EventBody>) {
         failure: public.clone(),
     };
     match verdict_on(job, &failure) {
-        Verdict::Retry { at } => (Ending::Retry(at, failure), vec![retrying(at)]),
-        Verdict::Snooze { until } => (Ending::Snoozed(until, failure), vec![retrying(until)]),
+        Verdict::Retry { at } => {
+            let told = recoveries::planned(job, &failure, retrying(at));
+            (Ending::Retry(at, failure), told)
+        }
+        Verdict::Snooze { until } => {
+            let told = recoveries::planned(job, &failure, retrying(until));
+            (Ending::Snoozed(until, failure), told)
+        }
         Verdict::Requeue => (Ending::Requeued(failure), vec![retrying(Utc::now())]),
         Verdict::Park => (
             Ending::Parked(failure),
@@ -278,6 +286,7 @@ async fn finish(context: &JobContext, ending: &Ending, told: Vec<EventBody>, ran
                 .attempt_ended(context.job.kind, ending, ran);
             trace::ended(ending);
             context.feed.publish_prepared(last);
+            recoveries::count(context, ending).await;
             if matches!(ending, Ending::Requeued(_) | Ending::HandedBack(_)) {
                 hand_back(&context.store, &context.job, dispatch).await;
             }

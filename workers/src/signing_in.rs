@@ -7,18 +7,22 @@ use computetower_browser::{
     Account, BrowserError, Notes, Page, SignIn, answer_challenge, sign_in, sign_in_past_challenge,
     submit_code,
 };
-use computetower_jobs::{Failure, FailureCode, Totp};
-use computetower_store::credentials::{Credential, TROUBLE_WINDOW};
+use computetower_jobs::{Failure, FailureCode, Strategy, Totp};
+use computetower_store::credentials::{Credential, MOST_TROUBLES, TROUBLE_WINDOW};
 use computetower_store::interventions::HumanAnswer;
 
+use crate::captcha::Solution;
 use crate::classify;
 use crate::context::JobContext;
-use crate::notes::failure_of;
+use crate::notes::{About, failure_of};
 use crate::person;
 use crate::run::chain;
+use crate::tie::{Tie, tie};
 
 /// A page that refuses a code takes no other for a moment.
 const AFTER_A_REFUSAL: Duration = Duration::from_millis(1_500);
+/// How many solutions of the solver one sign-in may try.
+const MOST_SOLUTIONS: usize = 2;
 /// How often one sign-in may ask for a person.
 const MOST_QUESTIONS: usize = 3;
 
@@ -38,64 +42,203 @@ pub(crate) async fn sign_in_with(
         notes,
     };
     attempt.not_too_often().await?;
-    let password = context
-        .store
-        .password(context.job.tenant, credential.id)
-        .await
-        .map_err(|error| classify::store(&error))?;
-    let account = Account {
-        username: &credential.username,
-        password: password.reveal(),
-    };
-    let mut outcome = sign_in(page, &account, notes).await;
-    let mut codes = attempt.codes().await?;
-    let mut questions = 0;
-    loop {
-        let error = match outcome {
-            Ok(done) => return Ok(done),
-            Err(error) => error,
+    let mut knocks = 0;
+    let done = attempt.run(page, &mut knocks).await;
+    if done.is_err() {
+        attempt.note_knocks(&mut knocks).await;
+    }
+    done
+}
+
+impl Attempt<'_> {
+    /// Signs in as far as it goes. `knocks` counts the submitted passwords that a challenge came of and that are not noted yet.
+    async fn run(&self, page: &Page, knocks: &mut i64) -> Result<SignIn, Failure> {
+        let (attempt, context, credential, notes) =
+            (self, self.context, self.credential, self.notes);
+        let password = context
+            .store
+            .password(context.job.tenant, credential.id)
+            .await
+            .map_err(|error| classify::store(&error))?;
+        let account = Account {
+            username: &credential.username,
+            password: password.reveal(),
         };
-        // The app's codes are for a page that may mean the app, and as long as nobody was asked for another.
-        let app_may_help = match &error {
-            BrowserError::SecondFactor { by_app, .. } => *by_app && questions == 0,
-            BrowserError::CodeRefused { .. } => questions == 0,
-            _ => false,
-        };
-        if app_may_help && let Some(code) = attempt.next_code(&mut codes).await? {
-            outcome = submit_code(page, &code, notes).await;
-            continue;
-        }
-        let can_be_helped = matches!(
-            &error,
-            BrowserError::SecondFactor { .. } | BrowserError::Captcha { .. }
-        );
-        if !can_be_helped || questions == MOST_QUESTIONS || context.has_another_way {
-            return Err(attempt
-                .refused(&error, codes.is_some() && questions == 0)
-                .await);
-        }
-        questions += 1;
-        let answer = match person::ask(context, failure_of(context, &error).await).await {
-            Ok(answer) => answer,
-            Err(failure) => {
-                // The page was left in the middle of a sign-in: web apps count that, too.
-                attempt.note_trouble(false).await;
-                return Err(failure);
+        let mut outcome = sign_in(page, &account, notes).await;
+        let mut codes = attempt.codes().await?;
+        let mut questions = 0;
+        let mut solutions = 0;
+        let mut knocked = 0;
+        let mut help = None;
+        loop {
+            if let Some(help) = help.take() {
+                attempt.settle(help, &outcome).await;
             }
-        };
-        outcome = match (&error, answer) {
-            (BrowserError::Captcha { .. }, HumanAnswer::Code(text)) => {
-                match answer_challenge(page, text.reveal()).await {
-                    Ok(()) => sign_in_past_challenge(page, &account, notes).await,
-                    Err(error) => Err(error),
+            let error = match outcome {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            if let BrowserError::SignInUnclear { .. } = &error {
+                match tie(context, page, &error, notes).await {
+                    Tie::In(done) => {
+                        // As far as the page shows, the password came to nothing.
+                        attempt.note_trouble(false).await;
+                        let code = FailureCode::ElementNotFound;
+                        attempt.recovered(code, Strategy::Vision, true).await;
+                        return Ok(*done);
+                    }
+                    Tie::Out(seen) => {
+                        let mut failure = attempt.refused(&error, false).await;
+                        failure.public = format!("{} {seen}", failure.public).into();
+                        // Knocking on would be knocking on a door that looks shut.
+                        return Err(failure.given_up());
+                    }
+                    Tie::Unknown => {}
                 }
             }
-            (BrowserError::Captcha { .. }, HumanAnswer::Done) => {
-                sign_in_past_challenge(page, &account, notes).await
+            if let BrowserError::Captcha {
+                kind, submitted, ..
+            } = &error
+            {
+                context.store.metrics.captcha_detected(kind);
+                *knocks += i64::from(*submitted);
+                knocked += i64::from(*submitted);
+                if knocked >= MOST_TROUBLES {
+                    return Err(attempt.refused(&error, false).await);
+                }
+                if solutions < MOST_SOLUTIONS
+                    && let Some(solver) = &context.outside.solver
+                {
+                    let solved = {
+                        let _waits = context.waiting.begin();
+                        solver.solve(context, page, kind, Some(credential.id)).await
+                    };
+                    match solved {
+                        Ok(Some(solution)) => {
+                            solutions += 1;
+                            help = Some(Help::Solver(solution));
+                            outcome = sign_in_past_challenge(page, &account, notes).await;
+                            continue;
+                        }
+                        Ok(None) => solutions = MOST_SOLUTIONS,
+                        Err(error) if error.is_crash() => {
+                            outcome = Err(error);
+                            continue;
+                        }
+                        Err(error) => {
+                            tracing::warn!(job.id = %context.job.id, error = %chain(&error), "the solver's answer could not be handed to the page");
+                            solutions = MOST_SOLUTIONS;
+                        }
+                    }
+                }
             }
-            (_, HumanAnswer::Code(code)) => submit_code(page, code.reveal(), notes).await,
-            (_, HumanAnswer::Done) => sign_in_past_challenge(page, &account, notes).await,
-        };
+            // The app's codes are for a page that may mean the app, and as long as nobody was asked for another.
+            let app_may_help = match &error {
+                BrowserError::SecondFactor { by_app, .. } => *by_app && questions == 0,
+                BrowserError::CodeRefused { .. } => questions == 0,
+                _ => false,
+            };
+            if app_may_help && let Some(code) = attempt.next_code(&mut codes).await? {
+                help = Some(Help::OwnCode);
+                outcome = submit_code(page, &code, notes).await;
+                continue;
+            }
+            let can_be_helped = matches!(
+                &error,
+                BrowserError::SecondFactor { .. } | BrowserError::Captcha { .. }
+            );
+            if can_be_helped && context.has_another_way {
+                // The page was left in the middle of a sign-in, with a code sent perhaps: web apps count that.
+                attempt.note_knocks(knocks).await;
+                if matches!(error, BrowserError::SecondFactor { .. }) {
+                    attempt.note_trouble(false).await;
+                }
+                return Err(attempt.refused(&error, false).await);
+            }
+            if !can_be_helped || questions == MOST_QUESTIONS {
+                return Err(attempt
+                    .refused(&error, codes.is_some() && questions == 0)
+                    .await);
+            }
+            questions += 1;
+            // The job may be cancelled while it waits.
+            attempt.note_knocks(knocks).await;
+            let answer = match person::ask(context, failure_of(context, &error).await).await {
+                Ok(answer) => answer,
+                Err(failure) => {
+                    // The page was left in the middle of a sign-in: web apps count that, too. Before a challenge nothing was given, or it is counted.
+                    if !matches!(error, BrowserError::Captcha { .. }) {
+                        attempt.note_trouble(false).await;
+                    }
+                    return Err(failure);
+                }
+            };
+            help = Some(Help::Person(match error {
+                BrowserError::Captcha { .. } => FailureCode::Captcha,
+                _ => FailureCode::SecondFactor,
+            }));
+            outcome = match (&error, answer) {
+                (BrowserError::Captcha { .. }, HumanAnswer::Code(text)) => {
+                    match answer_challenge(page, text.reveal()).await {
+                        Ok(()) => sign_in_past_challenge(page, &account, notes).await,
+                        Err(error) => Err(error),
+                    }
+                }
+                (BrowserError::Captcha { .. }, HumanAnswer::Done) => {
+                    sign_in_past_challenge(page, &account, notes).await
+                }
+                (_, HumanAnswer::Code(code)) => submit_code(page, code.reveal(), notes).await,
+                (_, HumanAnswer::Done) => sign_in_past_challenge(page, &account, notes).await,
+            };
+        }
+    }
+}
+
+/// What helped on past a question of the page.
+enum Help {
+    Solver(Solution),
+    OwnCode,
+    /// With what the page asked.
+    Person(FailureCode),
+}
+
+impl Help {
+    const fn code(&self) -> FailureCode {
+        match self {
+            Help::Solver(_) => FailureCode::Captcha,
+            Help::OwnCode => FailureCode::SecondFactor,
+            Help::Person(code) => *code,
+        }
+    }
+
+    const fn strategy(&self) -> Strategy {
+        match self {
+            Help::Solver(_) => Strategy::Solver,
+            Help::OwnCode => Strategy::OwnCode,
+            Help::Person(_) => Strategy::Person,
+        }
+    }
+}
+
+/// Whether help against what the page asked with this code was taken, by what came of it; none when that says nothing.
+fn taken<T>(code: FailureCode, outcome: &Result<T, BrowserError>) -> Option<bool> {
+    match (code, outcome) {
+        (_, Ok(_)) => Some(true),
+        (FailureCode::Captcha, Err(BrowserError::Captcha { .. })) => Some(false),
+        // Who gets on to the account's own answer has passed the challenge.
+        (
+            FailureCode::Captcha,
+            Err(
+                BrowserError::InvalidCredentials { .. }
+                | BrowserError::SecondFactor { .. }
+                | BrowserError::ProviderRateLimited { .. },
+            ),
+        ) => Some(true),
+        (
+            FailureCode::SecondFactor,
+            Err(BrowserError::SecondFactor { .. } | BrowserError::CodeRefused { .. }),
+        ) => Some(false),
+        _ => None,
     }
 }
 
@@ -113,6 +256,27 @@ struct Codes {
 }
 
 impl Attempt<'_> {
+    /// Notes whether help was taken.
+    async fn settle<T>(&self, help: Help, outcome: &Result<T, BrowserError>) {
+        let Some(taken) = taken(help.code(), outcome) else {
+            return;
+        };
+        if let (Help::Solver(solution), Some(solver)) = (&help, &self.context.outside.solver) {
+            solver.settle(self.context, solution, taken).await;
+        }
+        self.recovered(help.code(), help.strategy(), taken).await;
+    }
+
+    async fn recovered(&self, code: FailureCode, strategy: Strategy, succeeded: bool) {
+        let about = About {
+            credential: Some(self.credential.id),
+            provider: None,
+        };
+        self.context
+            .recovered(about, code, strategy, succeeded)
+            .await;
+    }
+
     /// Many sign-ins that were not accepted, in whatever job and worker: knocking on would lock the account out.
     async fn not_too_often(&self) -> Result<(), Failure> {
         let (store, tenant) = (&self.context.store, self.context.job.tenant);
@@ -225,6 +389,13 @@ impl Attempt<'_> {
         failure
     }
 
+    /// Notes the submitted passwords that a challenge came of: nobody knows what the web app has counted.
+    async fn note_knocks(&self, knocks: &mut i64) {
+        for _ in 0..std::mem::take(knocks) {
+            self.note_trouble(false).await;
+        }
+    }
+
     async fn note_trouble(&self, invalid: bool) {
         let (store, tenant, id) = (
             &self.context.store,
@@ -304,6 +475,28 @@ mod tests {
         assert!(!is_trouble(&BrowserError::Crashed {
             reason: "gone".to_owned()
         }));
+    }
+
+    #[test]
+    fn help_was_taken_when_the_page_goes_on_to_something_else() {
+        let captcha: Result<(), _> = Err(BrowserError::Captcha {
+            kind: "image".to_owned(),
+            submitted: true,
+            evidence: Evidence::default(),
+        });
+        let wrong: Result<(), _> = Err(BrowserError::InvalidCredentials {
+            observation: "wrong password".to_owned(),
+            evidence: Evidence::default(),
+        });
+        let gone: Result<(), _> = Err(BrowserError::Crashed {
+            reason: "gone".to_owned(),
+        });
+        let code = FailureCode::Captcha;
+        assert_eq!(taken(code, &Ok(())), Some(true));
+        assert_eq!(taken(code, &captcha), Some(false));
+        assert_eq!(taken(code, &wrong), Some(true));
+        assert_eq!(taken(code, &gone), None);
+        assert_eq!(taken(FailureCode::SecondFactor, &captcha), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Labels are made of enums only: queues, kinds, outcomes, codes, duties. No name, tenant or id becomes a label, so the number of series is bounded.
 //! `docs/operations.md` lists every metric; a test holds the list and what is exposed equal.
 
+pub mod pages;
 mod record;
 
 use std::sync::Arc;
@@ -70,6 +71,7 @@ struct Inner {
     open_sessions: Gauge,
     session_messages_sent: Counter,
     session_messages_received: Counter,
+    pages: pages::PageMetrics,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -312,6 +314,7 @@ impl Inner {
             open_sessions: Gauge::default(),
             session_messages_sent: Counter::default(),
             session_messages_received: Counter::default(),
+            pages: pages::PageMetrics::default(),
         };
         inner.begin();
         inner.register();
@@ -434,6 +437,7 @@ impl Inner {
             "Frames that clients of chat sessions sent",
             self.session_messages_received.clone(),
         );
+        self.pages.register(registry);
     }
 }
 

@@ -15,6 +15,7 @@ mod openai;
 mod openapi;
 mod providers;
 mod races;
+mod recoveries;
 mod refusals;
 mod replay;
 mod scale;

@@ -2,6 +2,7 @@
 
 mod affinity;
 mod aliases;
+mod captcha;
 mod chat;
 mod conversations;
 mod discovery;
@@ -9,3 +10,4 @@ mod login;
 mod models;
 mod second_factor;
 mod sessions;
+mod vision;

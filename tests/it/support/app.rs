@@ -15,7 +15,7 @@ use computetower_store::vault::{MasterKey, Secret};
 use computetower_store::{Store, StoreConfig};
 use computetower_workers::browsers::BrowserSettings;
 use computetower_workers::upkeep::run_dispatcher;
-use computetower_workers::{WorkerOptions, run_worker};
+use computetower_workers::{OutsideSettings, WorkerOptions, run_worker};
 use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -122,6 +122,7 @@ impl TestApp {
             grace: Duration::from_millis(200),
             host: "test".to_owned(),
             browser: self.config.browser.clone(),
+            outside: self.config.outside.clone(),
         };
         let (store, shutdown) = (self.store.clone(), self.shutdown.clone());
         self.workers.push(tokio::spawn(async move {
@@ -277,6 +278,7 @@ fn config(folder: &tempfile::TempDir, objects: &S3Server, database_url: String) 
         until_stdin_closes: false,
         host: "test".to_owned(),
         metrics: MetricsSettings::default(),
+        outside: OutsideSettings::default(),
     }
 }
 

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use axum::body::Body;
 use axum::extract::{Form, Path, Query, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use futures::StreamExt;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha1::Sha1;
@@ -165,6 +167,17 @@ async fn home(
     let inside = visit(&shared, &name, &headers) == Some(Visit::Inside);
     let base = format!("/door/{name}");
     match name.as_str() {
+        // Nothing here says whether somebody is in, and the status says nothing good.
+        _ if inside && name == "unsaid" => {
+            (StatusCode::NOT_FOUND, page("Things", "<p>One, two, three.</p>")).into_response()
+        }
+        // Nothing here says it either, and the page never has all of itself.
+        _ if inside && name == "endless" => {
+            let Html(begun) = page("Things", "<p>One, two, three.</p>");
+            let begun = futures::stream::once(async move { Ok::<_, std::convert::Infallible>(begun) });
+            let body = Body::from_stream(begun.chain(futures::stream::pending()));
+            ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response()
+        }
         _ if inside && name == "quiet" => page("Things", "<p>One, two, three.</p>").into_response(),
         _ if inside => page(
             "Things",

@@ -5,6 +5,7 @@
 //! It is no model of any real product, and nothing of it is part of the product under test.
 
 mod answers;
+mod challenges;
 mod chat;
 mod doors;
 pub mod echo;
@@ -207,6 +208,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .merge(odd::routes())
         .merge(reloads::routes())
         .merge(doors::routes())
+        .merge(challenges::routes())
         .route("/assets/{file}", get(asset))
         .with_state(shared)
 }

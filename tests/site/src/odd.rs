@@ -37,6 +37,10 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
             "/search-only",
             html(include_str!("../assets/odd/search-only.html")),
         )
+        .route(
+            "/unlikely",
+            html(include_str!("../assets/odd/unlikely.html")),
+        )
         .route("/contact", html(include_str!("../assets/odd/contact.html")))
         .route("/closed", html(include_str!("../assets/odd/closed.html")))
         .route("/frames", framed(include_str!("../assets/odd/frames.html")))

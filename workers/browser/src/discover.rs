@@ -12,6 +12,7 @@ use crate::conversation::assemble::{learn_from_source, learn_from_two};
 use crate::conversation::{Conversation, LastTurn, Reading, attach, models, new_chat};
 use crate::detect::{chat, launcher, words};
 use crate::error::BrowserError;
+use crate::eyes::{Eyes, find_box};
 use crate::facts::{Button, PageFacts, settled};
 use crate::network::recipe::{Mode, Recipe};
 use crate::notes::Notes;
@@ -35,16 +36,30 @@ pub async fn discover_chat(
     known: Option<&ChatMap>,
     notes: &Notes,
 ) -> Result<ChatMap, BrowserError> {
-    step("discover", discover(page, known, notes)).await
+    discover_chat_with(page, known, None, notes).await
+}
+
+/// As [`discover_chat`]; where no field scores high enough, `eyes` may point at one, and the trial decides.
+///
+/// # Errors
+/// As [`discover_chat`].
+pub async fn discover_chat_with(
+    page: &Page,
+    known: Option<&ChatMap>,
+    eyes: Option<&dyn Eyes>,
+    notes: &Notes,
+) -> Result<ChatMap, BrowserError> {
+    step("discover", discover(page, known, eyes, notes)).await
 }
 
 async fn discover(
     page: &Page,
     known: Option<&ChatMap>,
+    eyes: Option<&dyn Eyes>,
     notes: &Notes,
 ) -> Result<ChatMap, BrowserError> {
     let began = Instant::now();
-    let mut map = find_input(page, known, notes).await?;
+    let mut map = find_input(page, known, eyes, notes).await?;
     // A question that is lost would cost the time of an answer that does not come.
     shows(page, &map.input).await;
     let fresh = page.facts().await?;
@@ -140,6 +155,7 @@ fn learn_marks(map: &mut ChatMap, reading: &Reading) {
 async fn find_input(
     page: &Page,
     known: Option<&ChatMap>,
+    eyes: Option<&dyn Eyes>,
     notes: &Notes,
 ) -> Result<ChatMap, BrowserError> {
     let mut began = Instant::now();
@@ -217,6 +233,12 @@ async fn find_input(
             && !facts.busy
             && !facts.text.is_empty();
         if began.elapsed() > INPUT_LIMIT || idle && began.elapsed() > INPUT_LIMIT / 2 {
+            if let Some(eyes) = eyes
+                && !asks_password
+                && let Some(map) = find_box(page, &facts, eyes, notes).await
+            {
+                return Ok(map);
+            }
             return Err(BrowserError::ElementNotFound {
                 what: "chat input".to_owned(),
                 evidence: page.evidence().await,

@@ -57,6 +57,8 @@ pub enum BrowserError {
     Captcha {
         /// `recaptcha`, `hcaptcha`, `turnstile` or `image`.
         kind: String,
+        /// It came after a password was submitted.
+        submitted: bool,
         /// The page as it looked.
         evidence: Evidence,
     },

@@ -8,6 +8,7 @@
 //! An application's log filter should keep `chromiumoxide::conn::raw_ws` and `async_tungstenite` at `warn`: below
 //! that they print whole protocol messages, which hold whatever is typed.
 
+mod challenge;
 mod chat_map;
 mod chromium;
 mod closed;
@@ -16,6 +17,7 @@ pub mod detect;
 mod discover;
 mod engine;
 mod error;
+mod eyes;
 mod facts;
 mod input;
 mod look;
@@ -32,12 +34,14 @@ mod sign_in;
 pub mod trace;
 mod view;
 
+pub use challenge::{Challenge, Given};
 pub use chat_map::{Attach, ChatMap, Furniture, ModelPicker, NewChat, SendBy, StreamMethod};
 pub use chromium::{Chromium, LaunchConfig};
 pub use conversation::{Answer, Conversation, LastTurn, choose_model, recognises, start_new};
-pub use discover::discover_chat;
+pub use discover::{discover_chat, discover_chat_with};
 pub use engine::owner::{SweepReport, sweep};
 pub use error::{BrowserError, Evidence};
+pub use eyes::{Eyes, Pointed};
 pub use facts::{Alert, Box4, Button, Field, Frame, PageFacts, Tick};
 pub use network::recipe::{Mode, Recipe};
 pub use notes::{Note, Notes, Verdict};

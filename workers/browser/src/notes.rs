@@ -20,7 +20,7 @@ pub struct Verdict {
     pub observation: String,
     /// The page as it looked (JPEG); empty when none could be taken.
     pub screenshot: Vec<u8>,
-    /// Who judged: `dom`.
+    /// Who judged: `dom`; `vision` where a model decided what the page left open.
     pub validator: &'static str,
 }
 

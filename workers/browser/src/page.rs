@@ -61,6 +61,8 @@ pub(crate) struct PageInner {
     activity: AtomicU64,
     /// Documents that were asked for and of which nothing has come yet, by their requests.
     coming: Mutex<HashSet<String>>,
+    /// What no picture of the page may show, wherever it stands.
+    secrets: Mutex<Vec<String>>,
 }
 
 impl From<Arc<PageInner>> for Page {
@@ -102,6 +104,7 @@ impl Page {
             status: AtomicU64::new(0),
             activity: AtomicU64::new(0),
             coming: Mutex::default(),
+            secrets: Mutex::default(),
         };
         let page = Self {
             inner: Arc::new(inner),
@@ -271,13 +274,29 @@ impl Page {
         self.js("address", ()).await
     }
 
-    /// What is visible, as JPEG. Password fields are blurred.
+    /// From now on no picture of this page shows this text, in whatever field or place it stands.
+    pub fn conceal(&self, secret: &str) {
+        let mut secrets = self.secrets();
+        if !secret.is_empty() && !secrets.iter().any(|known| known == secret) {
+            secrets.push(secret.to_owned());
+        }
+    }
+
+    /// What is visible, as JPEG. Of password fields, of fields for codes, and of whatever holds a text that is to be concealed ([`Page::conceal`]) the text
+    /// is not drawn.
     ///
     /// # Errors
     /// [`BrowserError::Crashed`], [`BrowserError::Protocol`].
     pub async fn screenshot(&self) -> Result<Vec<u8>, BrowserError> {
-        // A page that cannot be scripted has no password field that shows a value.
-        let veiled = self.everywhere::<bool>("veil", (true,)).await;
+        let secrets = self.secrets().clone();
+        let Some(veiled) = self.veil(&secrets).await else {
+            self.unveil().await;
+            // Rather no picture than one with a secret in it.
+            return Err(BrowserError::Protocol {
+                command: "Page.captureScreenshot".to_owned(),
+                reason: "a document of the page does not answer, and may show a secret".to_owned(),
+            });
+        };
         let capture = CaptureScreenshotParams {
             format: Some(CaptureScreenshotFormat::Jpeg),
             quality: Some(60),
@@ -292,8 +311,8 @@ impl Page {
             }
             None => self.call(capture).await,
         };
-        if veiled.contains(&true) {
-            self.everywhere::<bool>("veil", (false,)).await;
+        if veiled {
+            self.unveil().await;
         }
         let data: String = taken?.data.into();
         base64::engine::general_purpose::STANDARD
@@ -302,6 +321,42 @@ impl Page {
                 command: "Page.captureScreenshot".to_owned(),
                 reason: error.to_string(),
             })
+    }
+
+    /// Veils what no picture may show, and says whether there is anything. None where a document has not answered that may show a secret: a page, or
+    /// a frame, that cannot be scripted shows no value of a password field, but what was typed may stand elsewhere in it.
+    async fn veil(&self, secrets: &[String]) -> Option<bool> {
+        let mut veiled = false;
+        for (place, answer) in self.each::<bool>("veil", (true, secrets)).await {
+            match answer {
+                Some(found) => veiled |= found,
+                None if secrets.is_empty() => {}
+                None if place.is_empty() || self.views().places().contains(&place) => return None,
+                // Its document is gone. So may the frame be; else there is another in it.
+                None => {
+                    let again = self.js_in::<bool>(&place, "veil", (true, secrets));
+                    match tokio::time::timeout(FRAME_ASIDE, again).await {
+                        Ok(Ok(found)) => veiled |= found,
+                        Ok(Err(_)) => {}
+                        Err(_) => return None,
+                    }
+                }
+            }
+        }
+        Some(veiled)
+    }
+
+    async fn unveil(&self) {
+        let none: [String; 0] = [];
+        self.everywhere::<bool>("veil", (false, none)).await;
+    }
+
+    fn secrets(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        // Nothing panics while it is held.
+        self.inner
+            .secrets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A screenshot for an error or a verdict, taken if it can be taken quickly.
@@ -362,6 +417,19 @@ impl Page {
         function: &str,
         arguments: impl Serialize + Sync + Send,
     ) -> Vec<T> {
+        let answers = self.each(function, arguments).await;
+        answers
+            .into_iter()
+            .filter_map(|(_, answer)| answer)
+            .collect()
+    }
+
+    /// As [`Page::everywhere`], each document with its place, and none for those that did not answer.
+    async fn each<T: DeserializeOwned>(
+        &self,
+        function: &str,
+        arguments: impl Serialize + Sync + Send,
+    ) -> Vec<(String, Option<T>)> {
         let mut places = self.views().places();
         if places.is_empty() {
             places.push(String::new());
@@ -374,6 +442,11 @@ impl Page {
             };
             tokio::time::timeout(limit, self.js_in(place, function, &arguments))
         }));
-        asked.await.into_iter().flatten().flatten().collect()
+        let answers: Vec<Option<T>> = asked
+            .await
+            .into_iter()
+            .map(|answer| answer.ok().and_then(Result::ok))
+            .collect();
+        places.into_iter().zip(answers).collect()
     }
 }

@@ -207,6 +207,7 @@ pub(crate) async fn submit_password(
             Outcome::Challenge(kind) => {
                 return Err(BrowserError::Captcha {
                     kind,
+                    submitted: true,
                     evidence: page.evidence().await,
                 });
             }

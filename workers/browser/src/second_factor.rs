@@ -37,6 +37,7 @@ pub async fn submit_code(page: &Page, code: &str, notes: &Notes) -> Result<SignI
             evidence: page.evidence().await,
         });
     };
+    page.conceal(code);
     let activity = page.activity();
     let submitted = Instant::now();
     type_code(page, &field, code).await?;

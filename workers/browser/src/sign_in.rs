@@ -42,6 +42,14 @@ pub struct SignIn {
     pub needed: bool,
 }
 
+impl SignIn {
+    /// Whether the page's own elements show it. Nothing is built on one that they do not show: it holds for the page as it stands.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        self.verdict.validator == "dom"
+    }
+}
+
 /// Signs in on the page as it stands, if it asks for it.
 ///
 /// # Errors
@@ -76,6 +84,7 @@ async fn sign_in_as(
     solved: bool,
 ) -> Result<SignIn, BrowserError> {
     let began = Instant::now();
+    page.conceal(account.password);
     let mut opener = None;
     let mut stepped = false;
     let mut chosen: Vec<String> = Vec::new();
@@ -100,6 +109,7 @@ async fn sign_in_as(
                 {
                     return Err(BrowserError::Captcha {
                         kind,
+                        submitted: false,
                         evidence: page.evidence().await,
                     });
                 }
@@ -136,6 +146,7 @@ async fn sign_in_as(
             Stage::Challenge(kind) => {
                 return Err(BrowserError::Captcha {
                     kind,
+                    submitted: false,
                     evidence: page.evidence().await,
                 });
             }
@@ -144,6 +155,20 @@ async fn sign_in_as(
                 return Err(BrowserError::SecondFactor {
                     observation,
                     by_app: code.by_app,
+                    evidence: page.evidence().await,
+                });
+            }
+            // A name that was not taken beside a challenge was perhaps not looked at.
+            Stage::UserStep(_)
+                if let Some(kind) = facts
+                    .challenges
+                    .iter()
+                    .find(|kind| *kind != "turnstile")
+                    .cloned() =>
+            {
+                return Err(BrowserError::Captcha {
+                    kind,
+                    submitted: false,
                     evidence: page.evidence().await,
                 });
             }
@@ -323,6 +348,13 @@ async fn submit_user(
                         });
                     }
                     Outcome::Limited(observation) => return Err(limited(page, observation).await),
+                    Outcome::Challenge(kind) => {
+                        return Err(BrowserError::Captcha {
+                            kind,
+                            submitted: false,
+                            evidence: page.evidence().await,
+                        });
+                    }
                     _ => {}
                 }
             }

@@ -29,6 +29,7 @@ use self::choose::{Away, Candidate};
 use self::place::{Ready, Standing, has_address, leaves_without_loading};
 use crate::account::comes_to_rest;
 use crate::browsers::{LiveSession, OpenPage};
+use crate::challenges;
 use crate::classify;
 use crate::context::JobContext;
 use crate::notes::{About, NotePump, failure_of};
@@ -222,6 +223,7 @@ async fn attempt(
         known,
         standing,
     } = place::find(context, chat, candidate, notes).await?;
+    let stood = page.challenges().await;
     let mut conversation = Conversation::new(&page, map, notes);
     let place = Place {
         context,
@@ -242,6 +244,11 @@ async fn attempt(
         }
         Err(failure) => {
             session.distrust();
+            let about = About {
+                credential: candidate.provider.credential,
+                provider: Some(candidate.provider.id),
+            };
+            let failure = challenges::behind(context, &page, about, &stood, failure).await;
             if failure.code == FailureCode::SessionExpired {
                 session.pages().close_all();
             } else if asked && !would_end(&context.job, &failure) {

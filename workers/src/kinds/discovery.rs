@@ -1,17 +1,19 @@
 //! `discovery`: signs in, finds the chat box and the answer, proves them by asking, and keeps what was found.
 
-use computetower_browser::{ChatMap, discover_chat};
+use computetower_browser::{ChatMap, Eyes, discover_chat_with};
 use computetower_jobs::kinds::discovery::Discovery;
 use computetower_jobs::places::{Choice, Wishes};
-use computetower_jobs::{Failure, FailureCode, Outcome};
+use computetower_jobs::{Failure, FailureCode, Outcome, Strategy};
 use computetower_store::providers::Provider;
 use serde_json::{Value, json};
 
 use crate::account::{Place, open_signed_in};
+use crate::challenges;
 use crate::classify;
 use crate::context::JobContext;
 use crate::notes::{About, NotePump, failure_of};
 use crate::run::{chain, would_end};
+use crate::vision::ModelEyes;
 
 pub(super) async fn run(context: &JobContext, discovery: &Discovery) -> Outcome {
     let provider = match context
@@ -96,9 +98,27 @@ async fn attempt(
         .chat_map
         .clone()
         .and_then(|map| serde_json::from_value(map).ok());
-    let map = match discover_chat(&signed_in.page, known.as_ref(), pump.notes()).await {
+    let stood = signed_in.page.challenges().await;
+    let eyes = ModelEyes::of(context);
+    let look = eyes.as_ref().map(|eyes| eyes as &dyn Eyes);
+    let found = discover_chat_with(&signed_in.page, known.as_ref(), look, pump.notes()).await;
+    let about = About {
+        credential: provider.credential,
+        provider: Some(provider.id),
+    };
+    if eyes.is_some_and(|eyes| eyes.has_pointed()) {
+        let code = FailureCode::ElementNotFound;
+        context
+            .recovered(about, code, Strategy::Vision, found.is_ok())
+            .await;
+    }
+    let map = match found {
         Ok(map) => map,
-        Err(error) => return Err(failure_of(context, &error).await),
+        Err(error) => {
+            let failure = failure_of(context, &error).await;
+            let page = &signed_in.page;
+            return Err(challenges::behind(context, page, about, &stood, failure).await);
+        }
     };
     let map = serde_json::to_value(&map).map_err(|error| {
         Failure::new(FailureCode::Unknown, "What was found could not be stored.")

@@ -1,6 +1,7 @@
 //! What a page says that came instead of the sign-in form, and is neither an app nor a step that is known. Pure.
 
 use super::between::approval;
+use super::human;
 use super::login::Stage;
 use super::verdict::{Outcome, Since};
 use super::words;
@@ -27,6 +28,9 @@ pub(super) fn elsewhere(
     if let Some(text) =
         complaint.filter(|text| now.text.len() < 500 || now.alerts.iter().any(|a| &a.text == *text))
     {
+        if human::only_about_person(now, [text]) {
+            return Outcome::Challenge(human::kind(now));
+        }
         return refused(0.8, text);
     }
     if matches!(now.status, 401 | 403) && now.url != before.url {
@@ -49,6 +53,9 @@ pub(super) fn elsewhere(
     }
     let accuses = words::any(&lower, words::WRONG) || words::any(&lower, words::NO_ENTRY);
     if new && accuses && (of_account || now.text.len() < 200) && now.fields.is_empty() {
+        if human::only_about_person(now, [&spoken]) {
+            return Outcome::Challenge(human::kind(now));
+        }
         return refused(0.8, &spoken);
     }
     if let Some(text) = approval(now).filter(|_| ms > 1500) {

@@ -5,10 +5,12 @@ pub mod between;
 pub mod chat;
 pub mod code;
 mod elsewhere;
+mod human;
 pub mod launcher;
 pub mod login;
 #[rustfmt::skip] // Lists of words, one to a line, would hide the rest.
 pub mod models;
+pub mod undecided;
 pub mod verdict;
 pub mod ways;
 #[rustfmt::skip] // Lists of words, one to a line, would hide the rest.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::between::{Passage, approval, passage};
 use super::elsewhere::elsewhere;
+use super::human;
 use super::login::{Stage, stage};
 use super::ways::way_out;
 use super::words;
@@ -64,9 +65,12 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
     if let Some(text) = broken(now, &news) {
         return Outcome::Broken(text);
     }
+    let wrong = |text: &&String| words::any(&text.to_lowercase(), words::WRONG);
+    // Of several, the one about the account counts.
     let complaint = news
         .iter()
-        .find(|text| words::any(&text.to_lowercase(), words::WRONG));
+        .find(|text| wrong(text) && human::blames_account(text))
+        .or_else(|| news.iter().find(wrong));
     let limit = news
         .iter()
         .find(|text| words::any(&text.to_lowercase(), words::LOCKED));
@@ -106,6 +110,10 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
             if let Some(text) = limit {
                 return Outcome::Limited(text.clone());
             }
+            // That the proof of a person was not taken says nothing about the account.
+            if human::only_about_person(now, &news) {
+                return Outcome::Challenge(human::kind(now));
+            }
             if let Some(text) = complaint {
                 return refused(0.97, text);
             }
@@ -126,6 +134,16 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
                 return refused(0.85, "the password field is marked as invalid");
             }
             if let (true, Some(kind)) = (ms > 3000, now.challenges.first()) {
+                return Outcome::Challenge(kind.clone());
+            }
+            // The same complaint once more, on a page that came anew, is no news.
+            if since.sent
+                && ms > 700
+                && field.is_some_and(|f| f.length == 0)
+                && now.ready == "complete"
+                && let Some(kind) = now.challenges.first()
+                && human::only_about_person(now, now.alerts.iter().map(|alert| &alert.text))
+            {
                 return Outcome::Challenge(kind.clone());
             }
             if since.sent
@@ -154,7 +172,11 @@ pub fn judge(before: &PageFacts, now: &PageFacts, since: Since) -> Outcome {
         },
         Stage::UserStep(_) => match (limit, complaint) {
             (Some(text), _) => Outcome::Limited(text.clone()),
+            _ if human::only_about_person(now, &news) => Outcome::Challenge(human::kind(now)),
             (None, Some(text)) => refused(0.95, text),
+            (None, None) if ms > 4000 && now.challenges.iter().any(|kind| kind != "turnstile") => {
+                Outcome::Challenge(human::kind(now))
+            }
             (None, None) if ms > 4000 => refused(0.6, "the page asks for the user name again"),
             (None, None) => Outcome::Pending,
         },
@@ -516,5 +538,70 @@ mod tests {
             judge(&before, &now, since(100)),
             Outcome::Limited(_)
         ));
+    }
+
+    #[test]
+    fn a_complaint_about_the_challenge_is_not_held_against_the_account() {
+        let since = Since {
+            waited: Duration::from_millis(2_600),
+            sent: true,
+        };
+        let mut complaining = form("Sign in");
+        complaining.challenges = vec!["hcaptcha".into()];
+        complaining.alerts.push(Alert {
+            text: "The captcha was not solved. Wrong answer!".into(),
+            ..Default::default()
+        });
+        let wanted = Outcome::Challenge("hcaptcha".into());
+        assert_eq!(judge(&form("Sign in"), &complaining, since), wanted);
+        // Said once more on a page that came anew.
+        let mut anew = complaining.clone();
+        anew.fields[0].length = 0;
+        assert_eq!(judge(&complaining, &anew, since), wanted);
+    }
+
+    #[test]
+    fn a_challenge_beside_a_refused_password_or_a_lock_is_no_reason_to_knock_again() {
+        let mut before = form("Sign in");
+        before.challenges = vec!["hcaptcha".into()];
+        let saying = |text: &str| {
+            let mut now = before.clone();
+            now.alerts.push(Alert {
+                text: text.into(),
+                ..Default::default()
+            });
+            now
+        };
+        for text in [
+            "Wrong password. Please solve the captcha.",
+            "Invalid user name, password or captcha",
+        ] {
+            let outcome = judge(&before, &saying(text), since(2_600));
+            assert!(
+                matches!(outcome, Outcome::Refused { .. }),
+                "{text}: {outcome:?}"
+            );
+        }
+        let many = judge(
+            &before,
+            &saying("Too many attempts, complete the captcha"),
+            since(2_600),
+        );
+        assert!(matches!(many, Outcome::Limited(_)), "{many:?}");
+        for text in [
+            "reCAPTCHA verification failed, please try again",
+            "hCaptcha invalid",
+        ] {
+            let outcome = judge(&before, &saying(text), since(2_600));
+            assert_eq!(outcome, Outcome::Challenge("hcaptcha".into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_page_without_a_form_that_complains_about_the_challenge_refuses_nobody() {
+        let before = form("Sign in Password Go");
+        let now = elsewhere_page("reCAPTCHA verification failed. Please try again.", &[]);
+        let outcome = judge(&before, &now, since(3_000));
+        assert_eq!(outcome, Outcome::Challenge("captcha".into()));
     }
 }

@@ -37,6 +37,11 @@ fn has(text: &str, word: &str) -> bool {
     false
 }
 
+/// Whether `text` (lower case) speaks of a challenge that is to prove that a person is there.
+pub(crate) fn names_challenge(text: &str) -> bool {
+    text.contains("captcha") || any(text, PERSON)
+}
+
 pub(crate) const USER: &[&str] = &[
     "user", "login", "log-in", "email", "e-mail", "mail", "account", "identifier", "benutzer", "konto", "nutzer",
     "kennung", "utilisateur", "identifiant", "courriel", "usuario", "correo", "cuenta", "usuário", "utente",
@@ -107,6 +112,36 @@ pub(crate) const SECRET: &[&str] = &[
     "password", "credential", "passwort", "kennwort", "zugangsdaten", "mot de passe", "contraseña", "credencial",
     "senha", "credenziali", "wachtwoord", "hasło", "lösenord", "code", "pin", "密码", "パスワード", "비밀번호", "парол",
     "hasł", "codigo", "código", "codice", "kod", "コード", "验证码", "認証", "코드", "인증", "код", "anmeldedaten", "identifiants", "credenciais", "учетн", "口令",
+];
+/// The user name or the password, and nothing that a challenge may be called.
+pub(crate) const OWN_ACCOUNT: &[&str] = &[
+    "password", "credential", "username", "user name", "user id", "userid", "user or", "e-mail", "email", "mail address", "passwort", "kennwort",
+    "zugangsdaten", "anmeldedaten", "benutzername", "mot de passe", "identifiant", "nom d'utilisateur", "courriel", "contraseña", "credencia",
+    "nombre de usuario", "usuario", "correo", "senha", "usuário", "credenzial", "nome utente", "wachtwoord", "gebruikersnaam", "lösenord", "användarnamn",
+    "hasł", "nazwa użytkownika", "парол", "имя пользователя", "логин", "口令", "密码", "密碼", "用户名", "用戶名", "帐号", "账号", "帳號", "パスワード",
+    "ユーザー名", "ユーザ名", "ログインid", "비밀번호", "사용자", "아이디", "şifre", "kullanıcı ad", "heslo",
+];
+/// Said where somebody has to prove to be a person, besides "captcha".
+pub(crate) const PERSON: &[&str] = &[
+    "human", "robot", "a bot", "bots", "security check", "security verification", "mensch", "kein bot", "sicherheitsabfrage", "sicherheitsprüfung",
+    "sicherheitsüberprüfung", "humain", "contrôle de sécurité", "vérification de sécurité", "être humain", "comprobación de seguridad",
+    "verificación de seguridad", "control de seguridad", "verificação de segurança", "umano", "essere umano", "controllo di sicurezza",
+    "verifica di sicurezza", "een mens", "veiligheidscontrole", "beveiligingscontrole", "człowiek", "weryfikacja bezpieczeństwa", "människa",
+    "säkerhetskontroll", "menneske", "güvenlik kontrol", "güvenlik doğrula", "insan oldu", "робот", "человек", "капч", "проверка безопасности",
+    "проверку безопасности", "人机", "人機", "机器人", "機器人", "真人", "图形验证", "圖形驗證", "滑动验证", "安全验证", "安全驗證", "ロボット", "人間", "画像認証",
+    "セキュリティチェック", "로봇", "사람임", "보안문자", "보안 문자", "자동입력", "자동등록", "자동 입력",
+];
+/// What a complaint beside a challenge may call its picture, its text or its proof.
+pub(crate) const PICTURE: &[&str] = &[
+    "code", "characters", "letters", "picture", "image", "verif", "proof", "zeichen", "bild", "überprüf", "caract", "vérif", "imagen", "imagem",
+    "immagine", "caratteri", "afbeelding", "tekens", "obraz", "znaki", "kod", "código", "codice", "код", "картинк", "символ", "провер", "验证", "驗證", "图片",
+    "圖片", "认证", "文字", "画像", "認証", "検証", "그림", "이미지", "문자", "인증", "확인",
+];
+/// Calls on somebody to give something again.
+pub(crate) const ANEW: &[&str] = &[
+    "please", "enter", "again", "retry", "re-enter", "retype", "bitte", "erneut", "nochmal", "noch einmal", "geben sie", "veuillez", "saisi", "à nouveau",
+    "réessa", "por favor", "introduz", "ingres", "vuelva", "de nuevo", "digite", "novamente", "inserisci", "di nuovo", "riprova", "opnieuw", "voer",
+    "proszę", "wpisz", "ponownie", "пожалуйста", "введите", "снова", "еще раз", "ещё раз", "请", "請", "重新", "再次", "再度", "もう一度", "다시", "입력해",
 ];
 pub(crate) const BROKEN: &[&str] = &[
     "http error", "server error", "internal error", "unavailable", "network", "timeout", "timed out", "bad gateway",

@@ -77,14 +77,64 @@ const stateOf = el => {
   return { shown: shown(surfaceOf(el) || el), disabled: !!el.disabled || attr(el, 'aria-disabled') === 'true', readonly: !!el.readOnly, empty: !squash(held(el)), look: look(el) };
 };
 const look = el => (attr(el, 'aria-label') + '|' + attr(el, 'title') + '|' + attr(el, 'data-testid') + '|' + squash(el.textContent) + '|' + [...el.querySelectorAll('svg *, i, img, svg')].map(n => n.localName + attr(n, 'd').slice(0, 40) + attr(n, 'class') + attr(n, 'src').slice(-40)).join(';')).slice(0, 600);
+// Nothing of a secret may be in a picture: its text is not drawn at all, and what is left of the field is blurred. Secret are passwords and codes by
+// their fields, and whatever holds one of the `secrets`, be it a field or a text of the page.
+const VEILED = 'input[type=password],input[autocomplete~=one-time-code],input[autocomplete~=current-password],input[autocomplete~=new-password],input[maxlength="1"]';
+const VEIL = { color: 'transparent', '-webkit-text-fill-color': 'transparent', 'text-shadow': 'none', 'caret-color': 'transparent', transition: 'none', filter: 'blur(8px)' };
 let veils = [];
-const veil = on => {
+// Boxes in a row that hold a letter each are one field for a code, whatever else they say of themselves.
+const lettered = () => {
+  const out = [];
+  let row = [];
+  const end = () => { if (row.length >= 4) out.push(...row.filter(el => el.value)); row = []; };
+  for (const el of all('input', true)) {
+    const type = (el.type || '').toLowerCase();
+    if (type === 'hidden' || !/^(text|tel|number|password|search|url|email)$/.test(type)) continue;
+    if (el.value.length > 1) end(); else row.push(el);
+  }
+  end();
+  return out;
+};
+const veil = (on, secrets) => {
   if (on) {
-    veils = all('input[type=password],input[autocomplete=one-time-code],input[maxlength="1"]').filter(el => el.value).map(el => [el, el.style.filter]);
-    for (const [el] of veils) el.style.filter = 'blur(8px)';
+    if (veils.length) veil(false);
+    const kept = (secrets || []).filter(s => s.length > 3), tells = t => !!t && kept.some(s => t.includes(s));
+    const found = new Set([...all(VEILED, true).filter(el => el.value), ...lettered()]);
+    if (kept.length) {
+      for (const el of all('input,textarea,[contenteditable]')) if (tells('value' in el ? el.value : el.textContent)) found.add(el);
+      for (const r of roots()) {
+        const top = r.body || r;
+        if (!tells(top.textContent)) continue;
+        const walk = (r.ownerDocument || r).createTreeWalker(top, NodeFilter.SHOW_TEXT);
+        // One that is cut into pieces, a letter in each.
+        const whole = kept.filter(s => s.length > 5), inPieces = t => whole.some(s => t.includes(s));
+        const deepest = n => { const inner = [...n.children].filter(k => inPieces(k.textContent)); if (inner.length) inner.forEach(deepest); else found.add(n.host || n); };
+        if (inPieces(top.textContent)) deepest(top);
+        for (let t = walk.nextNode(); t; t = walk.nextNode()) if (tells(t.data)) found.add(t.parentElement || t.parentNode.host);
+      }
+    }
+    const cover = el => { veils.push([el, el.getAttribute('style')]); for (const [name, value] of Object.entries(VEIL)) el.style.setProperty(name, value, 'important'); };
+    for (const el of found) if (el && el.style) { cover(el); for (const k of el.querySelectorAll('*')) if (k.style && !found.has(k)) cover(k); }
     return veils.length > 0;
   }
-  for (const [el, before] of veils) el.style.filter = before;
+  for (const [el, before] of veils) if (before === null) el.removeAttribute('style'); else el.style.cssText = before;
   veils = [];
   return true;
+};
+// What can be written into at a point of the view, by fractions of it: the field that is hit, or the only one in what is hit.
+const fieldAt = (x, y) => {
+  const hit = hitAt(x * innerWidth, y * innerHeight);
+  if (!hit) return null;
+  const takes = el => (el.localName === 'textarea' || el.localName === 'input' && !TYPES.has((el.type || '').toLowerCase()) && el.type !== 'password' || el.isContentEditable || !!el.editContext) && !el.disabled && !el.readOnly;
+  const told = el => { const surface = el.localName === 'input' ? null : surfaceOf(el); return [locate(el), surface ? 'editor' : el.localName === 'textarea' ? 'textarea' : el.localName === 'input' ? 'text' : 'rich']; };
+  let el = closest(hit, takes, 6);
+  while (el && el.isContentEditable && el.parentElement && el.parentElement.isContentEditable) el = el.parentElement;
+  if (el) return told(el);
+  for (let n = hit, i = 0; n && n !== document.body && i < 4; n = up(n), i++) {
+    if (n.nodeType !== 1) continue;
+    const inside = [...n.querySelectorAll('input,textarea,[contenteditable]')].filter(f => takes(f) && (shown(f) || surfaceOf(f)));
+    if (inside.length === 1) return told(inside[0]);
+    if (inside.length > 1) return null;
+  }
+  return null;
 };

@@ -199,7 +199,20 @@ const challenges = frames => {
   }
   has('.g-recaptcha:not([data-size=invisible])', 'recaptcha'); has('.h-captcha', 'hcaptcha'); has('.cf-turnstile', 'turnstile');
   if (all('input[name*=captcha i],input[id*=captcha i]').some(shown) && all('img[src*=captcha i],img[alt*=captcha i],canvas[id*=captcha i]').some(shown)) out.push('image');
+  // One that only gives a score stands in nobody's way, unless the page says that it does.
+  const scores = [...document.scripts].some(s => /recaptcha\/[^?]*\?(.*&)?render=(?!explicit|onload)/i.test(s.src));
+  if (!out.length && scores && alertEls().some(el => /captcha|robot|human|humain|mensch|人机|人機|机器人|機器人|ロボット|로봇|робот|капч/i.test(textOf(el, 300)))) out.push('recaptcha');
   return [...new Set(out)];
+};
+// The kinds alone, where all the rest is of no use.
+const challengeKinds = () => challenges(all('iframe,frame').filter(shown).map(f => ({ src: (f.src || '').slice(0, 300) })));
+// Where the picture of a challenge is that has to be read.
+const challengePicture = () => {
+  const img = all('img[src*=captcha i],img[alt*=captcha i],canvas[id*=captcha i],img[id*=captcha i],img[class*=captcha i]').find(shown);
+  if (!img) return null;
+  img.scrollIntoView({ block: 'center', inline: 'nearest', behavior: 'instant' });
+  const r = rect(img);
+  return [r.left + scrollX, r.top + scrollY, r.width, r.height];
 };
 const cookieLength = () => { try { return document.cookie.length; } catch { return 0; } };
 const ready = () => [document.readyState, !!document.body && document.body.childElementCount > 0];

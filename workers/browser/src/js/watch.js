@@ -252,4 +252,4 @@ const stopButton = () => {
   const el = now[now.length - 1];
   return el ? locate(el) : null;
 };
-globalThis.__ct = { fileInputs, filesShown, pickers, pickerShows, noteItems, newItems, chooseOption, hand, pasteCode, find, unseen, adopt, through, facts, ready, address, born, storage, point, overlay, focus, press, fieldText, holds, state, veil, baseline, restore, resume, sent, asks, times, poll, stopButton };
+globalThis.__ct = { fileInputs, filesShown, pickers, pickerShows, noteItems, newItems, chooseOption, hand, pasteCode, find, unseen, adopt, through, facts, ready, address, born, storage, point, overlay, focus, press, fieldText, holds, state, veil, fieldAt, challengePicture, baseline, restore, resume, sent, asks, times, poll, stopButton };

@@ -1,0 +1,47 @@
+//! Services outside of the platform that an operator may lend to workers: a vision model, and a solver of challenges. Without settings there are none.
+
+use std::sync::Arc;
+
+use crate::captcha::{Solver, SolverSettings};
+use crate::vision::{Vision, VisionSettings};
+
+/// Which of them there are.
+#[derive(Clone, Debug, Default)]
+pub struct OutsideSettings {
+    /// A vision model.
+    pub vision: Option<VisionSettings>,
+    /// A solver of challenges.
+    pub solver: Option<SolverSettings>,
+}
+
+/// Those of this process.
+#[derive(Clone, Default)]
+pub(crate) struct Outside {
+    /// A vision model.
+    pub(crate) vision: Option<Arc<Vision>>,
+    /// A solver of challenges.
+    pub(crate) solver: Option<Arc<Solver>>,
+}
+
+impl Outside {
+    /// Makes the clients. One that cannot be made is left out, and the log says so: work goes on without it.
+    pub(crate) fn new(settings: &OutsideSettings) -> Self {
+        let failed = |what: &str, error: reqwest::Error| {
+            tracing::error!(error = %error, "{what} cannot be used");
+        };
+        let vision = settings.vision.clone().and_then(|settings| {
+            Vision::new(settings)
+                .map_err(|error| failed("the vision model", error))
+                .ok()
+        });
+        let solver = settings.solver.clone().and_then(|settings| {
+            Solver::new(settings)
+                .map_err(|error| failed("the solver of challenges", error))
+                .ok()
+        });
+        Self {
+            vision: vision.map(Arc::new),
+            solver: solver.map(Arc::new),
+        }
+    }
+}
