@@ -107,7 +107,10 @@ async fn check(app: &App, tenant: TenantId, models: &[String]) -> Result<(), Pro
             return Err(Problem::field(field(), "is there twice"));
         }
         // What was typed, and with which account, is recorded for each provider: a second model of one would find the question of the first.
-        if models[..at].iter().any(|other| split(other).0 == split(model).0) {
+        if models[..at]
+            .iter()
+            .any(|other| split(other).0 == split(model).0)
+        {
             return Err(Problem::field(
                 field(),
                 "names a provider that is there already: each can be there once, with one of its models",
