@@ -20,7 +20,8 @@ create table chat_places (
     job_id        uuid not null references jobs (id) on delete cascade,
     provider_id   uuid not null references providers (id) on delete cascade,
     tenant_id     uuid not null,
-    credential_id uuid references credentials (id) on delete cascade,
+    -- No reference: the row has to say with which account the question was typed also when that one is deleted.
+    credential_id uuid,
     lease         uuid not null,
     at            timestamptz not null default now(),
     primary key (job_id, provider_id)

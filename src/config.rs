@@ -316,6 +316,14 @@ pub fn read(mut environment: Environment<'_>) -> Result<Config, Problems> {
             "connections of each of the two pools to Postgres",
         )
         .clamp(1, 500);
+    let hand_on_patience = Duration::from_millis(
+        env.number(
+            "COMPUTETOWER_HAND_ON_MS",
+            800_u64,
+            "milliseconds for which a question waits for the worker that has its conversation open",
+        )
+        .clamp(1, 60_000),
+    );
     let grace = Duration::from_secs(env.number(
         "COMPUTETOWER_GRACE_SECONDS",
         4_u64,
@@ -354,6 +362,7 @@ pub fn read(mut environment: Environment<'_>) -> Result<Config, Problems> {
             objects,
             master_key,
             pool_size,
+            hand_on_patience,
         },
         bind,
         admin_key,

@@ -22,8 +22,6 @@ pub struct Account {
 /// What speaks for an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
-    /// An earlier attempt has typed the question with this account: it is looked for there.
-    pub typed: Option<CredentialId>,
     /// The conversation was had with this account.
     pub home: Option<CredentialId>,
     /// This attempt has tried these already.
@@ -64,15 +62,12 @@ pub fn choose(accounts: &[Account], wishes: &Wishes, now: DateTime<Utc>) -> Choi
             .is_some_and(|id| wishes.tried.contains(&id))
     };
     let usable = || accounts.iter().filter(|a| a.active).filter(tried);
-    for wish in [wishes.typed, wishes.home].into_iter().flatten() {
-        // What was begun with one account is not known to the others.
-        if let Some(account) = usable().find(|account| account.credential == Some(wish)) {
-            return match (account.limit(now), account.has_room()) {
-                (Some(until), _) if wishes.choosy => Choice::Limited(until),
-                (_, false) => Choice::Busy,
-                (_, true) => Choice::Take(account.credential),
-            };
-        }
+    // What was begun with one account is not known to the others.
+    let home = wishes
+        .home
+        .and_then(|home| usable().find(|account| account.credential == Some(home)));
+    if let Some(account) = home {
+        return keep_to(account, wishes, now);
     }
     let unlimited = || usable().filter(|account| account.limit(now).is_none());
     if let Some(free) = unlimited().find(|account| account.has_room()) {
@@ -87,6 +82,29 @@ pub fn choose(accounts: &[Account], wishes: &Wishes, now: DateTime<Utc>) -> Choi
         (Some(until), _) if wishes.choosy => Choice::Limited(until),
         (Some(_), Some(account)) => Choice::Take(account.credential),
         (Some(_), None) => Choice::Busy,
+    }
+}
+
+/// What is to be done when an earlier attempt has typed the question in this place: it is looked for there and nowhere else, even when the account was
+/// refused or taken from the provider since. Elsewhere the question would not be found, and would be typed again.
+#[must_use]
+pub fn again(
+    accounts: &[Account],
+    typed: Option<CredentialId>,
+    wishes: &Wishes,
+    now: DateTime<Utc>,
+) -> Choice {
+    match accounts.iter().find(|account| account.credential == typed) {
+        Some(account) => keep_to(account, wishes, now),
+        None => Choice::Take(typed),
+    }
+}
+
+fn keep_to(account: &Account, wishes: &Wishes, now: DateTime<Utc>) -> Choice {
+    match (account.limit(now), account.has_room()) {
+        (Some(until), _) if wishes.choosy => Choice::Limited(until),
+        (_, false) => Choice::Busy,
+        (_, true) => Choice::Take(account.credential),
     }
 }
 
@@ -151,11 +169,30 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_typed_question_is_looked_for_where_it_was_typed_and_nowhere_else() {
+        let now = Utc::now();
+        let mut accounts = vec![account(0, None), account(0, Some(1))];
+        let typed = accounts[1].credential;
+        let choice = |accounts: &[Account]| again(accounts, typed, &Wishes::default(), now);
+        assert_eq!(choice(&accounts), Choice::Take(typed));
+        accounts[1].taken = 1;
+        assert_eq!(choice(&accounts), Choice::Busy);
+        accounts[1].taken = 0;
+        accounts[1].active = false;
+        assert_eq!(choice(&accounts), Choice::Take(typed), "it was refused");
+        accounts.truncate(1);
+        assert_eq!(choice(&accounts), Choice::Take(typed), "it was taken away");
+        // The page had no login then.
+        let unknown = again(&accounts, None, &Wishes::default(), now);
+        assert_eq!(unknown, Choice::Take(None));
+    }
+
     proptest! {
         #[test]
         fn nobody_takes_a_refused_account_or_one_that_is_full(
             kinds in prop::collection::vec((any::<bool>(), any::<bool>(), 0u32..3, prop::option::of(0u32..3)), 0..5),
-            typed in prop::option::of(0usize..5), home in prop::option::of(0usize..5), tried in prop::option::of(0usize..5), choosy: bool,
+            home in prop::option::of(0usize..5), tried in prop::option::of(0usize..5), choosy: bool,
         ) {
             let now = Utc::now();
             let accounts: Vec<Account> = kinds.iter().map(|(active, limited, taken, places)| Account {
@@ -164,7 +201,7 @@ mod tests {
                 ..account(*taken, *places)
             }).collect();
             let id = |at: Option<usize>| at.and_then(|at| accounts.get(at)).and_then(|account| account.credential);
-            let wishes = Wishes { typed: id(typed), home: id(home), tried: id(tried).into_iter().collect(), choosy };
+            let wishes = Wishes { home: id(home), tried: id(tried).into_iter().collect(), choosy };
             if let Choice::Take(id) = choose(&accounts, &wishes, now) {
                 let taken = accounts.iter().find(|account| account.credential == id);
                 prop_assert!(taken.is_some_and(|account| account.active && account.has_room()));

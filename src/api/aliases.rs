@@ -7,7 +7,7 @@ use axum::routing::get;
 use axum::{Json as Answer, Router};
 use chrono::{DateTime, Utc};
 use computetower_jobs::TenantId;
-use computetower_jobs::model_names::is_name;
+use computetower_jobs::model_names::{is_name, split};
 use computetower_store::StoreError;
 use computetower_store::aliases::Alias;
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ pub(super) fn admin_router() -> Router<App> {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"models": ["helpdesk", "backup/GPT-4o-mini"]}))]
 pub(crate) struct PutAlias {
-    /// Providers, or models of their pages (`provider/model`), the one that is asked first first. At most 20, none twice, and no aliases.
+    /// Providers, or models of their pages (`provider/model`), the one that is asked first first. At most 20, each of another provider, and no aliases.
     #[schema(min_items = 1, max_items = 20)]
     models: Vec<String>,
 }
@@ -105,6 +105,16 @@ async fn check(app: &App, tenant: TenantId, models: &[String]) -> Result<(), Pro
         let field = || format!("models[{at}]");
         if models[..at].contains(model) {
             return Err(Problem::field(field(), "is there twice"));
+        }
+        // What was typed, and with which account, is recorded for each provider: a second model of one would find the question of the first.
+        if models[..at]
+            .iter()
+            .any(|other| split(other).0 == split(model).0)
+        {
+            return Err(Problem::field(
+                field(),
+                "names a provider that is there already: each can be there once, with one of its models",
+            ));
         }
         // NUL is no text for Postgres, and in no name.
         let known = match model.contains('\0') {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use computetower_store::accounts::Scope;
+use computetower_store::lane::FETCHED_WITHIN;
 use computetower_store::objects::ObjectSettings;
 use computetower_store::vault::MasterKey;
 use computetower_store::{Store, StoreConfig};
@@ -85,6 +86,7 @@ async fn provision(urls: &ServiceUrls, admin_key: Option<String>) -> Result<Keys
         objects: as_objects(&urls.s3),
         master_key: MasterKey::from_base64(&urls.master_key)?,
         pool_size: 2,
+        hand_on_patience: FETCHED_WITHIN,
     };
     Store::migrate(&config).await?;
     let store = Store::connect(&config).await?;

@@ -1,11 +1,12 @@
 //! The places at a provider's page: its accounts, or the page itself where it has no login. A question takes one before it is asked.
 
 use chrono::{DateTime, Utc};
-use computetower_jobs::places::{Account, Choice, Wishes, choose};
+use computetower_jobs::places::{Account, Choice, Wishes, again, choose};
 use computetower_jobs::{CredentialId, JobId, LeaseToken, ProviderId, TenantId};
 use sqlx::PgConnection;
 
 use crate::connect::Store;
+use crate::credentials::{MOST_TROUBLES, TROUBLE_WINDOW};
 use crate::error::StoreError;
 use crate::providers::Provider;
 
@@ -29,7 +30,7 @@ pub struct ProviderAccount {
 }
 
 impl Store {
-    /// Takes a place at a provider for an attempt: see [`choose`]. `typed` says whether an earlier attempt has typed the question here.
+    /// Takes a place at a provider for an attempt: see [`choose`]. `typed` says whether an earlier attempt has typed the question here: see [`again`].
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when the attempt no longer owns the job.
@@ -39,17 +40,23 @@ impl Store {
         lease: LeaseToken,
         provider: &Provider,
         typed: bool,
-        mut wishes: Wishes,
+        wishes: Wishes,
     ) -> Result<Choice, StoreError> {
         let mut transaction = self.system.begin().await?;
-        // Two that choose at once would choose the same.
-        sqlx::query!(
-            "select pg_advisory_xact_lock(hashtextextended('place ' || $1::uuid::text, 0))",
-            provider.id.0
-        )
-        .execute(&mut *transaction)
-        .await?;
-        if typed {
+        let mut all = accounts(&mut transaction, provider, Some(job)).await?;
+        if all.list.len() > 1 || all.are_limited() {
+            // Two that choose at once would choose the same.
+            sqlx::query!(
+                "select pg_advisory_xact_lock(hashtextextended('place ' || $1::uuid::text, 0))",
+                provider.id.0
+            )
+            .execute(&mut *transaction)
+            .await?;
+            all = accounts(&mut transaction, provider, Some(job)).await?;
+        }
+        let choice = if all.is_full() {
+            Choice::Busy
+        } else if typed {
             let before = sqlx::query_scalar!(
                 "select credential_id from chat_places where job_id = $1 and provider_id = $2",
                 job.0,
@@ -57,11 +64,18 @@ impl Store {
             )
             .fetch_optional(&mut *transaction)
             .await?;
-            wishes.typed = before.flatten().map(CredentialId);
-        }
-        let accounts = accounts(&mut transaction, provider, Some(job)).await?;
-        let choice = choose(&accounts, &wishes, Utc::now());
+            // Whoever typed it without taking a place had the account that the provider began with.
+            let before = match before {
+                Some(credential) => credential.map(CredentialId),
+                None => provider.credential,
+            };
+            again(&all.list, before, &wishes, Utc::now())
+        } else {
+            choose(&all.list, &wishes, Utc::now())
+        };
         if let Choice::Take(credential) = choice {
+            // One that was taken from the provider does not come back by being used.
+            let is_its_own = all.list.iter().any(|own| own.credential == credential);
             let credential = credential.map(|id| id.0);
             let done = sqlx::query!(
                 "insert into chat_places (job_id, provider_id, tenant_id, credential_id, lease)
@@ -79,11 +93,12 @@ impl Store {
             }
             sqlx::query!(
                 "insert into provider_accounts (provider_id, credential_id, tenant_id, used_at)
-                 select $1, $2, $3, clock_timestamp() where $2::uuid is not null
+                 select $1, $2, $3, clock_timestamp() where $2::uuid is not null and $4::bool
                  on conflict (provider_id, credential_id) do update set used_at = excluded.used_at",
                 provider.id.0,
                 credential,
-                provider.tenant.0
+                provider.tenant.0,
+                is_its_own
             )
             .execute(&mut *transaction)
             .await?;
@@ -102,8 +117,11 @@ impl Store {
         wishes: &Wishes,
     ) -> Result<Choice, StoreError> {
         let mut connection = self.system.acquire().await?;
-        let accounts = accounts(&mut connection, provider, None).await?;
-        Ok(choose(&accounts, wishes, Utc::now()))
+        let all = accounts(&mut connection, provider, None).await?;
+        if all.is_full() {
+            return Ok(Choice::Busy);
+        }
+        Ok(choose(&all.list, wishes, Utc::now()))
     }
 
     /// The accounts of a provider, the one that it began with first.
@@ -116,8 +134,8 @@ impl Store {
     ) -> Result<Vec<ProviderAccount>, StoreError> {
         let rows = sqlx::query!(
             r#"select c.id, c.label, c.username, c.status, a.used_at as "used_at?", a.limited_until as "limited_until?",
-                      (select count(*) from chat_places s join jobs j on j.id = s.job_id
-                       where s.credential_id = c.id and j.state = 'running' and j.lease_token = s.lease) as "running!"
+                      (select count(*) from (select id, lease_token from jobs where state = 'running' and queue = 'chat' offset 0) j
+                       join chat_places s on s.job_id = j.id and s.lease = j.lease_token where s.credential_id = c.id) as "running!"
                from (select $2::uuid as id union select credential_id from provider_accounts where provider_id = $1) own
                join credentials c on c.id = own.id and c.tenant_id = $3
                left join provider_accounts a on a.provider_id = $1 and a.credential_id = c.id
@@ -220,7 +238,10 @@ impl Store {
         match credential {
             Some(credential) => {
                 sqlx::query!(
-                    "insert into provider_accounts (provider_id, credential_id, tenant_id, limited_until) values ($1, $2, $3, $4)
+                    "insert into provider_accounts (provider_id, credential_id, tenant_id, limited_until)
+                     select p.id, $2::uuid, $3::uuid, $4::timestamptz from providers p
+                     where p.id = $1 and (p.credential_id = $2::uuid or exists (
+                         select 1 from provider_accounts a where a.provider_id = $1 and a.credential_id = $2::uuid))
                      on conflict (provider_id, credential_id) do update set limited_until = excluded.limited_until",
                     provider.id.0,
                     credential.0,
@@ -244,61 +265,103 @@ impl Store {
     }
 }
 
-/// The places at a provider, the one used longest ago first. What the job itself has taken is free for it.
+/// The places at a provider.
+struct Accounts {
+    /// The one used longest ago first.
+    list: Vec<Account>,
+    /// Other jobs that run at the provider, with whatever account, and how many may, where a limit names the provider.
+    together: (u32, Option<u32>),
+}
+
+impl Accounts {
+    fn is_full(&self) -> bool {
+        let (taken, places) = self.together;
+        places.is_some_and(|places| taken >= places)
+    }
+
+    fn are_limited(&self) -> bool {
+        self.together.1.is_some() || self.list.iter().any(|account| account.places.is_some())
+    }
+}
+
+/// The places at a provider. What the job itself has taken is free for it. Only where there is a limit is counted what is taken, and from the jobs that
+/// run (`offset 0` keeps it so): an account has used many places of jobs that have ended.
 async fn accounts(
     connection: &mut PgConnection,
     provider: &Provider,
     job: Option<JobId>,
-) -> Result<Vec<Account>, StoreError> {
+) -> Result<Accounts, StoreError> {
     let rows = sqlx::query!(
-        r#"select c.id, c.status = 'active' as "active!", a.limited_until as "limited_until?",
-                  (select min(l.max_running) from limits l
-                   where (l.tenant_id is null or l.tenant_id = $3) and (l.queue is null or l.queue = 'chat')
-                     and (l.key is null or l.key = 'credential:' || c.id::text)) as places,
-                  (select count(*) from chat_places s join jobs j on j.id = s.job_id
-                   where s.credential_id = c.id and s.job_id is distinct from $4 and j.state = 'running' and j.lease_token = s.lease) as "taken!"
+        r#"select c.id as "id!", c.status = 'active' as "active!",
+                  -- Too many sign-ins were not accepted: it would be left alone anyway, so that it is not locked out.
+                  greatest(a.limited_until, (
+                      select trouble + make_interval(secs => $5) from unnest(c.troubles) trouble where trouble > now() - make_interval(secs => $5)
+                      order by trouble desc offset $6 limit 1)) as "limited_until?",
+                  l.places as "places?",
+                  case when l.places is null then 0 else (
+                      select count(*) from (select id, lease_token from jobs where state = 'running' and queue = 'chat' offset 0) j
+                      join chat_places s on s.job_id = j.id and s.lease = j.lease_token
+                      where s.credential_id = c.id and s.job_id is distinct from $4) end as "taken!"
            from (select $2::uuid as id union select credential_id from provider_accounts where provider_id = $1) own
            join credentials c on c.id = own.id and c.tenant_id = $3
            left join provider_accounts a on a.provider_id = $1 and a.credential_id = c.id
+           cross join lateral (
+               select min(l.max_running) as places from limits l
+               where (l.tenant_id is null or l.tenant_id = $3) and (l.queue is null or l.queue = 'chat')
+                 and (l.key is null or l.key = 'credential:' || c.id::text)) l
            order by a.used_at nulls first, a.added_at nulls first, c.id"#,
         provider.id.0,
         provider.credential.map(|id| id.0),
         provider.tenant.0,
-        job.map(|job| job.0)
+        job.map(|job| job.0),
+        TROUBLE_WINDOW.as_secs_f64(),
+        MOST_TROUBLES - 1
     )
     .fetch_all(&mut *connection)
     .await?;
-    if !rows.is_empty() {
-        return Ok(rows
-            .into_iter()
-            .map(|row| Account {
-                credential: Some(CredentialId(row.id)),
-                active: row.active,
-                limited_until: row.limited_until,
-                taken: count(row.taken),
-                places: row.places.map(|places| count(places.into())),
-            })
-            .collect());
-    }
-    let row = sqlx::query!(
-        r#"select (select min(l.max_running) from limits l
-                   where (l.tenant_id is null or l.tenant_id = $2) and (l.queue is null or l.queue = 'chat')
-                     and (l.key is null or l.key = 'provider:' || $1::uuid::text)) as places,
-                  (select count(*) from chat_places s join jobs j on j.id = s.job_id
-                   where s.provider_id = $1 and s.job_id is distinct from $3 and j.state = 'running' and j.lease_token = s.lease) as "taken!""#,
+    // A limit on each key by itself is about the page where it has no account; else it is about each account.
+    let each = rows.is_empty();
+    let page = sqlx::query!(
+        r#"select l.places as "places?",
+                  case when l.places is null then 0 else (
+                      select count(*) from (select id, lease_token from jobs where state = 'running' and queue = 'chat' offset 0) j
+                      join chat_places s on s.job_id = j.id and s.lease = j.lease_token
+                      where s.provider_id = $1 and s.job_id is distinct from $3) end as "taken!"
+           from (select min(l.max_running) as places from limits l
+                 where (l.tenant_id is null or l.tenant_id = $2) and (l.queue is null or l.queue = 'chat')
+                   and ((l.key is null and $4::bool) or l.key = 'provider:' || $1::uuid::text)) l"#,
         provider.id.0,
         provider.tenant.0,
-        job.map(|job| job.0)
+        job.map(|job| job.0),
+        each
     )
     .fetch_one(connection)
     .await?;
-    Ok(vec![Account {
+    let (taken, places) = (count(page.taken), page.places.map(|n| count(n.into())));
+    if !each {
+        let list = rows.into_iter().map(|row| Account {
+            credential: Some(CredentialId(row.id)),
+            active: row.active,
+            limited_until: row.limited_until,
+            taken: count(row.taken),
+            places: row.places.map(|places| count(places.into())),
+        });
+        return Ok(Accounts {
+            list: list.collect(),
+            together: (taken, places),
+        });
+    }
+    let page = Account {
         credential: None,
         active: true,
         limited_until: provider.limited_until,
-        taken: count(row.taken),
-        places: row.places.map(|places| count(places.into())),
-    }])
+        taken,
+        places,
+    };
+    Ok(Accounts {
+        list: vec![page],
+        together: (0, None),
+    })
 }
 
 fn count(value: i64) -> u32 {

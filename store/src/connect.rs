@@ -37,6 +37,8 @@ pub struct StoreConfig {
     pub master_key: MasterKey,
     /// Connections of each of the two pools.
     pub pool_size: u32,
+    /// How long a message waits for the worker that it was handed on to; [`crate::lane::FETCHED_WITHIN`] is usual.
+    pub hand_on_patience: Duration,
 }
 
 /// A handle on Postgres, Redis, the object store and the vault. Cheap to clone.
@@ -139,7 +141,7 @@ impl Store {
         let keys = RedisKeys::new(&config.redis_prefix);
         let objects = Objects::new(&config.objects);
         let vault = Vault::new(config.master_key.clone(), system.clone());
-        let lane = Lane::new(redis.clone(), keys.clone());
+        let lane = Lane::new(redis.clone(), keys.clone()).with_patience(config.hand_on_patience);
         let gate = Gate::new(redis.clone(), keys.clone());
         let metrics = Metrics::default();
         let publisher = EventPublisher::start(redis.clone(), keys.clone(), metrics.clone());

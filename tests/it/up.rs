@@ -14,6 +14,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use computetower::up::{self, External, Keys, Output, S3Settings, ServiceUrls, UpOptions};
+use computetower_store::lane::FETCHED_WITHIN;
 use computetower_store::objects::ObjectSettings;
 use computetower_store::vault::MasterKey;
 use computetower_store::{Store, StoreConfig};
@@ -309,6 +310,7 @@ async fn provision(urls: ServiceUrls) -> Result<Keys, up::HookError> {
         },
         master_key: MasterKey::from_base64(&urls.master_key)?,
         pool_size: 2,
+        hand_on_patience: FETCHED_WITHIN,
     };
     Store::migrate(&config).await?;
     let store = Store::connect(&config).await?;

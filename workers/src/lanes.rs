@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use apalis::prelude::{Data, WorkerBuilder, WorkerContext};
 use computetower_jobs::Queue;
-use computetower_store::lane::{Doorbell, End, FETCHED_WITHIN, Message, Place};
+use computetower_store::lane::{Doorbell, End, Message, Place};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
@@ -19,8 +19,8 @@ use crate::trace;
 
 /// How long a message is kept back when Postgres does not answer the claim.
 const CLAIM_AGAIN: Duration = Duration::from_millis(500);
-/// How long it may take to find out who has a job's session.
-const HAND_ON: Duration = Duration::from_millis(500);
+/// How long it may take to leave a lane.
+const LEAVE: Duration = Duration::from_millis(500);
 /// One slot of so many is kept free for messages from the front of the lane: those of tenants for whom nothing else waits, retries and rescues.
 const KEPT: usize = 16;
 /// With so many slots or more, those behind make way for those at the front: they then have one slot of so many. A flood of short jobs otherwise
@@ -88,7 +88,7 @@ async fn supervise(lane: Lane, doorbell: Arc<Doorbell>) {
                 let _ = context.stop();
                 // Should it not be heard, what is handed on to us comes back in a moment.
                 let left = lane.shared.store.lane.leave(lane.queue, lane.shared.worker);
-                let _ = tokio::time::timeout(HAND_ON, left).await;
+                let _ = tokio::time::timeout(LEAVE, left).await;
                 return;
             }
         }
@@ -142,13 +142,14 @@ async fn handed_on(shared: &Shared, queue: Queue, place: &Place, message: &Messa
         lane.hand_on(queue, shared.worker, &place.taken, &wanted)
             .await
     };
-    match tokio::time::timeout(HAND_ON, done).await {
+    // To find out who has the session may take as long as to wait for them.
+    match tokio::time::timeout(lane.patience(), done).await {
         Ok(Ok(Some(to))) => {
             tracing::debug!(job.id = %message.job, to = %to, "handed on to the worker that has the session");
             let lane = lane.clone();
             tokio::spawn(async move {
                 // Should it not be fetched, somebody looks as soon as it may be taken; at the latest the safety net does.
-                tokio::time::sleep(FETCHED_WITHIN + Duration::from_millis(5)).await;
+                tokio::time::sleep(lane.patience() + Duration::from_millis(5)).await;
                 let _ = lane.wake(queue).await;
             });
             true

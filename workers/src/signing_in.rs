@@ -376,8 +376,9 @@ impl Attempt<'_> {
             }
             // A person's code: another attempt would ask again, and knows no better.
             BrowserError::CodeRefused { .. } => failure = failure.given_up(),
+            // The page was left in the middle of a sign-in. Each question that goes elsewhere would submit the password anew and ask for another code.
             BrowserError::SecondFactor { .. } | BrowserError::Captcha { .. } => {
-                return failure.given_up();
+                failure = failure.given_up();
             }
             BrowserError::ProviderRateLimited { .. } => leave_alone(&mut failure),
             _ => {}
@@ -420,6 +421,8 @@ fn is_trouble(error: &BrowserError) -> bool {
     matches!(
         error,
         BrowserError::InvalidCredentials { .. }
+            | BrowserError::SecondFactor { .. }
+            | BrowserError::Captcha { .. }
             | BrowserError::CodeRefused { .. }
             | BrowserError::SignInUnclear { .. }
             | BrowserError::ProviderRateLimited { .. }
@@ -468,6 +471,16 @@ mod tests {
             BrowserError::Network {
                 url: url(),
                 reason: "net::ERR_CONNECTION_RESET".to_owned(),
+            },
+            // Nobody was asked, for there was another account or page.
+            BrowserError::SecondFactor {
+                observation: "Enter the code we sent".to_owned(),
+                by_app: false,
+                evidence: Evidence::default(),
+            },
+            BrowserError::Captcha {
+                kind: "image".to_owned(),
+                evidence: Evidence::default(),
             },
         ] {
             assert!(is_trouble(&error), "{error:?}");

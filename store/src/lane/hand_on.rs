@@ -10,7 +10,7 @@ use crate::lane::holder::{Taken, in_flight};
 use crate::lane::{Lane, apalis_names};
 use crate::redis_keys::RedisKeys;
 
-/// How long a message waits for the worker that it was handed on to.
+/// How long a message usually waits for the worker that it was handed on to.
 pub const FETCHED_WITHIN: Duration = Duration::from_millis(800);
 /// A worker with free places looks at its lane twice a second. One that has not for so long is not there; until that is known, the patience above is all
 /// that it costs.
@@ -51,7 +51,7 @@ impl Lane {
             .arg(&taken.id)
             .arg(holder.to_string())
             .arg(own_prefix(&self.keys, queue))
-            .arg(millis(THERE));
+            .arg(millis(self.there()));
         for wanted in wanted {
             call.arg(match wanted {
                 Wanted::Worker(worker) => format!("worker {worker}"),

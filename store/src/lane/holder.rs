@@ -79,8 +79,8 @@ impl Lane {
             .arg(places.kept_in_way)
             .arg(MAKES_WAY_MS)
             .arg(holder.to_string())
-            .arg(hand_on::millis(hand_on::FETCHED_WITHIN))
-            .arg(hand_on::millis(hand_on::THERE))
+            .arg(hand_on::millis(self.patience))
+            .arg(hand_on::millis(self.there()))
             .arg(forget);
         if hand_on::is_affine(queue) {
             let own = format!("{}{holder}", hand_on::own_prefix(&self.keys, queue));

@@ -34,6 +34,7 @@ pub struct Lane {
     redis: PatientConnection,
     keys: RedisKeys,
     scripts: Arc<Scripts>,
+    patience: Duration,
 }
 
 struct Scripts {
@@ -63,7 +64,27 @@ impl Lane {
                 give_back: redis::Script::new(include_str!("give_back.lua")),
                 hand_on: redis::Script::new(include_str!("hand_on.lua")),
             }),
+            patience: FETCHED_WITHIN,
         }
+    }
+
+    /// The same lane for somebody with another patience: so long what was handed on is its new holder's alone. All who take from a lane should have the
+    /// same.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// How long a message waits for the worker that it was handed on to.
+    #[must_use]
+    pub const fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Who has not looked at the lane for so long is not there.
+    fn there(&self) -> Duration {
+        hand_on::THERE.max(self.patience)
     }
 
     /// Puts jobs on a lane and wakes its workers. Failing is not an error: the record stands in Postgres and the dispatcher will notice.

@@ -68,6 +68,12 @@ async fn an_alias_is_made_changed_listed_and_removed_and_is_one_tenants() {
         ),
         (
             "new",
+            json!({"models": ["two/Parrot-2", "one", "two/Parrot-3"]}),
+            422,
+            Some("models[2]"),
+        ),
+        (
+            "new",
             json!({"models": ["one", "three"]}),
             422,
             Some("models[1]"),

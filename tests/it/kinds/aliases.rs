@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use computetower_jobs::Queue;
+use computetower_store::providers::Provider;
 use computetower_test_site::{Site, echo};
 use serde_json::{Value, json};
 
@@ -143,6 +144,16 @@ async fn the_next_provider_answers_when_one_cannot_and_nobody_is_asked_twice() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_without_a_free_place_is_skipped() {
+    is_skipped_when_full(FIRST, Provider::limit_key).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_on_a_provider_holds_for_jobs_of_an_alias() {
+    is_skipped_when_full("either", |first| format!("provider:{}", first.id)).await;
+}
+
+/// A job of `model` stalls on the first provider, of which a limit on `key` lets one run.
+async fn is_skipped_when_full(model: &str, key: fn(&Provider) -> String) {
     let pace = echo::Pace {
         stall: Duration::from_secs(600),
         ..echo::Pace::default()
@@ -151,13 +162,13 @@ async fn a_provider_without_a_free_place_is_skipped() {
     let app = start(&site).await;
     let client = app.client();
     let first = app.store.provider_named(app.tenant, FIRST).await.unwrap();
-    let limit = json!({"key": first.limit_key(), "max_running": 1});
+    let limit = json!({"key": key(&first), "max_running": 1});
     let set = app.operator().put("/admin/limits", limit).await;
     assert!(set.status < 300, "{}", set.body);
     let long = client
         .submit(
             "chat",
-            json!({"model": FIRST, "messages": [{"role": "user", "content": "Please stall"}]}),
+            json!({"model": model, "messages": [{"role": "user", "content": "Please stall"}]}),
         )
         .await;
     client

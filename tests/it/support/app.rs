@@ -10,6 +10,7 @@ use computetower::config::{Config, MetricsSettings, PrivateUrls};
 use computetower::up::{S3Server, serve_folder};
 use computetower_jobs::{Queue, TenantId};
 use computetower_store::accounts::{NewApiKey, Scope};
+use computetower_store::lane::FETCHED_WITHIN;
 use computetower_store::objects::ObjectSettings;
 use computetower_store::vault::{MasterKey, Secret};
 use computetower_store::{Store, StoreConfig};
@@ -263,6 +264,7 @@ fn config(folder: &tempfile::TempDir, objects: &S3Server, database_url: String) 
             },
             master_key: MasterKey::from_base64(MASTER_KEY).unwrap(),
             pool_size: 6,
+            hand_on_patience: FETCHED_WITHIN,
         },
         bind: "127.0.0.1:0".parse().unwrap(),
         admin_key: Some(Secret::new(ADMIN_KEY.to_owned())),

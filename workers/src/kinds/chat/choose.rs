@@ -234,7 +234,6 @@ impl Candidate {
         let job = &context.job;
         let typed = self.has_typed(context).await?;
         let wishes = Wishes {
-            typed: None,
             home: self.home,
             tried: tried.to_vec(),
             choosy: self.is_one_of_several,
