@@ -147,15 +147,7 @@ impl Attempt<'_> {
                 &error,
                 BrowserError::SecondFactor { .. } | BrowserError::Captcha { .. }
             );
-            if can_be_helped && context.has_another_way {
-                // The page was left in the middle of a sign-in, with a code sent perhaps: web apps count that.
-                attempt.note_knocks(knocks).await;
-                if matches!(error, BrowserError::SecondFactor { .. }) {
-                    attempt.note_trouble(false).await;
-                }
-                return Err(attempt.refused(&error, false).await);
-            }
-            if !can_be_helped || questions == MOST_QUESTIONS {
+            if !can_be_helped || questions == MOST_QUESTIONS || context.has_another_way {
                 return Err(attempt
                     .refused(&error, codes.is_some() && questions == 0)
                     .await);
@@ -416,13 +408,13 @@ impl Attempt<'_> {
     }
 }
 
-/// Whether a sign-in that ended so may have been counted by the web app: all that can come after a password or a code was submitted.
+/// Whether a sign-in that ended so may have been counted by the web app: all that can come after a password or a code was submitted. Challenges are
+/// counted as knocks, since most come before it.
 fn is_trouble(error: &BrowserError) -> bool {
     matches!(
         error,
         BrowserError::InvalidCredentials { .. }
             | BrowserError::SecondFactor { .. }
-            | BrowserError::Captcha { .. }
             | BrowserError::CodeRefused { .. }
             | BrowserError::SignInUnclear { .. }
             | BrowserError::ProviderRateLimited { .. }
@@ -476,10 +468,6 @@ mod tests {
             BrowserError::SecondFactor {
                 observation: "Enter the code we sent".to_owned(),
                 by_app: false,
-                evidence: Evidence::default(),
-            },
-            BrowserError::Captcha {
-                kind: "image".to_owned(),
                 evidence: Evidence::default(),
             },
         ] {
