@@ -40,10 +40,10 @@ const pickers = input => {
 };
 const pickerShows = locator => { const el = find(locator); return el && shown(el) ? { text: pickerText(el), disabled: !!el.disabled || attr(el, 'aria-disabled') === 'true' } : null; };
 // What is there before a list is opened, and what has come with it.
-let standing = new WeakSet();
-const noteItems = () => { standing = new WeakSet(); for (const el of all(ITEM + ',' + PLAIN_ITEM, true)) if (shown(el)) standing.add(el); return true; };
+let before = new WeakSet();
+const noteItems = () => { before = new WeakSet(); for (const el of all(ITEM + ',' + PLAIN_ITEM, true)) if (shown(el)) before.add(el); return true; };
 const newItems = () => {
-  const come = css => all(css, true).filter(el => !standing.has(el) && shown(el));
+  const come = css => all(css, true).filter(el => !before.has(el) && shown(el));
   let found = come(ITEM);
   if (!found.length) found = come(PLAIN_ITEM).filter(el => !el.querySelector(PLAIN_ITEM));
   return found.slice(0, 120).map(el => ({
