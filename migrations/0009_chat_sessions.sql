@@ -51,6 +51,17 @@ create table chat_session_turns (
 -- A page answers one question at a time.
 create unique index chat_session_turns_open on chat_session_turns (session_id) where state = 'open';
 
+-- The commands with a name of the client's that changed the session and are no turns: the same name is the same command, done once.
+create table chat_session_commands (
+    session_id uuid not null references chat_sessions (id) on delete cascade,
+    tenant_id  uuid not null,
+    command_id text not null,
+    -- What was said.
+    said       text not null,
+    at         timestamptz not null default now(),
+    primary key (session_id, command_id)
+);
+
 -- The numbered frames, several to a row.
 create table chat_session_frames (
     session_id uuid not null references chat_sessions (id) on delete cascade,
@@ -62,14 +73,14 @@ create table chat_session_frames (
     primary key (session_id, last_seq)
 );
 
-grant select, insert, update, delete on chat_sessions, chat_session_turns, chat_session_frames to computetower_system;
+grant select, insert, update, delete on chat_sessions, chat_session_turns, chat_session_commands, chat_session_frames to computetower_system;
 grant select, insert, update on chat_sessions, chat_session_turns to computetower_tenant;
-grant select, insert on chat_session_frames to computetower_tenant;
+grant select, insert on chat_session_commands, chat_session_frames to computetower_tenant;
 do $$
 declare
     guarded text;
 begin
-    foreach guarded in array array['chat_sessions', 'chat_session_turns', 'chat_session_frames'] loop
+    foreach guarded in array array['chat_sessions', 'chat_session_turns', 'chat_session_commands', 'chat_session_frames'] loop
         execute format('alter table %I enable row level security', guarded);
         execute format('alter table %I force row level security', guarded);
         execute format('create policy own_rows on %I to computetower_tenant using (tenant_id = nullif(current_setting(''app.tenant'', true), '''')::uuid) '

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use chrono::Utc;
-use computetower_jobs::{ChatSessionId, CredentialId, FailureCode};
+use computetower_jobs::{ChatSessionId, CredentialId, FailureCode, TenantId};
 use computetower_store::StoreError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,7 +19,9 @@ use crate::api::extract::{JsonBytes, read_json};
 use crate::api::problem::{Problem, ProblemBody};
 use crate::app::App;
 use crate::service::links;
-use crate::service::sign_in::{Claim, SignedIn, account, begin, outcome};
+use crate::service::sign_in::{
+    Claim, SignedIn, account, begin, begun_before, outcome, request_hash,
+};
 use crate::service::submit::idempotency_key;
 
 /// How long the caller waits at most.
@@ -113,6 +115,42 @@ pub(crate) async fn login(
     let key = idempotency_key(&headers)?;
     let request: AutomationLogin = read_json(&body)?;
     let tenant = caller.tenant;
+    let idempotency = key.map(|key| (key, request_hash(&app, tenant, &body)));
+    let before = match &idempotency {
+        Some(idempotency) => begun_before(&app, tenant, idempotency).await?,
+        None => None,
+    };
+    let (job, credential) = match before {
+        // Accepted once is accepted: nothing is changed, and nothing checked, a second time.
+        Some(before) => before,
+        None => {
+            let claim = claimed(&app, tenant, request).await?;
+            let credential = account(&app, tenant, claim).await?;
+            let job = begin(&app, tenant, credential, idempotency).await?;
+            (job, credential)
+        }
+    };
+    let known = outcome(&app, tenant, job, PATIENCE).await?;
+    let status = if known.ended {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
+    let result = result(&app, tenant, job.to_string(), known).await;
+    let mut response = (status, Json(result)).into_response();
+    for (name, id) in [
+        ("x-computetower-job-id", job.to_string()),
+        ("x-computetower-credential-id", credential.to_string()),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    Ok(response)
+}
+
+/// Whose account is meant, as far as the session has a say in it.
+async fn claimed(app: &App, tenant: TenantId, request: AutomationLogin) -> Result<Claim, Problem> {
     let session = match request.session_id {
         None => None,
         Some(id) => match app.store().chat_session(tenant, id).await {
@@ -134,39 +172,15 @@ pub(crate) async fn login(
             "is a session of another account",
         ));
     }
-    let claim = Claim {
+    Ok(Claim {
         credential: request.credential_id.or(of_session),
         service_url: request.service_url,
         email: request.email,
         password: request.password,
-    };
-    let credential = account(&app, tenant, claim).await?;
-    let job = begin(&app, tenant, credential, key, &body).await?;
-    let known = outcome(&app, tenant, job, PATIENCE).await?;
-    let status = if known.ended {
-        StatusCode::OK
-    } else {
-        StatusCode::ACCEPTED
-    };
-    let result = result(&app, tenant, job.to_string(), known).await;
-    let mut response = (status, Json(result)).into_response();
-    for (name, id) in [
-        ("x-computetower-job-id", job.to_string()),
-        ("x-computetower-credential-id", credential.to_string()),
-    ] {
-        if let Ok(value) = HeaderValue::from_str(&id) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    Ok(response)
+    })
 }
 
-async fn result(
-    app: &App,
-    tenant: computetower_jobs::TenantId,
-    job: String,
-    known: SignedIn,
-) -> AutomationResult {
+async fn result(app: &App, tenant: TenantId, job: String, known: SignedIn) -> AutomationResult {
     let success = known.result.is_some();
     let of_result = known.result.as_ref().map(|result| &result["validation"]);
     let mut judgement = of_result

@@ -280,7 +280,7 @@ pub(crate) async fn close(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Closes a session and cancels what it was doing.
+/// Closes a session and cancels what it was doing. Whoever is interrupted does it again: the job is cancelled before its turn ends.
 ///
 /// # Errors
 /// [`StoreError::NotFound`] also when it is another tenant's.
@@ -289,15 +289,17 @@ pub(crate) async fn close_session(
     tenant: TenantId,
     id: ChatSessionId,
 ) -> Result<(), StoreError> {
-    let open = app.store().close_chat_session(tenant, id).await?;
-    let Some(job) = open.and_then(|turn| turn.job) else {
+    let Some(turn) = app.store().close_chat_session(tenant, id).await? else {
         return Ok(());
     };
-    match app.store().cancel(tenant, job).await {
-        // It has ended meanwhile.
-        Ok(_) | Err(StoreError::Conflict(_) | StoreError::NotFound(_)) => Ok(()),
-        Err(error) => Err(error),
+    if let Some(job) = turn.job {
+        match app.store().cancel(tenant, job).await {
+            // It has ended meanwhile.
+            Ok(_) | Err(StoreError::Conflict(_) | StoreError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
     }
+    app.store().fail_turn(tenant, id, turn.number).await
 }
 
 /// Makes a ticket with which a browser opens the session's WebSocket within a minute: it cannot send a key in a header.

@@ -4,7 +4,7 @@ use computetower_jobs::kinds::chat::{Message, Role};
 use computetower_jobs::{JobId, Named};
 use computetower_store::StoreError;
 use computetower_store::chat_sessions::{
-    NewTurn, SessionChange, Turn, TurnKind, TurnProgress, TurnState,
+    NamedCommand, NewTurn, SessionChange, Turn, TurnKind, TurnProgress, TurnState,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -151,6 +151,10 @@ impl Connection {
         model: String,
         out: &mut Out,
     ) -> Result<(), Leave> {
+        let command = named_command(id.as_deref(), format!("CHANGE_MODEL {model}"));
+        if self.done_before(command.as_ref(), out).await? {
+            return Ok(());
+        }
         if self.running.is_some() {
             return self.refuse(id, busy(), out).await;
         }
@@ -168,6 +172,7 @@ impl Connection {
         self.session.credential = credential;
         let change = SessionChange {
             model: Some((model, credential)),
+            command,
             ..SessionChange::default()
         };
         self.ready(change, out).await?;
@@ -175,6 +180,10 @@ impl Connection {
     }
 
     async fn new_chat(&mut self, id: Option<String>, out: &mut Out) -> Result<(), Leave> {
+        let command = named_command(id.as_deref(), "NEW_CHAT".to_owned());
+        if self.done_before(command.as_ref(), out).await? {
+            return Ok(());
+        }
         if let Some(running) = &self.running {
             // Nobody waits for the answer any more. Its end is told when it has come.
             self.cancel(running.job).await?;
@@ -182,6 +191,7 @@ impl Connection {
         self.session.conversation += 1;
         let change = SessionChange {
             new_conversation: true,
+            command,
             ..SessionChange::default()
         };
         self.ready(change, out).await?;
@@ -224,11 +234,7 @@ impl Connection {
         out: &mut Out,
     ) -> Result<(), Leave> {
         if !same {
-            let error = ErrorData::new(
-                "message_id_reused",
-                "Something else was said under this id before: use a new one for something new.",
-            );
-            return self.refuse(Some(name), error, out).await;
+            return self.refuse(Some(name), reused(), out).await;
         }
         let frame = Frame::Ack {
             id: name.clone(),
@@ -237,6 +243,38 @@ impl Connection {
             repeated: true,
         };
         self.tell_unnumbered(&frame, out).await
+    }
+
+    /// Whether a command was said under its name before. It is answered then, and not done again.
+    async fn done_before(
+        &self,
+        command: Option<&NamedCommand>,
+        out: &mut Out,
+    ) -> Result<bool, Leave> {
+        let Some(NamedCommand { id, said }) = command else {
+            return Ok(false);
+        };
+        let known = self
+            .app
+            .store()
+            .command_named(self.who.tenant, self.session.id, id)
+            .await
+            .map_err(|error| Leave::outage(&error))?;
+        let Some(known) = known else {
+            return Ok(false);
+        };
+        if known != *said {
+            self.refuse(Some(id.clone()), reused(), out).await?;
+            return Ok(true);
+        }
+        let frame = Frame::Ack {
+            id: id.clone(),
+            message_id: None,
+            job_id: None,
+            repeated: true,
+        };
+        self.tell_unnumbered(&frame, out).await?;
+        Ok(true)
     }
 
     /// Writes a turn down, queues its job, and only then acknowledges it.
@@ -301,10 +339,15 @@ impl Connection {
         };
         let problem = match submitted {
             Ok(submitted) => {
-                store
+                let open = store
                     .set_turn_job(tenant, self.session.id, turn.number, submitted.id)
                     .await
                     .map_err(|error| Leave::outage(&error))?;
+                if !open {
+                    // Closed, or ended by another connection, since the turn was written down: who did it could not cancel a job that was not there.
+                    self.cancel(submitted.id).await?;
+                    return Err(self.why_not_held().await);
+                }
                 return Ok(Some(submitted.id));
             }
             Err(problem) if problem.code() == ProblemCode::Unavailable => {
@@ -397,6 +440,20 @@ fn with_question(mut said: Vec<Message>, question: &str) -> Vec<Message> {
 fn request(kind: &str, payload: Value) -> Result<SubmitRequest, Problem> {
     serde_json::from_value(json!({"kind": kind, "payload": payload}))
         .map_err(|error| Problem::field("payload", error.to_string()))
+}
+
+fn named_command(id: Option<&str>, said: String) -> Option<NamedCommand> {
+    id.map(|id| NamedCommand {
+        id: id.to_owned(),
+        said,
+    })
+}
+
+fn reused() -> ErrorData {
+    ErrorData::new(
+        "message_id_reused",
+        "Something else was said under this id before: use a new one for something new.",
+    )
 }
 
 fn busy() -> ErrorData {

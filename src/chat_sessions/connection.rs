@@ -256,6 +256,8 @@ impl Connection {
             if !kept.more {
                 break;
             }
+            // There may be many, and a client may take them slowly: not to somebody whose key has ended meanwhile.
+            self.look().await?;
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use crate::api::credentials::checked_password;
 use crate::api::events::follow;
 use crate::api::problem::Problem;
 use crate::app::App;
-use crate::service::submit::{SubmitRequest, submit};
+use crate::service::submit::{SubmitRequest, submit_once};
 use crate::service::urls;
 
 /// Characters that a user name may have.
@@ -118,7 +118,38 @@ fn origin(url: &str) -> Option<url::Origin> {
     Url::parse(url.trim()).ok().map(|url| url.origin())
 }
 
-/// Queues the sign-in of an account.
+/// The hash of a request that may hold a password, for its idempotency key. It is made with the master key: who reads the database cannot try passwords against it.
+#[must_use]
+pub fn request_hash(app: &App, tenant: TenantId, body: &[u8]) -> Vec<u8> {
+    let purpose = format!("automation.login/{}", tenant.0);
+    app.store().vault.sign(&purpose, body).to_vec()
+}
+
+/// The sign-in that was accepted with this idempotency key before, and its account.
+///
+/// # Errors
+/// 409 for a key that came with another request.
+pub async fn begun_before(
+    app: &App,
+    tenant: TenantId,
+    (key, hash): &(String, Vec<u8>),
+) -> Result<Option<(JobId, CredentialId)>, Problem> {
+    let store = app.store();
+    let Some(before) = store.submitted_before(tenant, key, hash).await? else {
+        return Ok(None);
+    };
+    let job = store.job(tenant, before.id).await?;
+    let credential =
+        serde_json::from_value(job.payload["credential_id"].clone()).map_err(|error| {
+            StoreError::Decode {
+                what: "payload",
+                source: Box::new(error),
+            }
+        })?;
+    Ok(Some((before.id, credential)))
+}
+
+/// Queues the sign-in of an account, once for an idempotency key and its [`request_hash`].
 ///
 /// # Errors
 /// The field that is wrong, or 409 for an idempotency key that came with another request.
@@ -126,13 +157,12 @@ pub async fn begin(
     app: &App,
     tenant: TenantId,
     credential: CredentialId,
-    key: Option<String>,
-    body: &[u8],
+    idempotency: Option<(String, Vec<u8>)>,
 ) -> Result<JobId, Problem> {
     let request = json!({"kind": "login", "payload": {"credential_id": credential}});
     let request: SubmitRequest = serde_json::from_value(request)
         .map_err(|error| Problem::field("credentialId", error.to_string()))?;
-    Ok(submit(app, tenant, request, key, body).await?.id)
+    Ok(submit_once(app, tenant, request, idempotency).await?.id)
 }
 
 /// What came of a sign-in, as far as is known.

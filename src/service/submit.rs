@@ -19,11 +19,24 @@ use crate::trace;
 pub async fn submit(
     app: &App,
     tenant: TenantId,
-    mut request: SubmitRequest,
+    request: SubmitRequest,
     key: Option<String>,
     body: &[u8],
 ) -> Result<Submitted, Problem> {
     let idempotency = key.map(|key| (key, Sha256::digest(body).to_vec()));
+    submit_once(app, tenant, request, idempotency).await
+}
+
+/// Checks and accepts a job, for an idempotency key with a hash of the request that the caller has made.
+///
+/// # Errors
+/// As [`submit`].
+pub async fn submit_once(
+    app: &App,
+    tenant: TenantId,
+    mut request: SubmitRequest,
+    idempotency: Option<(String, Vec<u8>)>,
+) -> Result<Submitted, Problem> {
     if let Some((key, hash)) = &idempotency
         && let Some(before) = app.store().submitted_before(tenant, key, hash).await?
     {

@@ -16,6 +16,15 @@ const TRIM_EVERY: i64 = 1_000;
 /// Rows that are read at a time.
 const ROWS: i64 = 200;
 
+/// A command that is done once, by the client's name for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedCommand {
+    /// The client's name.
+    pub id: String,
+    /// What was said.
+    pub said: String,
+}
+
 /// What changes in a session together with frames.
 #[derive(Clone, Debug, Default)]
 pub struct SessionChange {
@@ -23,6 +32,8 @@ pub struct SessionChange {
     pub new_conversation: bool,
     /// Who is asked from now on, and with which account.
     pub model: Option<(String, Option<CredentialId>)>,
+    /// The command that changes it, where it has a name: it is remembered, so that it is done once.
+    pub command: Option<NamedCommand>,
 }
 
 /// Frames to be written down, and what goes with them.
@@ -64,6 +75,7 @@ impl Store {
         let last = append.last_seq.saturating_add(count);
         let no_change = SessionChange::default();
         let change = append.change.unwrap_or(&no_change);
+        let command = change.command.as_ref();
         let (model, credential) = change.model.clone().unzip();
         let credential = credential.flatten();
         let mut connection = self.as_tenant(append.tenant).await?;
@@ -75,6 +87,9 @@ impl Store {
              ), told as (
                  update chat_session_turns t set event_seq = $7, state = $8, answer = coalesce($9, t.answer)
                  from held where t.session_id = held.id and t.number = $6
+             ), named as (
+                 insert into chat_session_commands (session_id, tenant_id, command_id, said)
+                 select id, tenant_id, $15::text, $16::text from held where $15::text is not null
              )
              insert into chat_session_frames (session_id, tenant_id, first_seq, last_seq, frames)
              select id, tenant_id, $4 + 1, $5, $14::text::jsonb from held",
@@ -94,7 +109,9 @@ impl Store {
             model,
             change.model.is_some(),
             credential.map(|id| id.0),
-            json_text(&append.frames)
+            json_text(&append.frames),
+            command.map(|command| command.id.as_str()),
+            command.map(|command| command.said.as_str())
         )
         .execute(&mut *connection)
         .await?;
@@ -104,6 +121,28 @@ impl Store {
             self.trim_frames(append.session, last - KEPT).await?;
         }
         Ok(written)
+    }
+
+    /// What was said in a session under this name, if it was a command that is remembered.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn command_named(
+        &self,
+        tenant: TenantId,
+        session: ChatSessionId,
+        id: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let mut connection = self.as_tenant(tenant).await?;
+        let said = sqlx::query_scalar!(
+            "select said from chat_session_commands where session_id = $1 and tenant_id = $2 and command_id = $3",
+            session.0,
+            tenant.0,
+            id
+        )
+        .fetch_optional(&mut *connection)
+        .await?;
+        Ok(said)
     }
 
     async fn trim_frames(&self, session: ChatSessionId, up_to: i64) -> Result<(), StoreError> {

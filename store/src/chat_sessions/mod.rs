@@ -8,7 +8,7 @@ mod frames;
 mod hold;
 mod turns;
 
-pub use frames::{Append, KeptFrames, SessionChange};
+pub use frames::{Append, KeptFrames, NamedCommand, SessionChange};
 pub use hold::Held;
 pub use turns::{NewTurn, Turn, TurnKind, TurnProgress, TurnState};
 
@@ -184,7 +184,8 @@ impl Store {
         Ok(ChatSessionPage { sessions, next })
     }
 
-    /// Closes a session: nothing is said in it any more. What it was doing is told, for whoever wants to cancel it; closing a closed one changes nothing.
+    /// Closes a session: nothing is said in it any more. Its last turn is told, whether it has ended or not, so that whoever closes can cancel its job and then end
+    /// it ([`Store::fail_turn`]). Closing a closed one changes nothing and tells the same, so that who is interrupted can do it again.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] also when it is another tenant's.
@@ -206,11 +207,7 @@ impl Store {
         if found.is_none() {
             return Err(StoreError::NotFound("session"));
         }
-        let open = self.open_turn(tenant, id).await?;
-        if let Some(turn) = &open {
-            self.fail_turn(tenant, id, turn.number).await?;
-        }
-        Ok(open)
+        self.last_turn(tenant, id).await
     }
 
     /// Removes sessions that nobody has used for `days`. How many.

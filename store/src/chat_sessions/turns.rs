@@ -172,7 +172,7 @@ impl Store {
         Ok(row.map(Turn::from))
     }
 
-    /// Notes the job of a turn.
+    /// Notes the job of a turn. False when the turn has ended, or its session is closed or gone: then nobody hears what comes of the job.
     ///
     /// # Errors
     /// When Postgres does not answer.
@@ -182,22 +182,29 @@ impl Store {
         session: ChatSessionId,
         number: i32,
         job: JobId,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
-        sqlx::query!(
-            "update chat_session_turns set job_id = coalesce(job_id, $4) where session_id = $1 and tenant_id = $2 and number = $3",
+        let open = sqlx::query_scalar!(
+            // The session's row is locked: who closes it meanwhile sees this job, or this one sees that it is closed.
+            r#"with spoken as (select id, state from chat_sessions where id = $1 and tenant_id = $2 for share)
+               update chat_session_turns t set job_id = coalesce(t.job_id, $4) from spoken
+               where t.session_id = spoken.id and t.tenant_id = $2 and t.number = $3
+               returning t.state = 'open' and spoken.state = 'open' as "open!""#,
             session.0,
             tenant.0,
             number,
             job.0
         )
-        .execute(&mut *connection)
+        .fetch_optional(&mut *connection)
         .await?;
-        Ok(())
+        Ok(open.unwrap_or(false))
     }
 
     /// Ends a turn of which nothing more is told.
-    pub(super) async fn fail_turn(
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn fail_turn(
         &self,
         tenant: TenantId,
         session: ChatSessionId,
@@ -229,6 +236,25 @@ impl Store {
             Row,
             "select number, kind, message_id, conversation, model, question, state, job_id, event_seq, from_seq
              from chat_session_turns where session_id = $1 and tenant_id = $2 and state = 'open'",
+            session.0,
+            tenant.0
+        )
+        .fetch_optional(&mut *connection)
+        .await?;
+        Ok(row.map(Turn::from))
+    }
+
+    /// The last turn of a session, whether it has ended or not: no other can have a job that still runs.
+    pub(super) async fn last_turn(
+        &self,
+        tenant: TenantId,
+        session: ChatSessionId,
+    ) -> Result<Option<Turn>, StoreError> {
+        let mut connection = self.as_tenant(tenant).await?;
+        let row = sqlx::query_as!(
+            Row,
+            "select number, kind, message_id, conversation, model, question, state, job_id, event_seq, from_seq
+             from chat_session_turns where session_id = $1 and tenant_id = $2 order by number desc limit 1",
             session.0,
             tenant.0
         )

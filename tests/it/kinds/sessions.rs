@@ -313,7 +313,37 @@ async fn an_account_is_signed_in_while_the_caller_waits() {
     assert_eq!(reply.body["currentUrl"], Value::Null);
     // The right password makes it usable again.
     let right = json!({"serviceUrl": site.url("classic-sse"), "email": Site::user(), "password": Site::password()});
-    assert_eq!(client.post(path, right).await.body["success"], true);
+    let once = [
+        ("content-type", "application/json"),
+        ("idempotency-key", "sign-in"),
+    ];
+    let first = client.post_with(path, &once, right.to_string()).await;
+    assert_eq!(first.body["success"], true, "{}", first.body);
+    // The same request is the same job; another one under its key is refused, and changes nothing.
+    let again = client.post_with(path, &once, right.to_string()).await;
+    for name in ["x-computetower-job-id", "x-computetower-credential-id"] {
+        assert_eq!(header(&again, name), header(&first, name));
+    }
+    let other = json!({"serviceUrl": site.url("classic-sse"), "email": Site::user(), "password": "another"});
+    let reused = client.post_with(path, &once, other.to_string()).await;
+    assert_eq!(
+        (reused.status, &reused.body["code"]),
+        (409, &json!("idempotency_key_reused"))
+    );
+    let refused = header(&first, "x-computetower-credential-id");
+    let refused = serde_json::from_value(json!(refused)).unwrap();
+    let kept = app.store.password(app.tenant, refused).await.unwrap();
+    assert_eq!(kept.reveal(), Site::password());
+    // What is kept of the request cannot be compared with a guess.
+    let mut database = app.database().await;
+    let guessed: bool =
+        sqlx::query_scalar("select request_hash = sha256($1) from jobs where idempotency_key = $2")
+            .bind(right.to_string().into_bytes())
+            .bind("sign-in")
+            .fetch_one(&mut database)
+            .await
+            .unwrap();
+    assert!(!guessed);
 
     // What makes no sense is refused before anything is done.
     let unknown = "01890000-0000-7000-8000-000000000001";
