@@ -65,6 +65,8 @@ create table openai_objects (
     -- What the page has been told and has said, from which a later response goes on. Null where there was no answer.
     messages  jsonb,
     metadata  jsonb not null default '{}',
+    -- Nothing is left of it but its id, so that a request that is sent again does not bring it back.
+    deleted   boolean not null default false,
     at        timestamptz not null default now()
 );
 create index openai_objects_by_tenant on openai_objects (tenant_id, kind, id);

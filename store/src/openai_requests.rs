@@ -73,16 +73,21 @@ impl Store {
         Ok(row)
     }
 
-    /// Notes that a request was answered.
+    /// Notes that a request was answered, unless it was repeated since: then the repetition is what has to be answered.
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn request_told(&self, tenant: TenantId, id: Uuid) -> Result<(), StoreError> {
+    pub async fn request_told(
+        &self,
+        tenant: TenantId,
+        request: &Repeatable,
+    ) -> Result<(), StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
         sqlx::query!(
-            "update openai_requests set told_at = now() where id = $1 and tenant_id = $2",
-            id,
-            tenant.0
+            "update openai_requests set told_at = now() where id = $1 and tenant_id = $2 and retries = $3",
+            request.id,
+            tenant.0,
+            request.retries
         )
         .execute(&mut *connection)
         .await?;

@@ -36,7 +36,7 @@ pub use chat_map::{Attach, ChatMap, Furniture, ModelPicker, NewChat, SendBy, Str
 pub use chromium::{Chromium, LaunchConfig};
 pub use conversation::{Answer, Conversation, LastTurn, choose_model, recognises, start_new};
 pub use discover::discover_chat;
-pub use engine::owner::{SweepReport, sweep};
+pub use engine::owner::{SweepReport, make_folder, sweep};
 pub use error::{BrowserError, Evidence};
 pub use facts::{Alert, Box4, Button, Field, Frame, PageFacts, Tick};
 pub use network::recipe::{Mode, Recipe};

@@ -41,6 +41,30 @@ pub(crate) fn mark(profile: &Path) -> io::Result<()> {
     )
 }
 
+/// Makes a folder for files that a browser under `data_dir` is to be given, which only this user may read. Whoever made it deletes it; when the process
+/// dies before that, a later [`sweep`] does. Blocking.
+///
+/// # Errors
+/// When the folder cannot be made, also because there is one of that name.
+pub fn make_folder(data_dir: &Path, name: &str) -> io::Result<PathBuf> {
+    fs::create_dir_all(data_dir)?;
+    let folder = data_dir.canonicalize()?.join(name);
+    let made = fs::DirBuilder::new();
+    #[cfg(unix)]
+    let made = {
+        use std::os::unix::fs::DirBuilderExt;
+        let mut made = made;
+        made.mode(0o700);
+        made
+    };
+    made.create(&folder)?;
+    if let Err(error) = mark(&folder) {
+        remove(&folder);
+        return Err(error);
+    }
+    Ok(folder)
+}
+
 /// Kills what is left of browsers under `data_dir` whose owner process is gone, and deletes their profile folders.
 /// Folders without a marker are left alone. Blocking; meant for start-up.
 #[must_use]
