@@ -45,12 +45,15 @@ create table openai_requests (
     retries   int not null default 0,
     -- When its caller went away without an answer.
     left_at   timestamptz,
+    -- Until when it is waited for to come back.
+    waits_until timestamptz,
     -- When it was answered, in whatever way. Null as long as it may be repeated.
     told_at   timestamptz,
     at        timestamptz not null default now()
 );
 create index openai_requests_by_digest on openai_requests (tenant_id, digest, at desc);
 create index openai_requests_old on openai_requests (at);
+create index openai_requests_left on openai_requests (waits_until) where waits_until is not null;
 
 -- Responses and completions that their callers want to find again.
 create table openai_objects (

@@ -94,12 +94,18 @@ fn kind_of(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
 /// The first picture that is one too many: of its message, or of the request.
 fn too_many(pictures: &[Picture]) -> Option<(&Picture, String)> {
     if let Some(picture) = pictures.get(MAX_FILES) {
-        return Some((picture, format!("There may be at most {MAX_FILES} pictures in a request.")));
+        return Some((
+            picture,
+            format!("There may be at most {MAX_FILES} pictures in a request."),
+        ));
     }
     // Those of a message stand together.
     let mut pairs = pictures.iter().zip(pictures.iter().skip(MOST));
     let (_, picture) = pairs.find(|(first, eleventh)| first.turn == eleventh.turn)?;
-    Some((picture, format!("There may be at most {MOST} pictures in a message.")))
+    Some((
+        picture,
+        format!("There may be at most {MOST} pictures in a message."),
+    ))
 }
 
 /// Fetches what has to be fetched, each URL once, and keeps all pictures.
@@ -127,8 +133,12 @@ pub(super) async fn keep(
         }
         if begun.elapsed() > FETCHING {
             let seconds = FETCHING.as_secs();
-            let message = format!("The pictures before this one took more than {seconds} seconds to fetch.");
-            return Err(OpenAiError::invalid(format!("{}.image_url", picture.at), message));
+            let message =
+                format!("The pictures before this one took more than {seconds} seconds to fetch.");
+            return Err(OpenAiError::invalid(
+                format!("{}.image_url", picture.at),
+                message,
+            ));
         }
         files.push(kept(app, tenant, picture).await?);
     }
@@ -226,7 +236,8 @@ mod tests {
                 source: Source::Url("https://example.com/a.png".to_owned()),
             })
         };
-        let refused = |pictures: Vec<Picture>| too_many(&pictures).map(|(picture, _)| picture.at.clone());
+        let refused =
+            |pictures: Vec<Picture>| too_many(&pictures).map(|(picture, _)| picture.at.clone());
         assert_eq!(refused(of(0, 10).chain(of(1, 10)).collect()), None);
         assert_eq!(
             refused(of(0, 3).chain(of(1, 11)).collect()).as_deref(),

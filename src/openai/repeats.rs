@@ -116,10 +116,13 @@ impl Watch {
     /// Whether the client, which went away just now, comes back within the time that it takes its next repetition to come.
     pub(super) async fn comes_back(&self) -> bool {
         let store = self.app.store();
-        if let Err(error) = store.request_left(self.tenant, &self.request).await {
+        let patience = pause(self.request.retries) + self.app.repeat_patience();
+        // Noted, so that the job is cancelled as well when this process ends before the time is over.
+        let noted = store.request_left(self.tenant, &self.request, patience);
+        if let Err(error) = noted.await {
             tracing::debug!(request.id = %self.request.id, error = ?error, "that a caller went away could not be noted");
         }
-        tokio::time::sleep(pause(self.request.retries) + self.app.repeat_patience()).await;
+        tokio::time::sleep(patience).await;
         // Not knowing, it is left to go on: a job too many costs less than a question that is typed twice.
         store
             .was_repeated(self.tenant, &self.request)

@@ -16,6 +16,7 @@ mod openapi;
 mod providers;
 mod races;
 mod refusals;
+mod repeats;
 mod replay;
 mod scale;
 mod schedules;

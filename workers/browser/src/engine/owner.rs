@@ -158,6 +158,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn files_for_a_browser_go_with_their_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        let browsers = dir.path().join("browsers");
+        let folder = make_folder(&browsers, "files-1").unwrap();
+        assert!(make_folder(&browsers, "files-1").is_err());
+        fs::write(folder.join("a.png"), "a").unwrap();
+        assert_eq!(sweep(&browsers).in_use, 1);
+        assert!(folder.join("a.png").exists());
+        let gone = Owner {
+            pid: std::process::id(),
+            started: 1,
+        };
+        fs::write(folder.join(MARKER), serde_json::to_vec(&gone).unwrap()).unwrap();
+        assert_eq!(sweep(&browsers).profiles_removed, 1);
+        assert!(!folder.exists());
+    }
+
+    #[test]
     fn a_dead_owners_profile_goes_and_a_living_ones_stays() {
         let dir = tempfile::tempdir().unwrap();
         let (mine, dead, foreign) = (
