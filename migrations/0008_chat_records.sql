@@ -77,8 +77,7 @@ create index openai_objects_old on openai_objects (at);
 
 grant select, insert, update, delete on chat_exchanges, openai_requests, openai_objects to computetower_system;
 grant select, delete on chat_exchanges to computetower_tenant;
-grant select, insert, update on openai_requests to computetower_tenant;
-grant select, insert, update, delete on openai_objects to computetower_tenant;
+grant select, insert, update on openai_requests, openai_objects to computetower_tenant;
 do $$
 declare
     guarded text;
