@@ -45,12 +45,15 @@ create table openai_requests (
     retries   int not null default 0,
     -- When its caller went away without an answer.
     left_at   timestamptz,
+    -- Until when it is waited for to come back.
+    waits_until timestamptz,
     -- When it was answered, in whatever way. Null as long as it may be repeated.
     told_at   timestamptz,
     at        timestamptz not null default now()
 );
 create index openai_requests_by_digest on openai_requests (tenant_id, digest, at desc);
 create index openai_requests_old on openai_requests (at);
+create index openai_requests_left on openai_requests (waits_until) where waits_until is not null;
 
 -- Responses and completions that their callers want to find again.
 create table openai_objects (
@@ -65,6 +68,8 @@ create table openai_objects (
     -- What the page has been told and has said, from which a later response goes on. Null where there was no answer.
     messages  jsonb,
     metadata  jsonb not null default '{}',
+    -- Nothing is left of it but its id, so that a request that is sent again does not bring it back.
+    deleted   boolean not null default false,
     at        timestamptz not null default now()
 );
 create index openai_objects_by_tenant on openai_objects (tenant_id, kind, id);
@@ -72,8 +77,7 @@ create index openai_objects_old on openai_objects (at);
 
 grant select, insert, update, delete on chat_exchanges, openai_requests, openai_objects to computetower_system;
 grant select, delete on chat_exchanges to computetower_tenant;
-grant select, insert, update on openai_requests to computetower_tenant;
-grant select, insert, update, delete on openai_objects to computetower_tenant;
+grant select, insert, update on openai_requests, openai_objects to computetower_tenant;
 do $$
 declare
     guarded text;

@@ -27,6 +27,7 @@ struct Inner {
     store: Store,
     admin_key: Option<Secret>,
     private_urls: PrivateUrls,
+    repeat_patience: Duration,
     keys: KeyCache,
     first_tenant: OnceCell<TenantId>,
     metrics_token: Option<Secret>,
@@ -44,6 +45,7 @@ impl App {
                 store,
                 admin_key: config.admin_key.clone(),
                 private_urls: config.private_urls,
+                repeat_patience: config.repeat_patience,
                 keys: KeyCache::default(),
                 first_tenant: OnceCell::new(),
                 metrics_token: config.metrics.token.clone(),
@@ -70,6 +72,12 @@ impl App {
     #[must_use]
     pub fn private_urls(&self) -> PrivateUrls {
         self.inner.private_urls
+    }
+
+    /// How long the repetition of a request may take beyond the pause that its client makes.
+    #[must_use]
+    pub fn repeat_patience(&self) -> Duration {
+        self.inner.repeat_patience
     }
 
     /// Keys seen a moment ago.

@@ -137,6 +137,8 @@ pub struct Config {
     pub grace: Duration,
     /// Which private addresses URLs may name.
     pub private_urls: PrivateUrls,
+    /// How long the repetition of a request may take beyond the pause that its client makes.
+    pub repeat_patience: Duration,
     /// End when standard input closes.
     pub until_stdin_closes: bool,
     /// The name of this machine.
@@ -329,6 +331,14 @@ pub fn read(mut environment: Environment<'_>) -> Result<Config, Problems> {
         4_u64,
         "seconds for running jobs after the order to end",
     ));
+    let repeat_patience = Duration::from_secs(
+        env.number(
+            "COMPUTETOWER_REPEAT_SECONDS",
+            3_u64,
+            "seconds that a client's repetition of its request may take to come",
+        )
+        .min(600),
+    );
     let data_dir = env
         .get("COMPUTETOWER_DATA_DIR")
         .map_or_else(|| std::env::temp_dir().join("computetower"), PathBuf::from);
@@ -370,6 +380,7 @@ pub fn read(mut environment: Environment<'_>) -> Result<Config, Problems> {
         browser,
         grace,
         private_urls,
+        repeat_patience,
         until_stdin_closes,
         host,
         metrics,

@@ -20,8 +20,10 @@ use crate::api::problem::{Problem, ProblemBody};
 use crate::app::App;
 use crate::service::links;
 
-/// Exchanges that are read at once for an export.
-const AT_ONCE: i64 = 200;
+/// Exchanges that are read at once: one may have megabytes.
+const AT_ONCE: i64 = 20;
+/// Bytes of questions and answers behind which a page of the list ends, however many were wanted.
+const PAGE: usize = 8 << 20;
 /// Characters of a search.
 const LONGEST_SEARCH: usize = 500;
 
@@ -174,7 +176,7 @@ pub(crate) async fn list(
     if !(1..=200).contains(&limit) {
         return Err(Problem::field("limit", "must be between 1 and 200"));
     }
-    let cursor = read_word("cursor", params.cursor)?;
+    let mut cursor = read_word("cursor", params.cursor)?;
     let filter = HistoryFilter {
         q: params.q,
         provider: params.provider,
@@ -182,17 +184,36 @@ pub(crate) async fn list(
         since: params.since,
         until: params.until,
     };
-    let mut found = app
-        .store()
-        .exchanges(caller.tenant, &filter.read()?, cursor, limit)
-        .await?;
-    let wanted = usize::try_from(limit).unwrap_or_default();
-    let more = found.len() > wanted;
-    found.truncate(wanted);
-    Ok(Answer(ExchangeList {
-        next_cursor: found.last().filter(|_| more).map(|last| last.id),
-        exchanges: found.into_iter().map(ExchangeView::from).collect(),
-    }))
+    let filter = filter.read()?;
+    let (mut exchanges, mut bytes, mut left) = (Vec::new(), 0, limit);
+    loop {
+        let slice = left.min(AT_ONCE);
+        let store = app.store();
+        let mut found = store
+            .exchanges(caller.tenant, &filter, cursor, slice)
+            .await?;
+        let wanted = usize::try_from(slice).unwrap_or_default();
+        let mut more = found.len() > wanted;
+        found.truncate(wanted);
+        for exchange in found {
+            // One is always told, so that the next page is another.
+            if bytes > PAGE {
+                more = true;
+                left = 0;
+                break;
+            }
+            bytes += exchange.question.len() + exchange.answer.len();
+            cursor = Some(exchange.id);
+            exchanges.push(ExchangeView::from(exchange));
+        }
+        left = (left - slice).max(0);
+        if !more || left == 0 {
+            return Ok(Answer(ExchangeList {
+                next_cursor: cursor.filter(|_| more),
+                exchanges,
+            }));
+        }
+    }
 }
 
 /// Shows one exchange.

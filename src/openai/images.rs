@@ -1,10 +1,13 @@
 //! Pictures beside what is asked: as `data:` URLs, or fetched, told by their bytes and not by what is said of them, and kept for the worker that puts
 //! them into the page.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use computetower_jobs::TenantId;
-use computetower_jobs::kinds::chat::ChatFile;
+use computetower_jobs::kinds::chat::{ChatFile, MAX_FILES};
 use computetower_store::objects::chat_files_folder;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -13,8 +16,10 @@ use super::error::OpenAiError;
 use crate::app::App;
 use crate::service::fetch::fetch;
 
-/// Pictures of one request.
+/// Pictures of one message. Clients send those of earlier messages each time again.
 const MOST: usize = 10;
+/// How long fetching all pictures of a request may take.
+const FETCHING: Duration = Duration::from_secs(60);
 /// Bytes of one picture.
 const LARGEST: usize = 10 << 20;
 
@@ -37,7 +42,8 @@ impl std::fmt::Debug for Picture {
 /// Where a picture comes from.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Source {
-    Bytes(Vec<u8>),
+    /// Shared: a request is copied on its way.
+    Bytes(Arc<[u8]>),
     Url(String),
 }
 
@@ -57,7 +63,7 @@ pub(super) fn source(at: &str, part: &Value) -> Result<Source, OpenAiError> {
     };
     let (_, text) = rest.split_once(";base64,").ok_or_else(wrong)?;
     let bytes = STANDARD.decode(text.trim()).map_err(|_| wrong())?;
-    Ok(Source::Bytes(bytes))
+    Ok(Source::Bytes(bytes.into()))
 }
 
 /// What a picture is, by its first bytes: the ending of its name, and its type.
@@ -85,18 +91,55 @@ fn kind_of(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// Fetches what has to be fetched, and keeps all pictures.
+/// The first picture that is one too many: of its message, or of the request.
+fn too_many(pictures: &[Picture]) -> Option<(&Picture, String)> {
+    if let Some(picture) = pictures.get(MAX_FILES) {
+        return Some((
+            picture,
+            format!("There may be at most {MAX_FILES} pictures in a request."),
+        ));
+    }
+    // Those of a message stand together.
+    let mut pairs = pictures.iter().zip(pictures.iter().skip(MOST));
+    let (_, picture) = pairs.find(|(first, eleventh)| first.turn == eleventh.turn)?;
+    Some((
+        picture,
+        format!("There may be at most {MOST} pictures in a message."),
+    ))
+}
+
+/// Fetches what has to be fetched, each URL once, and keeps all pictures.
 pub(super) async fn keep(
     app: &App,
     tenant: TenantId,
     pictures: &[Picture],
 ) -> Result<Vec<ChatFile>, OpenAiError> {
-    if let Some(picture) = pictures.get(MOST) {
-        let message = format!("There may be at most {MOST} pictures.");
+    if let Some((picture, message)) = too_many(pictures) {
         return Err(OpenAiError::invalid(picture.at.clone(), message));
     }
-    let mut files = Vec::new();
-    for picture in pictures {
+    let begun = Instant::now();
+    let mut files: Vec<ChatFile> = Vec::new();
+    for (at, picture) in pictures.iter().enumerate() {
+        let same = pictures[..at]
+            .iter()
+            .position(|earlier| earlier.source == picture.source);
+        if let Some(known) = same.and_then(|same| files.get(same)) {
+            let file = ChatFile {
+                turn: picture.turn,
+                ..known.clone()
+            };
+            files.push(file);
+            continue;
+        }
+        if begun.elapsed() > FETCHING {
+            let seconds = FETCHING.as_secs();
+            let message =
+                format!("The pictures before this one took more than {seconds} seconds to fetch.");
+            return Err(OpenAiError::invalid(
+                format!("{}.image_url", picture.at),
+                message,
+            ));
+        }
         files.push(kept(app, tenant, picture).await?);
     }
     Ok(files)
@@ -110,7 +153,7 @@ async fn kept(app: &App, tenant: TenantId, picture: &Picture) -> Result<ChatFile
         )
     };
     let fetched;
-    let bytes = match &picture.source {
+    let bytes: &[u8] = match &picture.source {
         Source::Bytes(bytes) => bytes,
         Source::Url(url) => {
             fetched = fetch(url, app.private_urls(), LARGEST)
@@ -127,7 +170,7 @@ async fn kept(app: &App, tenant: TenantId, picture: &Picture) -> Result<ChatFile
     let digest = Sha256::digest(bytes);
     let sha256: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let key = format!("{}{sha256}.{ending}", chat_files_folder(tenant));
-    app.store().objects.put(&key, media, bytes.clone()).await?;
+    app.store().objects.put(&key, media, bytes.to_vec()).await?;
     Ok(ChatFile {
         turn: picture.turn,
         key,
@@ -182,6 +225,28 @@ mod tests {
         }
         assert_eq!(kind_of(b"<svg/>"), None);
         assert_eq!(kind_of(b""), None);
+    }
+
+    #[test]
+    fn pictures_are_counted_by_message() {
+        let of = |turn: usize, count: usize| {
+            (0..count).map(move |number| Picture {
+                at: format!("{turn}.{number}"),
+                turn,
+                source: Source::Url("https://example.com/a.png".to_owned()),
+            })
+        };
+        let refused =
+            |pictures: Vec<Picture>| too_many(&pictures).map(|(picture, _)| picture.at.clone());
+        assert_eq!(refused(of(0, 10).chain(of(1, 10)).collect()), None);
+        assert_eq!(
+            refused(of(0, 3).chain(of(1, 11)).collect()).as_deref(),
+            Some("1.10")
+        );
+        assert_eq!(
+            refused((0..51).flat_map(|turn| of(turn, 2)).collect()).as_deref(),
+            Some("50.0")
+        );
     }
 
     #[test]

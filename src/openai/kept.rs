@@ -15,6 +15,9 @@ use crate::app::App;
 /// For how long an answer is held while Postgres is away. After that it is told without being kept: it is worth more than its copy.
 const HOLD: Duration = Duration::from_secs(5);
 
+/// Bytes that are kept of a request, its answer and what was said before at most.
+const LARGEST: usize = 8 << 20;
+
 /// Where an answer is kept, and what with it.
 pub(super) struct Keeper {
     pub(super) app: App,
@@ -37,6 +40,11 @@ impl Keeper {
         let Some(id) = id.copied() else {
             return false;
         };
+        let size = |value: &Value| value.to_string().len();
+        if size(object) + size(&self.input) > LARGEST {
+            tracing::warn!(job.id = %id, "an answer is too large to be kept");
+            return false;
+        }
         let new = StoredObject {
             id,
             model: self.model.clone(),

@@ -100,10 +100,10 @@ impl Watch {
         if self.told.swap(true, Ordering::Relaxed) {
             return;
         }
-        let (app, tenant, id) = (self.app.clone(), self.tenant, self.request.id);
+        let (app, tenant, request) = (self.app.clone(), self.tenant, self.request.clone());
         tokio::spawn(async move {
-            if let Err(error) = app.store().request_told(tenant, id).await {
-                tracing::debug!(request.id = %id, error = ?error, "that a request was answered could not be noted");
+            if let Err(error) = app.store().request_told(tenant, &request).await {
+                tracing::debug!(request.id = %request.id, error = ?error, "that a request was answered could not be noted");
             }
         });
     }
@@ -116,10 +116,13 @@ impl Watch {
     /// Whether the client, which went away just now, comes back within the time that it takes its next repetition to come.
     pub(super) async fn comes_back(&self) -> bool {
         let store = self.app.store();
-        if let Err(error) = store.request_left(self.tenant, &self.request).await {
+        let patience = pause(self.request.retries) + self.app.repeat_patience();
+        // Noted, so that the job is cancelled as well when this process ends before the time is over.
+        let noted = store.request_left(self.tenant, &self.request, patience);
+        if let Err(error) = noted.await {
             tracing::debug!(request.id = %self.request.id, error = ?error, "that a caller went away could not be noted");
         }
-        tokio::time::sleep(patience(self.request.retries)).await;
+        tokio::time::sleep(patience).await;
         // Not knowing, it is left to go on: a job too many costs less than a question that is typed twice.
         store
             .was_repeated(self.tenant, &self.request)
@@ -128,10 +131,9 @@ impl Watch {
     }
 }
 
-/// How long after it went away a client's next repetition may take: half a second, doubled each time up to eight, and some more to arrive.
-fn patience(retries: i32) -> Duration {
-    let doubled = 0.5 * 2_f64.powi(retries.clamp(0, 4));
-    Duration::from_secs_f64(doubled + 3.0)
+/// How long a client waits at most before its next repetition: half a second, doubled each time up to eight.
+fn pause(retries: i32) -> Duration {
+    Duration::from_secs_f64(0.5 * 2_f64.powi(retries.clamp(0, 4)))
 }
 
 #[cfg(test)]
@@ -153,9 +155,9 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_waited_for_longer_than_it_waits_itself() {
+    fn a_client_is_waited_for_as_long_as_it_waits_itself() {
         for (retries, waits) in [(0, 0.5), (1, 1.0), (3, 4.0), (9, 8.0)] {
-            assert!(patience(retries) > Duration::from_secs_f64(waits + 2.0));
+            assert_eq!(pause(retries), Duration::from_secs_f64(waits));
         }
     }
 }

@@ -58,7 +58,6 @@ pub(crate) async fn list(
         return Ok(Json(listed(Vec::new(), limit)));
     }
     let found = app.store().objects(caller.tenant, KIND, &filter).await?;
-    let found = found.into_iter().map(|one| one.object).collect();
     Ok(Json(listed(found, limit)))
 }
 

@@ -91,7 +91,8 @@ impl From<Row> for StoredObject {
 }
 
 impl Store {
-    /// Keeps one. The same again, asked for with the same `Idempotency-Key`, takes its place.
+    /// Keeps one. The same again, asked for with the same `Idempotency-Key`, changes nothing: neither what was noted beside it since, nor that it was
+    /// deleted. Only in place of one that failed another is put.
     ///
     /// # Errors
     /// When Postgres does not answer.
@@ -105,7 +106,8 @@ impl Store {
         sqlx::query!(
             "insert into openai_objects (id, tenant_id, kind, model, object, input, messages, metadata)
              values ($1, $2, $3, $4, $5::text::jsonb, $6::text::jsonb, $7::text::jsonb, $8::text::jsonb)
-             on conflict (id) do update set object = excluded.object, input = excluded.input, messages = excluded.messages, metadata = excluded.metadata",
+             on conflict (id) do update set object = excluded.object, input = excluded.input, messages = excluded.messages, metadata = excluded.metadata
+             where openai_objects.object ->> 'status' = 'failed'",
             new.id.0,
             tenant.0,
             kind.name(),
@@ -133,7 +135,8 @@ impl Store {
         let mut connection = self.as_tenant(tenant).await?;
         let row = sqlx::query_as!(
             Row,
-            "select id, model, object, input, messages, metadata from openai_objects where id = $1 and tenant_id = $2 and kind = $3",
+            "select id, model, object, input, messages, metadata from openai_objects
+             where id = $1 and tenant_id = $2 and kind = $3 and not deleted",
             id.0,
             tenant.0,
             kind.name()
@@ -143,7 +146,7 @@ impl Store {
         Ok(row.ok_or(StoreError::NotFound(kind.what()))?.into())
     }
 
-    /// Some of a tenant's, one more than the limit when there are more.
+    /// Some of a tenant's as they were told, one more than the limit when there are more.
     ///
     /// # Errors
     /// When Postgres does not answer.
@@ -152,12 +155,12 @@ impl Store {
         tenant: TenantId,
         kind: ObjectKind,
         filter: &ObjectFilter,
-    ) -> Result<Vec<StoredObject>, StoreError> {
+    ) -> Result<Vec<Value>, StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
-        let rows = sqlx::query_as!(
-            Row,
-            "select id, model, object, input, messages, metadata from openai_objects
-             where tenant_id = $1 and kind = $2 and ($3::text is null or model = $3) and ($4::jsonb is null or metadata @> $4)
+        // What they answer may be large, and is not wanted here.
+        let found = sqlx::query_scalar!(
+            "select object from openai_objects
+             where tenant_id = $1 and kind = $2 and not deleted and ($3::text is null or model = $3) and ($4::jsonb is null or metadata @> $4)
                and ($5::uuid is null or ($6 and id < $5) or (not $6 and id > $5))
              order by case when $6 then id end desc, id limit $7",
             tenant.0,
@@ -170,7 +173,7 @@ impl Store {
         )
         .fetch_all(&mut *connection)
         .await?;
-        Ok(rows.into_iter().map(StoredObject::from).collect())
+        Ok(found)
     }
 
     /// Notes something else beside one.
@@ -186,7 +189,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
         let done = sqlx::query!(
-            "update openai_objects set metadata = $4, object = jsonb_set(object, '{metadata}', $4) where id = $1 and tenant_id = $2 and kind = $3",
+            "update openai_objects set metadata = $4, object = jsonb_set(object, '{metadata}', $4)
+             where id = $1 and tenant_id = $2 and kind = $3 and not deleted",
             id.0,
             tenant.0,
             kind.name(),
@@ -200,7 +204,7 @@ impl Store {
         }
     }
 
-    /// Forgets one.
+    /// Forgets one. Its id stays until it is old, so that nobody's asking again brings it back.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] also when it is another tenant's.
@@ -212,7 +216,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
         let done = sqlx::query!(
-            "delete from openai_objects where id = $1 and tenant_id = $2 and kind = $3",
+            "update openai_objects set deleted = true, object = '{}', input = '[]', messages = null, metadata = '{}'
+             where id = $1 and tenant_id = $2 and kind = $3 and not deleted",
             id.0,
             tenant.0,
             kind.name()

@@ -1,6 +1,8 @@
 //! Requests of clients that repeat them by themselves: the repetition of one that was accepted is known as such, so that nothing is asked twice.
 
-use computetower_jobs::TenantId;
+use std::time::Duration;
+
+use computetower_jobs::{JobId, TenantId};
 use uuid::Uuid;
 
 use crate::connect::Store;
@@ -58,7 +60,7 @@ impl Store {
         let mut connection = self.as_tenant(tenant).await?;
         let row = sqlx::query_as!(
             Repeatable,
-            "update openai_requests set retries = $3, told_at = null, left_at = null where id = (
+            "update openai_requests set retries = $3, told_at = null, left_at = null, waits_until = null where id = (
                  select id from openai_requests
                  where tenant_id = $1 and digest = $2 and retries < $3 and at > now() - interval '20 minutes'
                    and (told_at is null or told_at > now() - interval '1 minute')
@@ -73,23 +75,28 @@ impl Store {
         Ok(row)
     }
 
-    /// Notes that a request was answered.
+    /// Notes that a request was answered, unless it was repeated since: then the repetition is what has to be answered.
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn request_told(&self, tenant: TenantId, id: Uuid) -> Result<(), StoreError> {
+    pub async fn request_told(
+        &self,
+        tenant: TenantId,
+        request: &Repeatable,
+    ) -> Result<(), StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
         sqlx::query!(
-            "update openai_requests set told_at = now() where id = $1 and tenant_id = $2",
-            id,
-            tenant.0
+            "update openai_requests set told_at = now() where id = $1 and tenant_id = $2 and retries = $3",
+            request.id,
+            tenant.0,
+            request.retries
         )
         .execute(&mut *connection)
         .await?;
         Ok(())
     }
 
-    /// Notes that a request's caller went away.
+    /// Notes that a request's caller went away, and how long it is waited for.
     ///
     /// # Errors
     /// When Postgres does not answer.
@@ -97,13 +104,16 @@ impl Store {
         &self,
         tenant: TenantId,
         request: &Repeatable,
+        patience: Duration,
     ) -> Result<(), StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
         sqlx::query!(
-            "update openai_requests set left_at = now() where id = $1 and tenant_id = $2 and retries = $3",
+            "update openai_requests set left_at = now(), waits_until = now() + make_interval(secs => $4)
+             where id = $1 and tenant_id = $2 and retries = $3",
             request.id,
             tenant.0,
-            request.retries
+            request.retries,
+            patience.as_secs_f64()
         )
         .execute(&mut *connection)
         .await?;
@@ -129,6 +139,31 @@ impl Store {
         .fetch_one(&mut *connection)
         .await?;
         Ok(found)
+    }
+
+    /// Cancels first jobs of requests whose callers went away and did not come back, where the process that waited for them has ended meanwhile.
+    /// Returns how many.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn cancel_abandoned(&self) -> Result<usize, StoreError> {
+        let found = sqlx::query!(
+            r#"select j.id as "id!", j.tenant_id as "tenant!" from openai_requests r join jobs j on j.tenant_id = r.tenant_id and j.idempotency_key = r.key
+             where r.waits_until < now() - interval '5 seconds' and r.told_at is null
+               and not j.cancel_requested and j.state not in ('completed', 'failed', 'cancelled') limit 100"#
+        )
+        .fetch_all(&self.system)
+        .await?;
+        let mut cancelled = 0;
+        for row in found {
+            match self.cancel(TenantId(row.tenant), JobId(row.id)).await {
+                Ok(_) => cancelled += 1,
+                // It has ended meanwhile.
+                Err(StoreError::Conflict(_) | StoreError::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(cancelled)
     }
 
     /// Forgets requests that nobody repeats any more, a slice of them.

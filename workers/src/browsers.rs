@@ -254,6 +254,11 @@ impl Browsers {
         }
     }
 
+    /// Where its browsers keep their files.
+    pub(crate) fn data_dir(&self) -> &std::path::Path {
+        &self.settings.data_dir
+    }
+
     /// The session of an account, restored by `profile` when it is not live here. One that was begun with another `version` of the account is over.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ mod providers;
 mod races;
 mod recoveries;
 mod refusals;
+mod repeats;
 mod replay;
 mod scale;
 mod schedules;

@@ -277,6 +277,8 @@ fn config(folder: &tempfile::TempDir, objects: &S3Server, database_url: String) 
         },
         grace: Duration::from_millis(200),
         private_urls: PrivateUrls::Loopback,
+        // Clients and the machine may be slow; none of the tests waits for it to be over.
+        repeat_patience: Duration::from_secs(30),
         until_stdin_closes: false,
         host: "test".to_owned(),
         metrics: MetricsSettings::default(),

@@ -39,7 +39,7 @@ pub use chat_map::{Attach, ChatMap, Furniture, ModelPicker, NewChat, SendBy, Str
 pub use chromium::{Chromium, LaunchConfig};
 pub use conversation::{Answer, Conversation, LastTurn, choose_model, recognises, start_new};
 pub use discover::{discover_chat, discover_chat_with};
-pub use engine::owner::{SweepReport, sweep};
+pub use engine::owner::{SweepReport, make_folder, sweep};
 pub use error::{BrowserError, Evidence};
 pub use eyes::{Eyes, Pointed};
 pub use facts::{Alert, Box4, Button, Field, Frame, PageFacts, Tick};

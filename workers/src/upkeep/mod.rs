@@ -88,6 +88,7 @@ async fn do_duties(store: &Store, leading: watch::Receiver<bool>) {
                 "abandoned_discoveries",
                 discoveries::run(store).await,
             );
+            report(store, "abandoned_requests", store.cancel_abandoned().await);
             report(store, "retention", retention::run(store).await);
         }
     }

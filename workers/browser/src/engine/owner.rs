@@ -41,6 +41,30 @@ pub(crate) fn mark(profile: &Path) -> io::Result<()> {
     )
 }
 
+/// Makes a folder for files that a browser under `data_dir` is to be given, which only this user may read. Whoever made it deletes it; when the process
+/// dies before that, a later [`sweep`] does. Blocking.
+///
+/// # Errors
+/// When the folder cannot be made, also because there is one of that name.
+pub fn make_folder(data_dir: &Path, name: &str) -> io::Result<PathBuf> {
+    fs::create_dir_all(data_dir)?;
+    let folder = data_dir.canonicalize()?.join(name);
+    let made = fs::DirBuilder::new();
+    #[cfg(unix)]
+    let made = {
+        use std::os::unix::fs::DirBuilderExt;
+        let mut made = made;
+        made.mode(0o700);
+        made
+    };
+    made.create(&folder)?;
+    if let Err(error) = mark(&folder) {
+        remove(&folder);
+        return Err(error);
+    }
+    Ok(folder)
+}
+
 /// Kills what is left of browsers under `data_dir` whose owner process is gone, and deletes their profile folders.
 /// Folders without a marker are left alone. Blocking; meant for start-up.
 #[must_use]
@@ -132,6 +156,24 @@ fn processes_of(profile: &Path) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_for_a_browser_go_with_their_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        let browsers = dir.path().join("browsers");
+        let folder = make_folder(&browsers, "files-1").unwrap();
+        assert!(make_folder(&browsers, "files-1").is_err());
+        fs::write(folder.join("a.png"), "a").unwrap();
+        assert_eq!(sweep(&browsers).in_use, 1);
+        assert!(folder.join("a.png").exists());
+        let gone = Owner {
+            pid: std::process::id(),
+            started: 1,
+        };
+        fs::write(folder.join(MARKER), serde_json::to_vec(&gone).unwrap()).unwrap();
+        assert_eq!(sweep(&browsers).profiles_removed, 1);
+        assert!(!folder.exists());
+    }
 
     #[test]
     fn a_dead_owners_profile_goes_and_a_living_ones_stays() {

@@ -48,16 +48,10 @@ async fn fetched(
     files: &[&ChatFile],
 ) -> Result<(Folder, Vec<PathBuf>), Failure> {
     let own = chat_files_folder(context.job.tenant);
-    let path = std::env::temp_dir().join(format!("computetower-files-{}", context.job.lease.0));
-    let made = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    let made = {
-        use std::os::unix::fs::DirBuilderExt;
-        let mut made = made;
-        made.mode(0o700);
-        made
-    };
-    made.create(&path).map_err(|error| kept_nowhere(&error))?;
+    // Beside the browsers' own folders: what a process that is killed leaves there is swept up.
+    let name = format!("files-{}", context.job.lease.0);
+    let path = computetower_browser::make_folder(context.browsers.data_dir(), &name)
+        .map_err(|error| kept_nowhere(&error))?;
     let folder = Folder { path };
     let mut paths = Vec::new();
     for (number, file) in files.iter().enumerate() {
