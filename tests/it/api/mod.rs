@@ -21,6 +21,7 @@ mod repeats;
 mod replay;
 mod scale;
 mod schedules;
+mod session_commands;
 mod sessions;
 
 pub(crate) use openai::discovered;

@@ -1,6 +1,6 @@
 //! Test only: web apps of many shapes on loopback, for real browsers to drive.
 //!
-//! [`Site::start`] serves every shape of [`shape::SHAPES`] under `/<name>/`, and some odd pages beside them (see the
+//! [`Site::start`] serves every shape of [`shapes::SHAPES`] under `/<name>/`, and some odd pages beside them (see the
 //! README). The answers come from [`echo`]. What the apps received can be asked back: [`Site::asked`], [`Site::logins`].
 //! It is no model of any real product, and nothing of it is part of the product under test.
 
@@ -15,6 +15,7 @@ mod reloads;
 mod run;
 mod script;
 pub mod shape;
+pub mod shapes;
 mod sockets;
 mod state;
 

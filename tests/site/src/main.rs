@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::Parser;
-use computetower_test_site::{Site, echo, echo::Pace, shape::SHAPES};
+use computetower_test_site::{Site, echo, echo::Pace, shapes::SHAPES};
 
 /// Serves chat and login pages of many shapes on 127.0.0.1.
 #[derive(Parser)]

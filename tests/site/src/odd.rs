@@ -69,7 +69,7 @@ fn framed(page: &'static str) -> axum::routing::MethodRouter<Arc<Shared>> {
 }
 
 async fn index() -> Html<String> {
-    let rows: String = crate::shape::SHAPES
+    let rows: String = crate::shapes::SHAPES
         .iter()
         .map(|shape| {
             format!(

@@ -10,7 +10,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use crate::doors::Doors;
 use crate::echo::Pace;
 use crate::run::Run;
-use crate::shape::{Login, SHAPES, Shape, find};
+use crate::shape::{Login, Shape, find};
+use crate::shapes::SHAPES;
 
 /// One question of a conversation, with the answer that came or is coming.
 #[derive(Debug, Clone)]

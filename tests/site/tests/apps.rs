@@ -166,7 +166,7 @@ async fn a_reader_that_goes_away_ends_the_answer() {
 
 #[tokio::test]
 async fn every_shape_has_its_page_and_its_own_name() {
-    use computetower_test_site::shape::{Login, SHAPES};
+    use computetower_test_site::{shape::Login, shapes::SHAPES};
     let site = Site::start_with(hurried()).await;
     for shape in SHAPES {
         assert_eq!(
