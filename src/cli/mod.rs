@@ -128,6 +128,10 @@ const OPERATES: &str = "COMPUTETOWER_URL says where it is (http://127.0.0.1:7080
 const ASKS_EITHER: &str = "COMPUTETOWER_URL says where it is (http://127.0.0.1:7080), COMPUTETOWER_API_KEY opens it; \
     what is marked for operators is opened by COMPUTETOWER_ADMIN_KEY.";
 
+/// Stack of a thread of the runtime, in bytes. What a page needs is many steps deep, and a build without optimisation keeps each step's values apart: two
+/// megabytes, the usual, were too little. It is address space, not memory, until it is used.
+const STACK: usize = 16 << 20;
+
 /// Whatever keeps a command from going on.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -142,6 +146,7 @@ impl Cli {
             Command::Bench(_) => tokio::runtime::Builder::new_current_thread(),
             _ => tokio::runtime::Builder::new_multi_thread(),
         };
+        builder.thread_stack_size(STACK);
         let runtime = match builder.enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return told(&error.into()),

@@ -43,7 +43,7 @@ pub(crate) async fn sign_in_with(
     };
     attempt.not_too_often().await?;
     let mut knocks = 0;
-    let done = attempt.run(page, &mut knocks).await;
+    let done = Box::pin(attempt.run(page, &mut knocks)).await;
     if done.is_err() {
         attempt.note_knocks(&mut knocks).await;
     }

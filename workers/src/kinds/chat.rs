@@ -78,7 +78,8 @@ impl From<Failure> for Halt {
 }
 
 pub(super) async fn run(context: &JobContext, chat: &Chat) -> Outcome {
-    match ask_somebody(context, chat).await {
+    // On the heap: what asking a page may need is too much for a thread's stack.
+    match Box::pin(ask_somebody(context, chat)).await {
         Ok(result) => Outcome::Completed(result),
         Err(Halt::Failed(failure)) => Outcome::Failed(failure),
         Err(Halt::NotYet(reason)) => Outcome::Snoozed {
@@ -98,7 +99,7 @@ async fn ask_somebody(context: &JobContext, chat: &Chat) -> Result<Value, Halt> 
             has_another_way: next.is_some(),
             ..context.clone()
         };
-        let failure = match ask_one(&context, chat, &mut candidate).await? {
+        let failure = match Box::pin(ask_one(&context, chat, &mut candidate)).await? {
             Done::Answered(result) => return Ok(result),
             Done::Away(why) => {
                 if candidate.is_one_of_several {
@@ -187,7 +188,7 @@ async fn ask_with(
             provider: Some(provider.id),
         },
     );
-    let done = attempt(context, chat, candidate, pump.notes()).await;
+    let done = Box::pin(attempt(context, chat, candidate, pump.notes())).await;
     let validation = pump.finish().await;
     match done {
         Ok(answer) => {
@@ -222,7 +223,7 @@ async fn attempt(
         text,
         known,
         standing,
-    } = place::find(context, chat, candidate, notes).await?;
+    } = Box::pin(place::find(context, chat, candidate, notes)).await?;
     let stood = page.challenges().await;
     let mut conversation = Conversation::new(&page, map, notes);
     let place = Place {
@@ -232,7 +233,7 @@ async fn attempt(
         page: &page,
         notes,
     };
-    let answered = converse(place, &mut conversation, &text, known, standing).await;
+    let answered = Box::pin(converse(place, &mut conversation, &text, known, standing)).await;
     let asked = page.is_answering();
     page.answering(None);
     drop(conversation);
