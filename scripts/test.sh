@@ -39,5 +39,7 @@ export TEST_DATABASE_URL="$POSTGRES_URL" TEST_REDIS_URL="$REDIS_URL" TEST_OPENAI
 # Programs that tests start as processes are built too, once, before the first test.
 cargo build --workspace --bins --examples --profile "$PROFILE"
 status=0
+# Threads of the tests have the stack that those of the program have (STACK in src/cli/mod.rs).
+export RUST_MIN_STACK=16777216
 cargo nextest run ${scope[@]+"${scope[@]}"} ${build[@]+"${build[@]}"} "$@" </dev/null || status=$?
 exit "$status"

@@ -45,7 +45,7 @@ pub(crate) async fn list(
     let wanted = query.below("metadata");
     let filter = ObjectFilter {
         model: query.get("model").map(|model| model.replace('\0', "?")),
-        metadata: (!wanted.is_empty()).then(|| Value::Object(wanted)),
+        metadata: (!wanted.is_empty()).then_some(Value::Object(wanted)),
         after,
         newest_first: query.newest_first(false)?,
         limit: i64::try_from(limit).unwrap_or(i64::MAX),
