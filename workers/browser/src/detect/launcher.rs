@@ -30,7 +30,7 @@ fn judge(facts: &PageFacts, button: &Button, index: usize) -> Scored {
     let mut choice = Scored::new(index);
     let said = format!("{} {}", button.words(), button.classes.to_lowercase());
     let shown = button.words();
-    if words::any(&shown, words::LAUNCH) || words::any(&shown, words::NEW_CHAT) {
+    if words::any(&shown, words::LAUNCH) || words::names_new_chat(&shown) {
         choice.add(30, "worded as a chat");
     } else if words::any(&shown, words::HELP) {
         choice.add(15, "worded as help");
@@ -161,6 +161,14 @@ mod tests {
             );
         }
         assert_eq!(best(vec![button("Help", "", MIDDLE)], Vec::new()), None);
+        // It may begin anything: pressing it would make a record of something.
+        for text in ["Start new application", "Start over", "New topic"] {
+            assert_eq!(
+                best(vec![button(text, "", MIDDLE)], Vec::new()),
+                None,
+                "{text}"
+            );
+        }
         let mut link = button("Why our chat won", "", MIDDLE);
         (link.link, link.href) = (true, "/blog/chat".to_owned());
         assert_eq!(best(vec![link], Vec::new()), None);

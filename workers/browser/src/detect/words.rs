@@ -309,6 +309,14 @@ pub(crate) const NEW_CHAT: &[&str] = &[
     "ny samtal", "新对话", "新建对话", "新聊天", "新会话", "新建会话", "新對話", "新しいチャット", "新規チャット", "新しい会話", "새 채팅", "새 대화",
     "새로운 채팅", "новый чат", "новый диалог", "новая беседа",
 ];
+/// Of these, what may begin something else on a page without a chat box: an application, a shop's order.
+const NEW_ANYTHING: &[&str] = &[
+    "new thread", "new session", "new topic", "new discussion", "start over", "start a new", "start new",
+];
+/// Whether a control for a new chat says so in words that mean nothing else.
+pub(crate) fn names_new_chat(text: &str) -> bool {
+    NEW_CHAT.iter().any(|word| !NEW_ANYTHING.contains(word) && any(text, &[word]))
+}
 pub(crate) const AGREE: &[&str] = &[
     "confirm", "ok", "okay", "yes", "continue", "proceed", "start", "new", "bestätigen", "ja", "weiter", "fortfahren", "confirmer", "oui",
     "continuer", "confirmar", "sí", "sim", "continuar", "conferma", "sì", "continua", "bevestig", "potwierdź", "tak", "bekräfta", "确认", "确定",

@@ -93,8 +93,10 @@ const pickQuestion = () => {
 };
 // Messages that are declared as alerts, each: known by the question's.
 let voice = null;
-const voiceOf = el => { const a = closest(el, el => /^(alert|status)$/.test(attr(el, 'role')) || attr(el, 'aria-live') === 'assertive', 6); return a && !(composerBox() && contains(a, composerBox())) ? sig(a) : null; };
-const speaks = el => voice !== null && sig(el) === voice;
+// What is declared in another way is not one of them, however it looks.
+const declared = el => [sig(el), attr(el, 'role'), attr(el, 'aria-live')].join('|');
+const voiceOf = el => { const a = closest(el, el => /^(alert|status)$/.test(attr(el, 'role')) || attr(el, 'aria-live') === 'assertive', 6); return a && !(composerBox() && contains(a, composerBox())) ? declared(a) : null; };
+const speaks = el => voice !== null && declared(el) === voice;
 const ALERTISH = el => !speaks(el) && ALARMS(el);
 const ALARMS = el => /^(alert|alertdialog|status|log-status|tooltip)$/.test(attr(el, 'role')) || attr(el, 'aria-live') === 'assertive' || /(^|[\s_-])(toast|snackbar|notification)s?([\s_-]|$)/i.test(classes(el));
 const afterRoots = (q, top, composer) => {
