@@ -2,6 +2,7 @@
 //! objects in S3, and the vault. It does not know axum or Chromium, and it decides nothing: decisions are in `jobs/`.
 
 pub mod accounts;
+pub mod chat_maps;
 mod coalesce;
 pub mod connect;
 pub mod credentials;

@@ -101,6 +101,8 @@ words! {
         Typed = "typed",
         /// Polled, each block of the answer as a message of its own.
         Several = "several",
+        /// WebSocket with the frames of Socket.IO.
+        SocketIo = "socket-io",
     }
 }
 
@@ -205,6 +207,38 @@ words! {
         QuietErrors = "quiet-errors",
         /// The chat is an `aside`, and its messages stand in an assertive live region.
         Aside = "aside",
+        /// The connection that brings the answer breaks in the middle, and another brings the rest.
+        Reconnects = "reconnects",
+        /// A message that is whole is taken out, and stands in another element at the end of the list.
+        ReplacedAtEnd = "replaced-at-end",
+        /// The page shows a draft, throws it away, and begins again.
+        Regenerates = "regenerates",
+        /// Half an answer comes; the rest has to be asked for by a button.
+        Continues = "continues",
+        /// The send button stands before the box, above it.
+        SendFirst = "send-first",
+        /// The send button is no button by its element, and is named by another word.
+        SendOther = "send-other",
+        /// Enter begins a new line; only the button sends.
+        EnterBreaks = "enter-breaks",
+        /// A tour of two steps lies over the page.
+        Tour = "tour",
+        /// The chat is a narrow panel at the right, beside a page of text.
+        SidePanel = "side-panel",
+        /// A second box, which takes what is typed and answers nothing.
+        Decoy = "decoy",
+        /// Questions stand in one column, answers in another beside it.
+        Columns = "columns",
+        /// Errors are said in a message like an answer.
+        ErrorBubble = "error-bubble",
+        /// Errors are said below the question, in plain text that no role tells from an answer.
+        ErrorLine = "error-line",
+        /// The answer before stands under a new question until the new one begins.
+        StaleFirst = "stale-first",
+        /// The chat is shown to whoever comes; only its server knows that nobody is signed in.
+        FalseInside = "false-inside",
+        /// Who is not signed in is offered to.
+        SignInLink = "sign-in-link",
         /// The box keeps the question until the server has taken it, seconds later; a second press meanwhile asks again.
         LateAcknowledgement = "late-acknowledgement",
     }
@@ -614,6 +648,66 @@ pub const SHAPES: &[Shape] = &[
         busy: Busy::StopButton,
         skin: Skin::Articles,
         looks: &[Look::Tab],
+    },
+    Shape {
+        name: "socket-io",
+        about: "the answer in frames of Socket.IO",
+        login: Login::None,
+        input: Input::TextareaIcon,
+        transport: Transport::SocketIo,
+        busy: Busy::StopButton,
+        skin: Skin::Bubbles,
+        looks: &[Look::Welcome],
+    },
+    Shape {
+        name: "reconnecting-eventsource",
+        about: "an EventSource that breaks in the middle and goes on where it was",
+        login: Login::None,
+        input: Input::TextareaIcon,
+        transport: Transport::EventSource,
+        busy: Busy::AriaBusy,
+        skin: Skin::Bubbles,
+        looks: &[Look::Reconnects],
+    },
+    Shape {
+        name: "replaced-sse",
+        about: "an answer that is whole is shown anew in another element",
+        login: Login::None,
+        input: Input::Toggle,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Bubbles,
+        looks: &[Look::ReplacedAtEnd],
+    },
+    Shape {
+        name: "replaced-typed",
+        about: "the same, read from the page alone",
+        login: Login::None,
+        input: Input::TextareaEnter,
+        transport: Transport::Typed,
+        busy: Busy::CssCursor,
+        skin: Skin::Hashed,
+        looks: &[Look::ReplacedAtEnd],
+    },
+    Shape {
+        name: "regenerating-ndjson",
+        about: "a draft is shown and thrown away before the answer comes",
+        login: Login::None,
+        input: Input::Editable,
+        transport: Transport::Ndjson,
+        busy: Busy::StopButton,
+        skin: Skin::Articles,
+        looks: &[Look::Regenerates],
+    },
+    Shape {
+        name: "continued-sse",
+        about: "the second half of an answer comes only when a button is pressed",
+        login: Login::None,
+        input: Input::TextareaIcon,
+        transport: Transport::SseDelta,
+        busy: Busy::StopButton,
+        skin: Skin::Bubbles,
+        looks: &[Look::Continues],
     },
     Shape {
         name: "short-sse",

@@ -22,6 +22,10 @@ use crate::trace::step;
 const INPUT_LIMIT: Duration = Duration::from_secs(15);
 /// How long a page may take to show its box by itself before something is pressed for it.
 const LAUNCH_PATIENCE: Duration = Duration::from_millis(1500);
+/// So many boxes that answer nothing are tried before the page is given up.
+const MOST_AVOIDED: usize = 3;
+/// So many points less than the likeliest box may the one have that was known before.
+const LOYALTY: i32 = 30;
 /// Bytes of a text that may be nothing but a complaint.
 const LONGEST_REFUSAL: usize = 300;
 
@@ -44,13 +48,31 @@ async fn discover(
     notes: &Notes,
 ) -> Result<ChatMap, BrowserError> {
     let began = Instant::now();
-    let mut map = find_input(page, known, notes).await?;
-    // A question that is lost would cost the time of an answer that does not come.
-    shows(page, &map.input).await;
-    let fresh = page.facts().await?;
-    let mut conversation = Conversation::new(page, &map, notes).learning();
-    let (mut asked, first) = trial(page, &mut conversation, 1).await?;
-    map = conversation.map().clone();
+    let mut avoid = known.map_or_else(Vec::new, |map| map.given_up.clone());
+    let (mut map, fresh, mut asked, first) = loop {
+        let mut map = find_input(page, known, &avoid, notes).await?;
+        if let Some(known) = known {
+            map.inputs.clone_from(&known.inputs);
+            map.sends.clone_from(&known.sends);
+        }
+        // A question that is lost would cost the time of an answer that does not come.
+        shows(page, &map.input).await;
+        let fresh = page.facts().await?;
+        let mut conversation = Conversation::new(page, &map, notes).learning();
+        match trial(page, &mut conversation, 1).await {
+            Ok((asked, first)) => break (conversation.map().clone(), fresh, asked, first),
+            Err(error) => {
+                avoid.push(map.input.clone());
+                if avoid.len() > MOST_AVOIDED
+                    || !answered_nothing(&error)
+                    || !has_another(&fresh, &avoid)
+                {
+                    return Err(error);
+                }
+                page.goto(&map.url).await?;
+            }
+        }
+    };
     let mut furniture_known = false;
     if let Some(recipe) = &first.recipe {
         map.recipes.push(recipe.clone());
@@ -85,6 +107,10 @@ async fn discover(
     map.recipes.retain(|recipe: &Recipe| {
         recipe.mode != Mode::Snapshot || recipe.method != StreamMethod::Dom
     });
+    map.given_up = avoid;
+    let mut proved = Conversation::new(page, &map, notes);
+    proved.take_in_the_elements().await;
+    map = proved.map().clone();
     let closed_well = readings
         .iter()
         .all(|reading| reading.answer.closing_signal != "quiet");
@@ -110,6 +136,22 @@ async fn discover(
     Ok(map)
 }
 
+/// Whether a box took the question, and nothing came of it.
+fn answered_nothing(error: &BrowserError) -> bool {
+    matches!(
+        error,
+        BrowserError::NotSent { .. } | BrowserError::AnswerStalled { received: 0, .. }
+    )
+}
+
+fn has_another(facts: &PageFacts, avoid: &[String]) -> bool {
+    let choices = chat::inputs(facts);
+    let mut locators = choices
+        .iter()
+        .map(|choice| &facts.fields[choice.index].locator);
+    locators.any(|locator| !avoid.contains(locator))
+}
+
 fn learn_marks(map: &mut ChatMap, reading: &Reading) {
     for text in &reading.passing {
         if !map.furniture.trailing.contains(text) {
@@ -133,6 +175,7 @@ fn learn_marks(map: &mut ChatMap, reading: &Reading) {
 async fn find_input(
     page: &Page,
     known: Option<&ChatMap>,
+    avoid: &[String],
     notes: &Notes,
 ) -> Result<ChatMap, BrowserError> {
     let mut began = Instant::now();
@@ -149,12 +192,17 @@ async fn find_input(
             }
         };
         let calm = last.as_ref().is_some_and(|before| settled(before, &facts));
-        let choices = chat::inputs(&facts);
+        let mut choices = chat::inputs(&facts);
+        if has_another(&facts, avoid) {
+            choices.retain(|choice| !avoid.contains(&facts.fields[choice.index].locator));
+        }
+        let highest = choices.first().map_or(0, |choice| choice.score);
         let best = known
             .and_then(|map| {
-                choices
-                    .iter()
-                    .find(|choice| facts.fields[choice.index].locator == map.input)
+                choices.iter().find(|choice| {
+                    facts.fields[choice.index].locator == map.input
+                        && choice.score + LOYALTY > highest
+                })
             })
             .or(choices.first());
         if let Some(best) = best.filter(|_| calm || began.elapsed() > INPUT_LIMIT / 2) {

@@ -86,6 +86,12 @@ pub enum BrowserError {
         /// The page as it looked.
         evidence: Evidence,
     },
+    /// The page took back what it had shown of an answer, so that what was given out of it is wrong.
+    #[error("the page took back what it had shown of the answer")]
+    AnswerTakenBack {
+        /// The page as it looked.
+        evidence: Evidence,
+    },
     /// A sign-in form where the signed-in page was expected.
     #[error("the page asks to sign in again")]
     SessionExpired {
@@ -200,6 +206,7 @@ impl BrowserError {
             | Self::CodeRefused { evidence, .. }
             | Self::SignInUnclear { evidence, .. }
             | Self::SessionExpired { evidence }
+            | Self::AnswerTakenBack { evidence }
             | Self::ProviderRateLimited { evidence, .. }
             | Self::AnswerStalled { evidence, .. }
             | Self::AnswerCut { evidence, .. }

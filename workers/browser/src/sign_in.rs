@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::detect::between::{approval, passage};
 pub use crate::detect::login::LoginForm;
-use crate::detect::login::{Stage, stage, stage_expecting, submit_button};
+use crate::detect::login::{Stage, WAY_OUT, stage, stage_expecting, submit_button};
 use crate::detect::verdict::{Outcome, Since, judge};
 use crate::error::BrowserError;
 use crate::facts::{PageFacts, settled};
@@ -182,7 +182,10 @@ async fn sign_in_as(
                     });
                 };
                 let verdict = verdict(page, true, confidence, observation).await;
-                notes.validation(verdict.clone());
+                // A chat box alone may stand there for anybody: nobody has judged that somebody is signed in.
+                if confidence > 0.6 {
+                    notes.validation(verdict.clone());
+                }
                 return Ok(SignIn {
                     verdict,
                     form: LoginForm::default(),
@@ -197,7 +200,8 @@ async fn sign_in_as(
 /// What speaks for somebody being in where no form shows, and how much. After a person's help only the inside does: there was a login in the way.
 fn without_form(found: Stage, solved: bool) -> Option<(String, f32)> {
     match found {
-        Stage::Inside(why) => Some((why, 0.9)),
+        Stage::Inside(why) if solved || why.starts_with(WAY_OUT) => Some((why, 0.9)),
+        Stage::Inside(why) => Some((why, 0.6)),
         _ if solved => None,
         _ => Some(("the page asks for no login".to_owned(), 0.6)),
     }

@@ -7,6 +7,8 @@
 
 mod stage;
 
+use std::time::{Duration, Instant};
+
 use computetower_browser::{
     Account, BrowserError, ChatMap, Conversation, LastTurn, Notes, Page, Profile, discover_chat,
     recognises, sign_in, start_new, submit_code,
@@ -51,6 +53,13 @@ conversation! {
     framed_cumulative: "framed-cumulative", [PLAIN, MARKDOWN];
     aside_late: "aside-late", [PLAIN, MARKDOWN, "What has failed, and why was it interrupted?"];
     shadow_fields_poll: "shadow-fields-poll", [PLAIN, MARKDOWN];
+    socket_io: "socket-io", [PLAIN, MARKDOWN, STALL];
+    reconnecting_eventsource: "reconnecting-eventsource", [PLAIN, MARKDOWN];
+    replaced_sse: "replaced-sse", [PLAIN, MARKDOWN];
+    replaced_typed: "replaced-typed", [PLAIN, MARKDOWN];
+    regenerating_ndjson: "regenerating-ndjson", [PLAIN, MARKDOWN];
+    continued_sse: "continued-sse", [PLAIN, MARKDOWN];
+    a_refusal_is_an_answer: "classic-sse", ["Please refuse this"];
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -487,7 +496,7 @@ async fn five_at_once_and_many_in_a_row_do_not_mix() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_huge_answer_is_whole() {
     let stage = Stage::set().await;
-    stage.converse("classic-sse", &["huge, please"]).await;
+    stage.converse("classic-sse", &["a vast one, please"]).await;
     stage.converse("bare-dom", &["huge, please"]).await;
     stage.end().await;
 }

@@ -167,6 +167,9 @@ async fn attempt(
     let answered = converse(context, &page, &mut conversation, &text, known, standing).await;
     let asked = page.is_answering();
     page.answering(None);
+    if let Some(learned) = conversation.learned(answered.is_ok()) {
+        keep_what_was_learned(context, provider, &learned).await;
+    }
     drop(conversation);
     match answered {
         Ok(answer) => {
@@ -219,7 +222,10 @@ async fn converse(
     match read(context, page, conversation, noted, prompt).await {
         Ok(answer) => Ok(answer),
         Err(error) => {
-            if matches!(error, BrowserError::AnswerCut { .. }) {
+            if matches!(
+                error,
+                BrowserError::AnswerCut { .. } | BrowserError::PageError { .. }
+            ) {
                 note_cut(context).await;
             }
             Err(failure_of(context, &error).await)
@@ -227,13 +233,31 @@ async fn converse(
     }
 }
 
-/// Notes that the answer broke off. A page that keeps conversations shows what came of it like any answer: should the job be retried by hand, the
-/// question is asked anew.
+/// Notes that the answer broke off, or that the page said an error in its place. A page that keeps conversations shows what came of it like any answer:
+/// should the job be retried, the question is asked anew.
 async fn note_cut(context: &JobContext) {
     let (job, lease) = (context.job.id, context.job.lease);
     let detail = json!({ CUT: true });
     if let Err(error) = context.store.effect_done(job, lease, PROMPT, &detail).await {
         tracing::warn!(job.id = %job, error = %chain(&error), "that the answer broke off could not be noted");
+    }
+}
+
+/// Keeps what the question has found out about the page, unless somebody else has changed what is known of it meanwhile. Failing costs the next question
+/// the same detour.
+async fn keep_what_was_learned(context: &JobContext, provider: &Provider, learned: &ChatMap) {
+    let (Some(before), Ok(after)) = (&provider.chat_map, serde_json::to_value(learned)) else {
+        return;
+    };
+    let kept = context.store.chat_map_learned(provider.id, before, &after);
+    match kept.await {
+        Ok(true) => {}
+        Ok(false) => {
+            tracing::debug!(job.id = %context.job.id, "what was learned of the page is older than what is known")
+        }
+        Err(error) => {
+            tracing::warn!(job.id = %context.job.id, error = %chain(&error), "what was learned of the page could not be kept")
+        }
     }
 }
 

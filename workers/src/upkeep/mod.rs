@@ -5,6 +5,7 @@ mod expired;
 mod holders;
 mod lost_jobs;
 mod lost_messages;
+mod rechecks;
 mod retention;
 mod schedules;
 mod settle;
@@ -88,6 +89,7 @@ async fn do_duties(store: &Store, leading: watch::Receiver<bool>) {
                 "abandoned_discoveries",
                 discoveries::run(store).await,
             );
+            report(store, "rechecks", rechecks::run(store).await);
             report(store, "retention", retention::run(store).await);
         }
     }

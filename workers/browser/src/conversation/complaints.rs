@@ -8,6 +8,12 @@ pub(super) fn complains(text: &str) -> bool {
     words::any(&lower, words::FAILED) || words::any(&lower, words::LOCKED)
 }
 
+/// What it may say to somebody who is not signed in, or no longer.
+pub(super) fn asks_to_sign_in(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    lower.chars().count() < 120 && words::any(&lower, words::SIGN_IN)
+}
+
 /// What it may say of an answer that it has begun to show. Numbers and limits beside an answer are mostly about the next one.
 fn regrets(text: &str) -> bool {
     let lower = text.to_lowercase();
@@ -70,6 +76,8 @@ mod tests {
             assert!(!regrets(text), "{text}");
         }
         assert!(complains("You have reached your message limit"));
+        assert!(asks_to_sign_in("Bitte anmelden, um Nachrichten zu senden."));
+        assert!(!asks_to_sign_in("Copied to clipboard"));
     }
 
     /// What is found after these looks: (the alert, the text), where the stream ended or did not.

@@ -5,6 +5,7 @@ pub(crate) mod assemble;
 mod complaints;
 pub(crate) mod completion;
 mod emit;
+mod heal;
 pub(crate) mod new_chat;
 mod read;
 mod send;
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::chat_map::{ChatMap, StreamMethod};
-use crate::detect::{chat, launcher, words};
+use crate::detect::{launcher, words};
 use crate::error::BrowserError;
 use crate::facts::PageFacts;
 use crate::network::tap::Tap;
@@ -45,6 +46,8 @@ pub struct Answer {
 pub struct Conversation<'p> {
     page: &'p Page,
     map: ChatMap,
+    /// The map as it was given.
+    known: ChatMap,
     notes: Notes,
     tap: Option<Tap>,
     question: String,
@@ -103,6 +106,7 @@ impl<'p> Conversation<'p> {
         Self {
             page,
             map: map.clone(),
+            known: map.clone(),
             notes: notes.clone(),
             tap: None,
             question: String::new(),
@@ -212,20 +216,22 @@ impl<'p> Conversation<'p> {
                 .fields
                 .iter()
                 .find(|field| field.locator == self.map.input);
-            if known.is_some_and(|field| !field.disabled && !field.readonly) {
+            let usable = known.is_some_and(|field| !field.disabled && !field.readonly);
+            if usable && !self.is_given_up(&self.map.input) && !self.is_displaced(&facts) {
                 return Ok(facts);
             }
-            if known.is_none()
-                && began.elapsed() > Duration::from_secs(2)
-                && let Some(best) = chat::inputs(&facts).first()
-            {
-                let field = &facts.fields[best.index];
+            let lost = known.is_none() || usable;
+            if lost && let Some((field, by)) = self.another_box(&facts, began.elapsed()).await {
+                if field.locator == self.map.input {
+                    return Ok(facts);
+                }
                 self.notes.step(
                     "chat.input_moved",
-                    json!({"was": self.map.input, "is": field.locator}),
+                    json!({"was": self.map.input, "is": field.locator, "by": by}),
                     began,
                 );
                 self.map.input.clone_from(&field.locator);
+                self.map.input_kind.clone_from(&field.r#type);
                 continue;
             }
             let asks_password = facts.fields.iter().any(|field| field.r#type == "password");

@@ -1,6 +1,7 @@
 //! Reading an answer: one cheap look at the page every tick, the traffic beside it, chunks out as soon as they will
 //! not change, and the end by [`super::completion`].
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -9,9 +10,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::assemble::{Block, content, is_placeholder, join, passing};
-use super::complaints::{Regrets, complains};
+use super::complaints::{Regrets, asks_to_sign_in, complains};
 use super::completion::{Limits, Look, Progress, Watcher};
-use super::emit::{Emitter, Fit, compatible};
+use super::emit::{Emitter, Fit, compatible, within};
 use super::traffic::{Traffic, judge_traffic, polled};
 use super::waits::seconds_in;
 use super::{Answer, Conversation};
@@ -23,6 +24,7 @@ use crate::network::recipe::{Mode, Recipe};
 use crate::network::tap::Tap;
 use crate::notes::Verdict;
 use crate::trace::step;
+use crate::view::inside;
 
 const TICK: Duration = Duration::from_millis(85);
 /// How long an error on the page may stand without an answer before it is believed.
@@ -46,6 +48,20 @@ struct Poll {
     /// Elements that may have a closed shadow root and were not asked about yet.
     unseen: u64,
 }
+
+/// A box that takes a question and shows it nowhere, on a page that asks for nothing and says nothing, is believed to have lost it after so long.
+const LOST_AFTER: Duration = Duration::from_secs(15);
+/// So often the rest of an answer is asked for.
+const MOST_CONTINUED: u32 = 20;
+/// How long the rest may take to begin.
+const CONTINUES_WITHIN: Duration = Duration::from_secs(10);
+/// How long a text that comes by another way than answers do, or that stood there before, may stand before it is given out.
+const DOUBT: Duration = Duration::from_millis(1500);
+const DOUBT_OF_OLD: Duration = Duration::from_millis(3000);
+/// Bytes of a text that may be nothing but a complaint.
+const LONGEST_COMPLAINT: usize = 300;
+/// Bytes of a block that is too long to be said twice by chance.
+const TELLING: usize = 16;
 
 /// An answer with what can be learned from it.
 #[derive(Debug)]
@@ -81,6 +97,16 @@ struct State {
     disagreed: u32,
     traffic_key: (u64, usize),
     carrying: std::collections::HashMap<u64, usize>,
+    /// Blocks that stood on the page before the question.
+    old: HashSet<String>,
+    /// How often the page was asked for the rest of the answer.
+    continued: u32,
+    /// When it was asked last, and how long the answer was then.
+    asked_on: Option<(Instant, usize)>,
+    /// The question was seen in the conversation.
+    question_seen: bool,
+    /// Since when there is text.
+    text_since: Option<Instant>,
 }
 
 impl Conversation<'_> {
@@ -95,6 +121,7 @@ impl Conversation<'_> {
         chunks: &mpsc::Sender<String>,
     ) -> Result<Answer, BrowserError> {
         let reading = self.read(chunks).await?;
+        self.take_in(&reading).await;
         self.notes.validation(reading.answer.verdict.clone());
         Ok(reading.answer)
     }
@@ -149,6 +176,11 @@ impl Conversation<'_> {
             disagreed: 0,
             traffic_key: (0, usize::MAX),
             carrying: Default::default(),
+            old: self.old_blocks(),
+            continued: 0,
+            asked_on: None,
+            question_seen: false,
+            text_since: None,
         };
         let mut first_chunk: Option<Duration> = None;
         let signal = loop {
@@ -186,14 +218,28 @@ impl Conversation<'_> {
             let changed = self.absorb(&mut state, &poll);
             state.regrets.listen(changed, &state.alerts, &state.text);
             let traffic = self.traffic(&mut state);
-            let chunk = self.next_chunk(&mut state, changed);
+            state.question_seen |= poll.q;
+            if state.text.is_empty() {
+                state.text_since = None;
+            } else {
+                state.text_since.get_or_insert_with(Instant::now);
+            }
+            let doubtful = self.is_complaint(&state, traffic);
+            let chunk = if doubtful {
+                None
+            } else {
+                self.next_chunk(&mut state, changed)
+            };
             if let Some(chunk) = chunk {
                 first_chunk.get_or_insert_with(|| began.elapsed());
                 // Whoever read the chunks may have gone; the answer is still wanted.
                 let _ = chunks.send(chunk).await;
             }
-            let has_text = !state.text.is_empty() && !is_placeholder(&state.text);
+            let has_text = !state.text.is_empty() && !is_placeholder(&state.text) && !doubtful;
             self.trouble(&mut state, has_text, traffic, &poll).await?;
+            if !has_text && began.elapsed() > LOST_AFTER {
+                self.lost(&state, traffic, &poll).await?;
+            }
             let look = Look {
                 has_text,
                 changed,
@@ -206,6 +252,15 @@ impl Conversation<'_> {
             match state.watcher.look(Instant::now(), &look) {
                 Progress::Wait => {}
                 Progress::Done(signal) => {
+                    let waits = |(at, length): (Instant, usize)| {
+                        state.text.len() == length && at.elapsed() < CONTINUES_WITHIN
+                    };
+                    if state.asked_on.is_some_and(waits) {
+                        continue;
+                    }
+                    if state.continued < MOST_CONTINUED && self.goes_on(&mut state, limits).await? {
+                        continue;
+                    }
                     let cut = if traffic.broken {
                         Some("the connection that brought it broke".to_owned())
                     } else {
@@ -330,6 +385,101 @@ impl Conversation<'_> {
         )
     }
 
+    /// Asks for the rest of an answer that the page has cut into portions. Whether there was something to press.
+    async fn goes_on(&self, state: &mut State, limits: Limits) -> Result<bool, BrowserError> {
+        let place = self.place();
+        let found = self
+            .page
+            .js_in::<Option<String>>(place, "moreButton", ())
+            .await;
+        let Ok(Some(button)) = found else {
+            return Ok(false);
+        };
+        let began = Instant::now();
+        self.page.click(&inside(place, &button)).await?;
+        state.continued += 1;
+        state.asked_on = Some((began, state.text.len()));
+        state.watcher = Watcher::new(limits, began, &self.map.ignored, &self.map.closing);
+        self.notes.step(
+            "chat.continued",
+            json!({"button": button, "characters": state.text.chars().count()}),
+            began,
+        );
+        Ok(true)
+    }
+
+    fn old_blocks(&self) -> HashSet<String> {
+        let counts = self.baseline["counts"].as_array();
+        let blocks = counts
+            .into_iter()
+            .flatten()
+            .filter_map(|pair| pair[0].as_str());
+        let telling = |block: &&str| block.len() >= TELLING;
+        blocks.filter(telling).map(str::to_owned).collect()
+    }
+
+    /// Whether one of the ways by which answers came before has brought any of this one.
+    fn came_as_known(&self) -> bool {
+        let Some(tap) = &self.tap else { return false };
+        let heard = tap.heard();
+        let brought = |recipe: &Recipe| {
+            let text = heard.assembler.assembled(recipe);
+            text.is_some_and(|text| !text.trim().is_empty())
+        };
+        self.map.recipes.iter().any(brought)
+    }
+
+    /// Whether what stands in the place of an answer is a complaint: short, worded so, and brought by a request that failed, or not by the way by
+    /// which answers come here.
+    fn is_complaint(&self, state: &State, traffic: Traffic) -> bool {
+        if state.text.is_empty()
+            || state.text.len() > LONGEST_COMPLAINT
+            || !state.emitter.given().is_empty()
+            || !complains(&state.text)
+        {
+            return false;
+        }
+        traffic.failed.is_some() || !self.map.recipes.is_empty() && !self.came_as_known()
+    }
+
+    /// Whether to wait before the page's text is given out: it came by another way than answers did so far, or it stood there before.
+    fn is_doubtful(&self, state: &State) -> bool {
+        let Some(since) = state.text_since else {
+            return false;
+        };
+        let blocks = content(&state.blocks, &self.map.furniture);
+        let telling = || {
+            blocks
+                .iter()
+                .filter(|block| block.markdown.len() >= TELLING)
+        };
+        let old = telling().next().is_some()
+            && telling().all(|block| state.old.contains(&block.markdown));
+        if old {
+            return since.elapsed() < DOUBT_OF_OLD;
+        }
+        let streams = |recipe: &Recipe| recipe.mode != Mode::Snapshot;
+        since.elapsed() < DOUBT && self.map.recipes.iter().any(streams) && !self.came_as_known()
+    }
+
+    /// A box that took the question for nothing.
+    async fn lost(
+        &mut self,
+        state: &State,
+        traffic: Traffic,
+        poll: &Poll,
+    ) -> Result<(), BrowserError> {
+        let idle = poll.marks.is_empty() && !traffic.stream_open && !traffic.waiting;
+        if state.question_seen || self.sent_at.is_none() || !idle || !state.text.is_empty() {
+            return Ok(());
+        }
+        self.give_box_up();
+        Err(BrowserError::NotSent {
+            reason: "the box took it, and nothing came of it".to_owned(),
+            evidence: self.page.evidence().await,
+        })
+    }
+
     /// From the traffic where a recipe holds and the page agrees; else from the page.
     fn next_chunk(&self, state: &mut State, changed: bool) -> Option<String> {
         if is_placeholder(&state.text) {
@@ -343,7 +493,8 @@ impl Conversation<'_> {
             let usable = |recipe: &&Recipe| {
                 recipe.mode != Mode::Snapshot
                     && heard.assembler.assembled(recipe).is_some_and(|text| {
-                        !text.trim().is_empty() && compatible(text, &state.text)
+                        !text.trim().is_empty()
+                            && (compatible(text, &state.text) || within(text, &state.text))
                     })
             };
             state.recipe = self.map.recipes.iter().find(usable).cloned();
@@ -351,7 +502,8 @@ impl Conversation<'_> {
         if let (Some(recipe), Some(tap)) = (state.recipe.clone(), &self.tap) {
             let heard = tap.heard();
             let text = heard.assembler.assembled(&recipe).unwrap_or_default();
-            if compatible(text, &state.text) && text.starts_with(state.emitter.given()) {
+            let agrees = compatible(text, &state.text) || within(text, &state.text);
+            if agrees && text.starts_with(state.emitter.given()) {
                 state.disagreed = 0;
                 return state.emitter.source_chunk(text);
             }
@@ -369,6 +521,9 @@ impl Conversation<'_> {
             state.recipe = None;
         }
         if !changed && state.emitter.given().len() >= state.text.len() {
+            return None;
+        }
+        if state.emitter.given().is_empty() && self.is_doubtful(state) {
             return None;
         }
         let blocks = content(&state.blocks, &self.map.furniture);
@@ -398,10 +553,17 @@ impl Conversation<'_> {
                 evidence: self.page.evidence().await,
             });
         }
-        let complaint = state.alerts.iter().find(|text| complains(text));
+        let instead = Some(&state.text).filter(|_| self.is_complaint(state, traffic));
+        let complaint = instead.or_else(|| {
+            let asks = |text: &&String| !has_text && asks_to_sign_in(text);
+            let alerts = || state.alerts.iter();
+            alerts()
+                .find(|text| complains(text))
+                .or_else(|| alerts().find(asks))
+        });
         let failed = traffic
             .failed
-            .filter(|status| *status == 429 || *status >= 500);
+            .filter(|status| matches!(status, 401 | 429) || *status >= 500);
         if has_text && complaint.is_none() || complaint.is_none() && failed.is_none() {
             state.alert_since = None;
             return Ok(());
@@ -419,6 +581,9 @@ impl Conversation<'_> {
             .cloned()
             .unwrap_or_else(|| format!("a request failed with status {}", failed.unwrap_or(0)));
         let evidence = self.page.evidence().await;
+        if failed == Some(401) || asks_to_sign_in(&text) {
+            return Err(BrowserError::SessionExpired { evidence });
+        }
         if failed == Some(429) || words::any(&text.to_lowercase(), words::LOCKED) {
             return Err(BrowserError::ProviderRateLimited {
                 retry_after: seconds_in(&text),
@@ -450,7 +615,7 @@ impl Conversation<'_> {
                 (recipe, exact) = (Some(polled(found, &heard)), Some(text));
             } else {
                 exact = heard.assembler.exact(&state.reduced);
-                if self.learning && exact.is_none() {
+                if (self.learning || state.recipe.is_some()) && exact.is_none() {
                     inside = heard
                         .assembler
                         .inside(&state.reduced)
@@ -460,7 +625,7 @@ impl Conversation<'_> {
             // A closing copy of the answer may be more exact than the pieces, but pieces were given out already.
             if let Some(used) = &state.recipe
                 && let Some(text) = heard.assembler.assembled(used)
-                && reduce(text) == state.reduced
+                && (reduce(text) == state.reduced || within(text, &state.text))
             {
                 exact = Some(text.to_owned());
             }
@@ -487,6 +652,12 @@ impl Conversation<'_> {
                 json!({"how": format!("{fit:?}")}),
                 began,
             );
+        }
+        if fit == Fit::Retracted {
+            // Nobody can be told to forget what was given out; the page, which is at rest now, is read again.
+            return Err(BrowserError::AnswerTakenBack {
+                evidence: self.page.evidence().await,
+            });
         }
         self.notes.step(
             "chat.answered",

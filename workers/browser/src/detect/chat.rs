@@ -81,6 +81,9 @@ fn judge_words(field: &Field, choice: &mut Scored) {
     {
         choice.add(-40, "worded as a search box");
     }
+    if words::any(&own, words::NOTE) {
+        choice.add(-25, "worded as a note or feedback");
+    }
     if words::any(&own, words::NEWSLETTER) {
         choice.add(-40, "worded as a newsletter");
     }

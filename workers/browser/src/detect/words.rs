@@ -80,6 +80,12 @@ pub(crate) const MESSAGE: &[&str] = &[
     "fråga", "消息", "输入", "提问", "问", "訊息", "メッセージ", "質問", "入力", "메시지", "질문", "сообщен", "вопрос", "anything",
     "how can", "help you",
 ];
+/// Boxes that take something to be read later by a person, and answer nothing.
+pub(crate) const NOTE: &[&str] = &[
+    "feedback", "comment", "note", "suggestion", "review", "rückmeldung", "kommentar", "notiz", "anmerkung", "bewertung", "commentaire", "remarque",
+    "avis", "comentario", "sugerencia", "reseña", "comentário", "commento", "recensione", "opmerking", "komentarz", "反馈", "评论", "备注", "コメント",
+    "フィードバック", "ご意見", "댓글", "의견", "комментар", "отзыв", "замет",
+];
 pub(crate) const SEND: &[&str] = &[
     "send", "submit", "ask", "go", "post", "senden", "absenden", "abschicken", "fragen", "envoyer", "enviar",
     "preguntar", "invia", "manda", "verstuur", "verzend", "sturen", "wyślij", "skicka", "发送", "發送", "提交", "送信", "전송",

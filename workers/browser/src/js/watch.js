@@ -163,7 +163,7 @@ const baseline = (input, send, question) => {
   const s = stateOf(senderEl());
   const spots = {};
   for (const needle of needlesOf(question)) { const n = spotsFor(needle).filter(x => !x.side).length; if (n) spots[needle] = n; }
-  base = { nodes, ...countBlocks(), spots, look: s ? s.look : null, marks: new Map(), alerts: alertsNow() };
+  base = { nodes, ...countBlocks(), spots, look: s ? s.look : null, marks: new Map(), alerts: alertsNow(), more: moreButtons().length };
   base.marks = marksNow();
   attend();
   return { counts: [...base.counts], spots, look: base.look, marks: [...base.marks], alerts: base.alerts };
@@ -230,10 +230,19 @@ const poll = full => {
   }
   return out;
 };
+// A button below the question that asks for the rest of an answer, and was not there before.
+const MORE = /^(continue|keep|finish|resume)( (generating|generation|writing|response|answer(ing)?|output))?$|^(weiter ?(generieren|schreiben)|fortsetzen|fortfahren|continuer( la (génération|réponse))?|seguir generando|continuar( generando| gerando)?|continua( a generare| la generazione)?|verder (gaan|genereren)|generuj dalej|kontynuuj|продолжить( генерацию)?|继续(生成)?|繼續(生成)?|続き(を生成|を書く)?|生成を続ける|계속 ?(생성|하기)?)$/iu;
+const moreButtons = () => all(BUTTONS).filter(el => MORE.test(squash(el.localName === 'input' ? el.value : textOf(el, 40) || attr(el, 'aria-label'))) && shown(el) && !el.disabled);
+const moreButton = () => {
+  const c = composerBox();
+  const now = moreButtons().filter(el => !closest(el, n => /^(alert)?dialog$/.test(attr(n, 'role'))) && (!qEl || rect(el).top >= rect(qEl).bottom - 6 || c && contains(closest(c, n => n.localName === 'form') || c, el)));
+  const el = now[now.length - 1];
+  return el && now.length > (base ? base.more || 0 : 0) ? locate(el) : null;
+};
 const stopButton = () => {
   const seen = new Map();
   const now = stops().filter(el => { const k = 'stop:' + sig(el), n = (seen.get(k) || 0) + 1; seen.set(k, n); return !el.disabled && n > (base ? base.marks.get(k) || 0 : 0); });
   const el = now[now.length - 1];
   return el ? locate(el) : null;
 };
-globalThis.__ct = { hand, pasteCode, find, unseen, adopt, through, facts, ready, address, born, storage, point, overlay, focus, press, fieldText, holds, state, veil, baseline, restore, resume, sent, asks, times, poll, stopButton };
+globalThis.__ct = { hand, pasteCode, find, ways, canonical, unseen, adopt, through, facts, ready, address, born, storage, point, overlay, focus, press, fieldText, holds, state, veil, baseline, restore, resume, sent, asks, times, poll, stopButton, moreButton };
