@@ -33,11 +33,15 @@ use run::Outcome;
 use support::TestApp;
 
 /// The short form begins no case after so long.
-const SHORT: Duration = Duration::from_secs(75);
+const SHORT: Duration = Duration::from_secs(60);
+/// And a case is given no more than so long: what takes longer is for `make faults`.
+const SHORT_CASE: Duration = Duration::from_secs(80);
 /// And runs no more than so many.
 const SHORT_CASES: u64 = 20;
 /// So many cases share a platform and a browser; then both begin afresh, because each leaves pages and sessions behind.
-const BATCH: usize = 24;
+const BATCH: usize = 20;
+/// So many batches at once: one whose last cases take long does not keep the others waiting.
+const BESIDE: usize = 2;
 
 fn setting(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
@@ -52,28 +56,45 @@ fn seed() -> u64 {
     setting("FAULTS_SEED").unwrap_or_else(any)
 }
 
-async fn run_cases(cases: Vec<Case>, enough: impl Fn() -> bool) {
+async fn run_batch(
+    batch: &[Case],
+    site: &Site,
+    lanes: usize,
+    patience: Duration,
+    enough: &impl Fn() -> bool,
+) -> Vec<Outcome> {
+    if enough() {
+        return Vec::new();
+    }
+    let mut app = TestApp::without_workers().await;
+    app.start_dispatcher();
+    let both = HashMap::from([(Queue::Login, lanes), (Queue::Chat, lanes)]);
+    app.start_worker_with(&[Queue::Login, Queue::Chat], both);
+    let cases = batch.iter().take_while(|_| !enough());
+    let outcomes = futures::stream::iter(cases)
+        .map(|case| tokio::time::timeout(patience, run::run(case.clone(), &app, site)))
+        .buffer_unordered(lanes)
+        .filter_map(|outcome| async { outcome.ok() })
+        .inspect(|outcome| println!("{outcome}"))
+        .collect::<Vec<_>>()
+        .await;
+    app.stop().await;
+    outcomes
+}
+
+async fn run_cases(cases: Vec<Case>, patience: Duration, enough: impl Fn() -> bool) {
     let began = Instant::now();
     let lanes = usize::try_from(setting("FAULTS_LANES").unwrap_or(4)).unwrap();
     let site = Site::start_with(hurried()).await;
-    let mut outcomes: Vec<Outcome> = Vec::new();
-    for batch in cases.chunks(BATCH) {
-        if enough() {
-            break;
-        }
-        let mut app = TestApp::without_workers().await;
-        app.start_dispatcher();
-        let both = HashMap::from([(Queue::Login, lanes), (Queue::Chat, lanes)]);
-        app.start_worker_with(&[Queue::Login, Queue::Chat], both);
-        let told = futures::stream::iter(batch.iter().filter(|_| !enough()))
-            .map(|case| run::run(case.clone(), &app, &site))
-            .buffer_unordered(lanes)
-            .inspect(|outcome| println!("{outcome}"))
-            .collect::<Vec<_>>()
-            .await;
-        outcomes.extend(told);
-        app.stop().await;
-    }
+    let batches = cases.chunks(BATCH).map(|batch| {
+        let (site, enough) = (&site, &enough);
+        run_batch(batch, site, lanes.div_ceil(BESIDE), patience, enough)
+    });
+    let outcomes: Vec<Vec<Outcome>> = futures::stream::iter(batches)
+        .buffer_unordered(BESIDE)
+        .collect()
+        .await;
+    let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
     report::print(&outcomes, began.elapsed());
     let broken: Vec<&Outcome> = outcomes
         .iter()
@@ -97,7 +118,10 @@ async fn a_handful_of_changed_pages_is_never_answered_wrongly() {
     let cases = (0..).map(|number| Case::draw(seed, number));
     let quick = cases.filter(|case| !case.fault.is_slow());
     let wanted = usize::try_from(SHORT_CASES).unwrap();
-    run_cases(quick.take(wanted).collect(), || began.elapsed() > SHORT).await;
+    run_cases(quick.take(wanted).collect(), SHORT_CASE, || {
+        began.elapsed() > SHORT
+    })
+    .await;
 }
 
 /// As many cases as are asked for: `make faults`.
@@ -116,5 +140,5 @@ async fn no_change_of_a_page_is_answered_wrongly() {
             cases.filter(fits).take(wanted).collect()
         }
     };
-    run_cases(cases, || false).await;
+    run_cases(cases, Duration::from_secs(1800), || false).await;
 }

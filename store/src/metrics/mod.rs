@@ -25,7 +25,7 @@ use crate::load::QueueLoad;
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The duties of the dispatcher, as they are counted.
-pub const DUTIES: [&str; 9] = [
+pub const DUTIES: [&str; 10] = [
     "schedules",
     "settling",
     "turns",
@@ -34,7 +34,20 @@ pub const DUTIES: [&str; 9] = [
     "messages_of_lost_workers",
     "lost_messages",
     "abandoned_discoveries",
+    "rechecks",
     "retention",
+];
+
+/// Steps by which a question found its way on a page that was not as it had been found.
+pub const RECOVERIES: [&str; 8] = [
+    "chat.input_moved",
+    "chat.send_moved",
+    "chat.box_given_up",
+    "chat.overlay_closed",
+    "chat.recipe_dropped",
+    "chat.learned",
+    "chat.continued",
+    "prompt.gone",
 ];
 
 /// From a millisecond to an hour: waits behind a backlog are long.
@@ -64,6 +77,7 @@ struct Inner {
     upkeep: Family<DutyLabels, Counter>,
     upkeep_failures: Family<DutyLabels, Counter>,
     rescued: Family<RescueLabels, Counter>,
+    recovered: Family<StepLabels, Counter>,
     published: Counter,
     dropped: Counter,
     subscribers: Gauge,
@@ -86,6 +100,11 @@ struct AttemptLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct WriteLabels {
     write: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StepLabels {
+    step: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -188,6 +207,14 @@ impl Metrics {
         }
     }
 
+    /// A step was taken on a chat page. Those of [`RECOVERIES`] are counted.
+    pub fn stepped(&self, step: &str) {
+        if let Some(step) = RECOVERIES.iter().find(|known| **known == step) {
+            let labels = StepLabels { step };
+            self.inner.recovered.get_or_create(&labels).inc();
+        }
+    }
+
     /// A job whose worker was gone was taken from it.
     pub fn rescued(&self, queue: Queue, ending: &Ending) {
         let labels = RescueLabels {
@@ -277,6 +304,7 @@ impl Inner {
             upkeep: Family::default(),
             upkeep_failures: Family::default(),
             rescued: Family::default(),
+            recovered: Family::default(),
             published: Counter::default(),
             dropped: Counter::default(),
             subscribers: Gauge::default(),
@@ -309,6 +337,9 @@ impl Inner {
         for duty in DUTIES {
             drop(self.upkeep.get_or_create(&DutyLabels { duty }));
             drop(self.upkeep_failures.get_or_create(&DutyLabels { duty }));
+        }
+        for step in RECOVERIES {
+            drop(self.recovered.get_or_create(&StepLabels { step }));
         }
         for queue in Queue::ALL {
             drop(self.rescued.get_or_create(&RescueLabels {
@@ -366,6 +397,11 @@ impl Inner {
             "upkeep_failures",
             "Times that a duty of the dispatcher failed",
             self.upkeep_failures.clone(),
+        );
+        registry.register(
+            "page_recoveries",
+            "Steps by which questions found their way on pages that had changed",
+            self.recovered.clone(),
         );
         registry.register(
             "jobs_rescued",

@@ -39,7 +39,8 @@ pub async fn discover_chat(
     known: Option<&ChatMap>,
     notes: &Notes,
 ) -> Result<ChatMap, BrowserError> {
-    step("discover", discover(page, known, notes)).await
+    // Boxed: with all that it awaits it is large, and callers await it among others.
+    step("discover", Box::pin(discover(page, known, notes))).await
 }
 
 async fn discover(
@@ -59,7 +60,7 @@ async fn discover(
         shows(page, &map.input).await;
         let fresh = page.facts().await?;
         let mut conversation = Conversation::new(page, &map, notes).learning();
-        match trial(page, &mut conversation, 1).await {
+        match Box::pin(trial(page, &mut conversation, 1)).await {
             Ok((asked, first)) => break (conversation.map().clone(), fresh, asked, first),
             Err(error) => {
                 avoid.push(map.input.clone());
@@ -92,7 +93,7 @@ async fn discover(
     let mut readings = vec![first];
     if !furniture_known {
         let mut conversation = Conversation::new(page, &map, notes).learning();
-        let (question, second) = trial(page, &mut conversation, 2).await?;
+        let (question, second) = Box::pin(trial(page, &mut conversation, 2)).await?;
         asked = question;
         let passing = std::mem::take(&mut map.furniture.trailing);
         map.furniture = learn_from_two(&readings[0].raw, &second.raw);

@@ -27,6 +27,8 @@ use crate::trace::step;
 use crate::view::inside;
 
 const TICK: Duration = Duration::from_millis(85);
+/// Between a look that has seen more text and the one that has to agree with it.
+const AGREE: Duration = Duration::from_millis(30);
 /// How long an error on the page may stand without an answer before it is believed.
 const ERROR_PATIENCE: Duration = Duration::from_millis(3500);
 
@@ -37,6 +39,8 @@ struct Poll {
     lost: bool,
     /// The question was found.
     q: bool,
+    /// Nothing follows the question; the blocks are from anywhere on the page.
+    wide: bool,
     /// Number of blocks.
     n: usize,
     /// The first that differs from the last look.
@@ -105,6 +109,8 @@ struct State {
     asked_on: Option<(Instant, usize)>,
     /// The question was seen in the conversation.
     question_seen: bool,
+    /// The last look saw another text than the one before.
+    grows: bool,
     /// Since when there is text.
     text_since: Option<Instant>,
 }
@@ -143,7 +149,7 @@ impl Conversation<'_> {
         &mut self,
         chunks: &mpsc::Sender<String>,
     ) -> Result<Reading, BrowserError> {
-        step("read answer", self.read_to_its_end(chunks)).await
+        step("read answer", Box::pin(self.read_to_its_end(chunks))).await
     }
 
     async fn read_to_its_end(
@@ -180,11 +186,13 @@ impl Conversation<'_> {
             continued: 0,
             asked_on: None,
             question_seen: false,
+            grows: false,
             text_since: None,
         };
         let mut first_chunk: Option<Duration> = None;
         let signal = loop {
-            self.pause(state.recipe.is_some() || !self.map.recipes.is_empty())
+            let wakes = state.recipe.is_some() || !self.map.recipes.is_empty();
+            self.pause(wakes, state.grows && state.recipe.is_none())
                 .await;
             let poll = match self
                 .page
@@ -219,12 +227,14 @@ impl Conversation<'_> {
             state.regrets.listen(changed, &state.alerts, &state.text);
             let traffic = self.traffic(&mut state);
             state.question_seen |= poll.q;
+            state.grows = changed;
             if state.text.is_empty() {
                 state.text_since = None;
             } else {
                 state.text_since.get_or_insert_with(Instant::now);
             }
-            let doubtful = self.is_complaint(&state, traffic);
+            let doubtful = self.is_complaint(&state, traffic)
+                || poll.wide && poll.q && !self.is_carried(&state);
             let chunk = if doubtful {
                 None
             } else {
@@ -301,9 +311,10 @@ impl Conversation<'_> {
         error
     }
 
-    /// A tick, or less when a known recipe has news.
-    async fn pause(&self, wakes: bool) {
+    /// A tick, or less when a known recipe has news, or when a second look has to agree with the last before anything is told.
+    async fn pause(&self, wakes: bool, agree: bool) {
         match &self.tap {
+            _ if agree => sleep(AGREE).await,
             Some(tap) if wakes => {
                 sleep(Duration::from_millis(25)).await;
                 tokio::select! {
@@ -429,6 +440,19 @@ impl Conversation<'_> {
         self.map.recipes.iter().any(brought)
     }
 
+    /// Whether one of those ways has brought what the page shows.
+    fn agrees(&self, state: &State) -> bool {
+        let Some(tap) = &self.tap else { return false };
+        let heard = tap.heard();
+        self.map.recipes.iter().any(|recipe| {
+            let text = heard.assembler.assembled(recipe);
+            text.is_some_and(|text| {
+                !text.trim().is_empty()
+                    && (compatible(text, &state.text) || within(text, &state.text))
+            })
+        })
+    }
+
     /// Whether what stands in the place of an answer is a complaint: short, worded so, and brought by a request that failed, or not by the way by
     /// which answers come here.
     fn is_complaint(&self, state: &State, traffic: Traffic) -> bool {
@@ -440,6 +464,20 @@ impl Conversation<'_> {
             return false;
         }
         traffic.failed.is_some() || !self.map.recipes.is_empty() && !self.came_as_known()
+    }
+
+    /// Whether the traffic has brought what the page shows.
+    fn is_carried(&self, state: &State) -> bool {
+        let Some(tap) = &self.tap else { return false };
+        if state.text.is_empty() {
+            return false;
+        }
+        let heard = tap.heard();
+        let found = &heard.assembler;
+        let shown = |text: &str| within(text, &state.text);
+        found.streaming(shown).is_some()
+            || found.exact(&state.reduced).is_some()
+            || found.inside(&state.reduced).is_some()
     }
 
     /// Whether to wait before the page's text is given out: it came by another way than answers did so far, or it stood there before.
@@ -458,8 +496,7 @@ impl Conversation<'_> {
         if old {
             return since.elapsed() < DOUBT_OF_OLD;
         }
-        let streams = |recipe: &Recipe| recipe.mode != Mode::Snapshot;
-        since.elapsed() < DOUBT && self.map.recipes.iter().any(streams) && !self.came_as_known()
+        since.elapsed() < DOUBT && !self.map.recipes.is_empty() && !self.agrees(state)
     }
 
     /// A box that took the question for nothing.
@@ -498,6 +535,11 @@ impl Conversation<'_> {
                     })
             };
             state.recipe = self.map.recipes.iter().find(usable).cloned();
+            if state.recipe.is_none() && !self.map.recipes.is_empty() {
+                // Answers came by the traffic so far: it may be by another way now.
+                let shown = |text: &str| within(text, &state.text);
+                state.recipe = heard.assembler.streaming(shown);
+            }
         }
         if let (Some(recipe), Some(tap)) = (state.recipe.clone(), &self.tap) {
             let heard = tap.heard();
@@ -615,7 +657,7 @@ impl Conversation<'_> {
                 (recipe, exact) = (Some(polled(found, &heard)), Some(text));
             } else {
                 exact = heard.assembler.exact(&state.reduced);
-                if (self.learning || state.recipe.is_some()) && exact.is_none() {
+                if (self.learning || !self.map.recipes.is_empty()) && exact.is_none() {
                     inside = heard
                         .assembler
                         .inside(&state.reduced)
@@ -630,6 +672,14 @@ impl Conversation<'_> {
                 exact = Some(text.to_owned());
             }
         }
+        // What the traffic says is the answer; what is around it on the page is not. Unless something else was told already.
+        if !self.learning
+            && exact.is_none()
+            && let Some((_, source)) = &inside
+            && source.starts_with(state.emitter.given())
+        {
+            exact = Some(source.clone());
+        }
         let text = exact
             .as_deref()
             .map(str::trim_end)
@@ -641,8 +691,8 @@ impl Conversation<'_> {
             .or(state.recipe.as_ref())
             .or(self.map.recipes.first())
             .map_or(StreamMethod::Dom, |recipe| recipe.method);
-        let (rest, text, fit) =
-            std::mem::take(&mut state.emitter).finish(text.trim_start_matches('\n'));
+        let whole = text.trim_start_matches('\n').to_owned();
+        let (rest, mut text, fit) = std::mem::take(&mut state.emitter).finish(&whole);
         if let Some(rest) = rest {
             let _ = chunks.send(rest).await;
         }
@@ -653,7 +703,10 @@ impl Conversation<'_> {
                 began,
             );
         }
-        if fit == Fit::Retracted {
+        if self.learning {
+            // Nobody has heard the pieces of a trial.
+            text = whole;
+        } else if fit == Fit::Retracted {
             // Nobody can be told to forget what was given out; the page, which is at rest now, is read again.
             return Err(BrowserError::AnswerTakenBack {
                 evidence: self.page.evidence().await,

@@ -54,7 +54,7 @@ impl Conversation<'_> {
     /// [`BrowserError::NotSent`] when the box does not keep it, [`BrowserError::ElementNotFound`],
     /// [`BrowserError::SessionExpired`], and what a page can fail with at any time.
     pub async fn type_question(&mut self, question: &str) -> Result<(), BrowserError> {
-        step("type", self.put_into_the_box(question)).await
+        step("type", Box::pin(self.put_into_the_box(question))).await
     }
 
     async fn put_into_the_box(&mut self, question: &str) -> Result<(), BrowserError> {

@@ -114,19 +114,24 @@ const newOnly = blocks => {
     return !closest(b.el, el => ALERTISH(el) && !(qEl && contains(el, qEl)));
   });
 };
-let qEl = null, lastBlocks = [];
+let qEl = null, lastBlocks = [], wide = false, searchedAgain = 0;
 const answerBlocks = () => {
   const composer = composerBox();
+  wide = false;
   if (!qEl || !qEl.isConnected || !(watching.bare ? qEl.textContent.replace(/\s+/g, '') : key(qEl.textContent)).includes(watching.needle) || !rendered(qEl)) qEl = pickQuestion();
   if (qEl) {
     const top = composer ? common(qEl, composer) : document.body;
     const [strict, loose] = afterRoots(qEl, top, composer);
     const found = newOnly(blocksOf(strict));
-    return found.length || !loose.length ? found : newOnly(blocksOf(loose));
+    if (found.length) return found;
+    const near = loose.length ? newOnly(blocksOf(loose)) : [];
+    // Answers may stand apart from the questions: then anything new on the page may be one. Whoever asks judges by the traffic.
+    if (near.length || watching.resume || performance.now() - watching.sent < 3500) return near;
+    wide = true;
   }
   if (watching.resume || performance.now() - watching.sent < 1500) return [];
   const skip = composer && closest(composer, el => { const r = el.getBoundingClientRect(); return r.height > 160; }, 12);
-  return newOnly(blocksOf([document.body])).filter(b => !closest(b.el, beside(el => SIDE(el) || /^(header|footer|form)$/.test(el.localName))) && !(composer && contains(b.el, composer)) && !(skip && skip !== document.body && !contains(skip, b.el) && false));
+  return newOnly(blocksOf([document.body])).filter(b => !(qEl && contains(qEl, b.el)) && !closest(b.el, beside(el => SIDE(el) || /^(header|footer|form)$/.test(el.localName))) && !(composer && contains(b.el, composer)) && !(skip && skip !== document.body && !contains(skip, b.el) && false));
 };
 const STOP = /(^|[^\p{L}])(stop|abort|cancel|halt|interrupt|stopp(en)?|anhalten|abbrechen|arrêter|annuler|detener|parar|cancelar|interromper|annulla|ferma|interrompi|stoppen|annuleren|avbryt)([^\p{L}]|$)|停止|中止|中断|キャンセル|取消/iu;
 const BUSY_TOKEN = /^(is-?)?(stream(ing|ed)?(-?(message|text|content|response|answer))?|typing(-?(indicator|dots|cursor|animation))?|loading(-?(cursor|dots|indicator|message(-[a-z-]+)?|spinner|bubble))?|spinner|generating|thinking|pending|responding|writing|answering|processing|in-?progress|blink(ing)?(-?cursor)?|(typing|stream|streaming|text|blinking|loading)-?(cursor|caret)|dots?-?(flashing|typing|loader|pulse)|loader|busy|skeleton)$/i;
@@ -208,7 +213,10 @@ const poll = full => {
   if (!watching) return { lost: true };
   const now = performance.now();
   let from = lastBlocks.length, blocks = [];
-  const moved = dirty || full;
+  // What has come may have to be looked for elsewhere, without anything more changing.
+  const again = !lastBlocks.length && !watching.resume && now - watching.sent > 1500 && now - searchedAgain > 1000;
+  if (again) searchedAgain = now;
+  const moved = dirty || full || again;
   if (moved) {
     dirty = false; attend();
     const next = answerBlocks().map(b => ({ m: b.md, k: b.kind, h: b.head || '', s: sig(b.el), r: b.root }));
@@ -221,7 +229,7 @@ const poll = full => {
     const marks = marksNow();
     lastMarks = [...marks].filter(([k, n]) => n > (base ? base.marks.get(k) || 0 : 0)).map(([k]) => k);
   }
-  const out = { q: !!qEl, n: lastBlocks.length, from, blocks, marks: lastMarks, unseen: unseenHosts.length };
+  const out = { wide, q: !!qEl, n: lastBlocks.length, from, blocks, marks: lastMarks, unseen: unseenHosts.length };
   if (moved) {
     const known = new Set(base ? base.alerts : []);
     out.alerts = alertsNow().filter(a => !known.has(a));

@@ -132,6 +132,33 @@ impl Assembler {
         best.map(|(_, recipe, text)| (recipe, text.to_owned()))
     }
 
+    /// The longest text that comes in pieces and that the page shows, as `shown` tells.
+    pub(crate) fn streaming(&self, shown: impl Fn(&str) -> bool) -> Option<Recipe> {
+        let mut best: Option<(usize, bool, Recipe)> = None;
+        for ((source, tag, leaf), series) in &self.series {
+            let (mode, text) = if series.extends {
+                (Mode::Cumulative, &series.last)
+            } else {
+                (Mode::Delta, &series.joined)
+            };
+            let longer = best
+                .as_ref()
+                .is_none_or(|(length, told, _)| (text.len(), tag != "*") > (*length, *told));
+            if series.count < PIECES || !longer || !is_readable(text) || !shown(text) {
+                continue;
+            }
+            let recipe = Recipe {
+                method: method_of(source.method),
+                address: source.address.clone(),
+                tag: tag.clone(),
+                leaf: leaf.clone(),
+                mode,
+            };
+            best = Some((text.len(), tag != "*", recipe));
+        }
+        best.map(|(.., recipe)| recipe)
+    }
+
     /// Any text at all that says exactly what the page shows.
     pub(crate) fn exact(&self, shown: &str) -> Option<String> {
         if shown.is_empty() {
@@ -282,6 +309,22 @@ mod tests {
             assembler.exact("Helloworld").as_deref(),
             Some("Hello **world**")
         );
+    }
+
+    #[test]
+    fn a_stream_is_found_by_what_the_page_shows_of_it() {
+        let mut assembler = Assembler::default();
+        for piece in ["Hel", "lo", " **wor", "ld**"] {
+            take(&mut assembler, 1, "/token", "text", piece);
+            take(&mut assembler, 1, "/token", "id", "x");
+        }
+        let recipe = assembler.streaming(|text| text == "Hello **world**");
+        let recipe = recipe.unwrap();
+        assert_eq!(
+            (recipe.tag.as_str(), recipe.leaf.as_str()),
+            ("/token", "text")
+        );
+        assert!(assembler.streaming(|text| text == "Hello").is_none());
     }
 
     #[test]
