@@ -22,6 +22,7 @@ pub(crate) enum Fault {
     IntoClosedRoot,
     IntoFrame,
     SidePanel,
+    BehindButton,
     AnotherMarkup,
     Columns,
     NewestFirst,
@@ -55,7 +56,7 @@ pub(crate) enum Wanted {
 use Fault as F;
 
 impl Fault {
-    pub(crate) const ALL: [Fault; 33] = [
+    pub(crate) const ALL: [Fault; 34] = [
         F::Names,
         F::Language,
         F::SendMoved,
@@ -70,6 +71,7 @@ impl Fault {
         F::IntoClosedRoot,
         F::IntoFrame,
         F::SidePanel,
+        F::BehindButton,
         F::AnotherMarkup,
         F::Columns,
         F::NewestFirst,
@@ -107,6 +109,7 @@ impl Fault {
             F::IntoClosedRoot => "chat into closed shadow roots",
             F::IntoFrame => "chat into a frame",
             F::SidePanel => "chat into a side panel",
+            F::BehindButton => "chat behind a button",
             F::AnotherMarkup => "another markup of messages",
             F::Columns => "answers in another column",
             F::NewestFirst => "newest message first",
@@ -140,7 +143,7 @@ impl Fault {
     pub(crate) fn is_slow(self) -> bool {
         matches!(
             self,
-            F::Decoy | F::AlwaysError | F::NotInside | F::NotInsideAndNoWay
+            F::Decoy | F::BehindButton | F::AlwaysError | F::NotInside | F::NotInsideAndNoWay
         )
     }
 
@@ -314,6 +317,7 @@ fn change(fault: Fault, base: &Shape, dice: &mut Dice) -> (Shape, Disguise) {
         F::IntoClosedRoot => changed.input = Input::Closed,
         F::IntoFrame => looks.push(Look::Frame),
         F::SidePanel => looks.push(Look::SidePanel),
+        F::BehindButton => looks.push(Look::Launcher),
         F::AnotherMarkup => changed.skin = other(dice, &SKINS, base.skin),
         F::Columns => looks.push(Look::Columns),
         F::NewestFirst => looks.push(Look::ColumnReverse),

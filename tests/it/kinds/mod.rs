@@ -3,5 +3,6 @@
 mod chat;
 mod conversations;
 mod discovery;
+mod healing;
 mod login;
 mod second_factor;

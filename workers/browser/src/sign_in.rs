@@ -23,6 +23,9 @@ use crate::trace::step;
 const LOOK_LIMIT: Duration = Duration::from_secs(12);
 pub(crate) const TICK: Duration = Duration::from_millis(120);
 
+/// So many pages may lead to the login.
+const MOST_OPENED: usize = 3;
+
 /// An account on a web app.
 pub struct Account<'a> {
     /// User name or e-mail address.
@@ -77,6 +80,8 @@ async fn sign_in_as(
 ) -> Result<SignIn, BrowserError> {
     let began = Instant::now();
     let mut opener = None;
+    // Where something was pressed that leads to the login: from a public page it may lead to one that has a button of its own for it.
+    let mut opened: Vec<String> = Vec::new();
     let mut stepped = false;
     let mut chosen: Vec<String> = Vec::new();
     let mut passed = Passed::default();
@@ -128,10 +133,13 @@ async fn sign_in_as(
                 notes.step("login.chosen", json!({"button": locator}), began);
                 chosen.push(locator);
             }
-            Stage::Opener(locator) if opener.is_none() && !stepped => {
+            Stage::Opener(locator)
+                if opened.len() < MOST_OPENED && !opened.contains(&facts.url) && !stepped =>
+            {
                 page.click(&locator).await?;
                 notes.step("login.opened", json!({"button": locator}), began);
-                opener = Some(locator);
+                opened.push(facts.url);
+                opener.get_or_insert(locator);
             }
             Stage::Challenge(kind) => {
                 return Err(BrowserError::Captcha {
