@@ -209,7 +209,7 @@ impl Metrics {
 
     /// A step was taken on a chat page. Those of [`RECOVERIES`] are counted.
     pub fn stepped(&self, step: &str) {
-        if let Some(step) = RECOVERIES.iter().find(|known| **known == step) {
+        if let Some(step) = RECOVERIES.into_iter().find(|known| *known == step) {
             let labels = StepLabels { step };
             self.inner.recovered.get_or_create(&labels).inc();
         }

@@ -23,11 +23,9 @@ async fn ask(app: &TestApp, model: &str, question: &str) -> (String, Vec<String>
     let job = app.client().job(&id).await;
     let steps = events.iter().filter(|event| event.name == "step");
     let kinds = steps.map(|event| event.data["kind"].as_str().unwrap().to_owned());
-    let content = job["result"]["content"].as_str();
-    (
-        content.unwrap_or_else(|| panic!("{job}")).to_owned(),
-        kinds.collect(),
-    )
+    assert_eq!(job["state"], "completed", "{job}");
+    let content = job["result"]["content"].as_str().unwrap();
+    (content.to_owned(), kinds.collect())
 }
 
 async fn provider(app: &TestApp, name: &str) -> Value {
