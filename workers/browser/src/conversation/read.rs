@@ -54,7 +54,7 @@ struct Poll {
 }
 
 /// A box that takes a question and shows it nowhere, on a page that asks for nothing and says nothing, is believed to have lost it after so long.
-const LOST_AFTER: Duration = Duration::from_secs(15);
+const LOST_AFTER: Duration = Duration::from_secs(20);
 /// So often the rest of an answer is asked for.
 const MOST_CONTINUED: u32 = 20;
 /// How long the rest may take to begin.
