@@ -440,6 +440,17 @@ impl Conversation<'_> {
         self.map.recipes.iter().any(brought)
     }
 
+    /// Whether the page shows, among other words, a text that came whole: then the text is the answer, and the words are none of it.
+    fn is_surrounded(&self, state: &State) -> bool {
+        let Some(tap) = &self.tap else { return false };
+        let heard = tap.heard();
+        let whole = |recipe: &&Recipe| recipe.mode == Mode::Snapshot;
+        self.map.recipes.iter().filter(whole).any(|recipe| {
+            let text = heard.assembler.assembled(recipe);
+            text.is_some_and(|text| !compatible(text, &state.text) && within(text, &state.text))
+        })
+    }
+
     /// Whether one of those ways has brought what the page shows.
     fn agrees(&self, state: &State) -> bool {
         let Some(tap) = &self.tap else { return false };
@@ -496,7 +507,8 @@ impl Conversation<'_> {
         if old {
             return since.elapsed() < DOUBT_OF_OLD;
         }
-        since.elapsed() < DOUBT && !self.map.recipes.is_empty() && !self.agrees(state)
+        let soon = since.elapsed() < DOUBT;
+        self.is_surrounded(state) || soon && !self.map.recipes.is_empty() && !self.agrees(state)
     }
 
     /// A box that took the question for nothing.
