@@ -13,6 +13,7 @@ use computetower_browser::{
     Account, BrowserError, ChatMap, Conversation, LastTurn, Notes, Page, Profile, discover_chat,
     recognises, sign_in, start_new, submit_code,
 };
+use computetower_test_site::normal::normal;
 use computetower_test_site::{Site, echo};
 use stage::{Stage, account, ask, letters};
 
@@ -102,7 +103,7 @@ async fn a_new_conversation_is_begun_by_the_pages_own_control() {
             "{shape}: pages that were loaded for it"
         );
         let (text, ..) = ask(&page, &map, &notes, MARKDOWN).await.unwrap();
-        assert_eq!(letters(&text), letters(&echo::answer(MARKDOWN)), "{shape}");
+        assert_eq!(normal(&text), normal(&echo::answer(MARKDOWN)), "{shape}");
         assert!(
             !page_says(&page, &map, PLAIN).await,
             "{shape}: the first conversation is left"
@@ -285,8 +286,8 @@ async fn a_code_from_elsewhere_is_asked_for_and_given() {
 async fn goes_on(page: &Page, map: &ChatMap, shape: &str) {
     let (text, ..) = ask(page, map, &Notes::none(), PLAIN).await.unwrap();
     assert_eq!(
-        letters(&text),
-        letters(&echo::answer(PLAIN)),
+        normal(&text),
+        normal(&echo::answer(PLAIN)),
         "{shape}: the conversation goes on"
     );
 }
@@ -367,7 +368,7 @@ async fn a_profile_restores_the_session_and_its_end_is_noticed() {
         let signed = sign_in(&page, &account(), &notes).await.unwrap();
         assert!(!signed.needed, "{shape}: restored");
         let (text, ..) = ask(&page, &map, &notes, PLAIN).await.unwrap();
-        assert_eq!(letters(&text), letters(&echo::answer(PLAIN)));
+        assert_eq!(normal(&text), normal(&echo::answer(PLAIN)));
         assert_eq!(stage.site.logins(shape).len(), 1);
         stage.site.sign_everyone_out(shape);
         let outcome = ask(&page, &map, &notes, "are you still there?").await;
@@ -415,7 +416,7 @@ async fn a_question_that_is_there_already_is_read_and_not_asked_again() {
     let (chunks, mut unread) = tokio::sync::mpsc::channel::<String>(64);
     tokio::spawn(async move { while unread.recv().await.is_some() {} });
     let answer = conversation.read_answer(&chunks).await.unwrap();
-    assert_eq!(letters(&answer.text), letters(&echo::answer(question)));
+    assert_eq!(normal(&answer.text), normal(&echo::answer(question)));
     assert_eq!(
         stage
             .site
@@ -470,8 +471,8 @@ async fn five_at_once_and_many_in_a_row_do_not_mix() {
         let question = format!("same question {}", turn % 2);
         let (text, ..) = ask(&page, &map, &notes, &question).await.unwrap();
         assert_eq!(
-            letters(&text),
-            letters(&echo::answer(&question)),
+            normal(&text),
+            normal(&echo::answer(&question)),
             "turn {turn}"
         );
     }
@@ -482,7 +483,7 @@ async fn five_at_once_and_many_in_a_row_do_not_mix() {
             for turn in 0..2 {
                 let question = format!("page {number} turn {turn} long");
                 let (text, joined, _) = ask(&page, map, notes, &question).await.unwrap();
-                assert_eq!(letters(&text), letters(&echo::answer(&question)));
+                assert_eq!(normal(&text), normal(&echo::answer(&question)));
                 assert_eq!(joined, text);
             }
             session.close().await;
