@@ -4,12 +4,15 @@
 pub(crate) mod assemble;
 mod complaints;
 pub(crate) mod completion;
+mod doubt;
 mod emit;
+mod ending;
 mod heal;
 pub(crate) mod new_chat;
 mod read;
 mod send;
 mod traffic;
+mod trouble;
 mod waits;
 
 use std::time::Duration;

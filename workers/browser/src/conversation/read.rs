@@ -9,48 +9,42 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::assemble::{Block, content, is_placeholder, join, passing};
-use super::complaints::{Regrets, asks_to_sign_in, complains};
+use super::assemble::{Block, content, is_placeholder, join};
+use super::complaints::Regrets;
 use super::completion::{Limits, Look, Progress, Watcher};
-use super::emit::{Emitter, Fit, compatible, within};
-use super::traffic::{Traffic, judge_traffic, polled};
-use super::waits::seconds_in;
+use super::emit::{Emitter, compatible, within};
+use super::traffic::{Traffic, judge_traffic};
 use super::{Answer, Conversation};
-use crate::chat_map::StreamMethod;
-use crate::detect::words;
 use crate::error::BrowserError;
 use crate::network::decode::reduce;
 use crate::network::recipe::{Mode, Recipe};
 use crate::network::tap::Tap;
-use crate::notes::Verdict;
 use crate::trace::step;
 use crate::view::inside;
 
 const TICK: Duration = Duration::from_millis(85);
 /// Between a look that has seen more text and the one that has to agree with it.
 const AGREE: Duration = Duration::from_millis(30);
-/// How long an error on the page may stand without an answer before it is believed.
-const ERROR_PATIENCE: Duration = Duration::from_millis(3500);
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Poll {
+pub(super) struct Poll {
     /// No baseline: the document was replaced.
-    lost: bool,
+    pub(super) lost: bool,
     /// The question was found.
-    q: bool,
+    pub(super) q: bool,
     /// Nothing follows the question; the blocks are from anywhere on the page.
-    wide: bool,
+    pub(super) wide: bool,
     /// Number of blocks.
-    n: usize,
+    pub(super) n: usize,
     /// The first that differs from the last look.
-    from: usize,
-    blocks: Vec<Block>,
-    marks: Vec<String>,
-    alerts: Option<Vec<String>>,
-    login: Option<bool>,
+    pub(super) from: usize,
+    pub(super) blocks: Vec<Block>,
+    pub(super) marks: Vec<String>,
+    pub(super) alerts: Option<Vec<String>>,
+    pub(super) login: Option<bool>,
     /// Elements that may have a closed shadow root and were not asked about yet.
-    unseen: u64,
+    pub(super) unseen: u64,
 }
 
 /// A box that takes a question and shows it nowhere, on a page that asks for nothing and says nothing, is believed to have lost it after so long.
@@ -59,13 +53,6 @@ const LOST_AFTER: Duration = Duration::from_secs(20);
 const MOST_CONTINUED: u32 = 20;
 /// How long the rest may take to begin.
 const CONTINUES_WITHIN: Duration = Duration::from_secs(10);
-/// How long a text that comes by another way than answers do, or that stood there before, may stand before it is given out.
-const DOUBT: Duration = Duration::from_millis(1500);
-const DOUBT_OF_OLD: Duration = Duration::from_millis(3000);
-/// Bytes of a text that may be nothing but a complaint.
-const LONGEST_COMPLAINT: usize = 300;
-/// Bytes of a block that is too long to be said twice by chance.
-const TELLING: usize = 16;
 
 /// An answer with what can be learned from it.
 #[derive(Debug)]
@@ -83,36 +70,36 @@ pub(crate) struct Reading {
     pub(crate) passing: Vec<String>,
 }
 
-struct State {
-    blocks: Vec<Block>,
-    text: String,
-    reduced: String,
-    alerts: Vec<String>,
-    alert_since: Option<Instant>,
-    login_since: Option<Instant>,
-    trouble_since: Option<Instant>,
-    regrets: Regrets,
-    emitter: Emitter,
-    watcher: Watcher,
+pub(super) struct State {
+    pub(super) blocks: Vec<Block>,
+    pub(super) text: String,
+    pub(super) reduced: String,
+    pub(super) alerts: Vec<String>,
+    pub(super) alert_since: Option<Instant>,
+    pub(super) login_since: Option<Instant>,
+    pub(super) trouble_since: Option<Instant>,
+    pub(super) regrets: Regrets,
+    pub(super) emitter: Emitter,
+    pub(super) watcher: Watcher,
     /// Last blocks of every look, while learning.
-    tails: Vec<Block>,
-    recipe: Option<Recipe>,
+    pub(super) tails: Vec<Block>,
+    pub(super) recipe: Option<Recipe>,
     /// Looks in a row in which the recipe and the page said different things.
-    disagreed: u32,
-    traffic_key: (u64, usize),
-    carrying: std::collections::HashMap<u64, usize>,
+    pub(super) disagreed: u32,
+    pub(super) traffic_key: (u64, usize),
+    pub(super) carrying: std::collections::HashMap<u64, usize>,
     /// Blocks that stood on the page before the question.
-    old: HashSet<String>,
+    pub(super) old: HashSet<String>,
     /// How often the page was asked for the rest of the answer.
-    continued: u32,
+    pub(super) continued: u32,
     /// When it was asked last, and how long the answer was then.
-    asked_on: Option<(Instant, usize)>,
+    pub(super) asked_on: Option<(Instant, usize)>,
     /// The question was seen in the conversation.
-    question_seen: bool,
+    pub(super) question_seen: bool,
     /// The last look saw another text than the one before.
-    grows: bool,
+    pub(super) grows: bool,
     /// Since when there is text.
-    text_since: Option<Instant>,
+    pub(super) text_since: Option<Instant>,
 }
 
 impl Conversation<'_> {
@@ -297,20 +284,6 @@ impl Conversation<'_> {
         self.finish(state, signal, began, first_chunk, chunks).await
     }
 
-    /// A frame that is gone for good may have made way for a sign-in form.
-    async fn instead_of(&self, error: BrowserError) -> BrowserError {
-        let asks = match self.page.facts().await {
-            Ok(facts) => facts.fields.iter().any(|field| field.r#type == "password"),
-            Err(_) => false,
-        };
-        if asks {
-            return BrowserError::SessionExpired {
-                evidence: self.page.evidence().await,
-            };
-        }
-        error
-    }
-
     /// A tick, or less when a known recipe has news, or when a second look has to agree with the last before anything is told.
     async fn pause(&self, wakes: bool, agree: bool) {
         match &self.tap {
@@ -346,7 +319,7 @@ impl Conversation<'_> {
         Ok(())
     }
 
-    fn absorb(&self, state: &mut State, poll: &Poll) -> bool {
+    pub(super) fn absorb(&self, state: &mut State, poll: &Poll) -> bool {
         state.blocks.truncate(poll.from);
         state.blocks.extend(poll.blocks.iter().cloned());
         if state.blocks.len() != poll.n {
@@ -419,116 +392,6 @@ impl Conversation<'_> {
         Ok(true)
     }
 
-    fn old_blocks(&self) -> HashSet<String> {
-        let counts = self.baseline["counts"].as_array();
-        let blocks = counts
-            .into_iter()
-            .flatten()
-            .filter_map(|pair| pair[0].as_str());
-        let telling = |block: &&str| block.len() >= TELLING;
-        blocks.filter(telling).map(str::to_owned).collect()
-    }
-
-    /// Whether one of the ways by which answers came before has brought any of this one.
-    fn came_as_known(&self) -> bool {
-        let Some(tap) = &self.tap else { return false };
-        let heard = tap.heard();
-        let brought = |recipe: &Recipe| {
-            let text = heard.assembler.assembled(recipe);
-            text.is_some_and(|text| !text.trim().is_empty())
-        };
-        self.map.recipes.iter().any(brought)
-    }
-
-    /// Whether the page shows, among other words, a text that came whole: then the text is the answer, and the words are none of it.
-    fn is_surrounded(&self, state: &State) -> bool {
-        let Some(tap) = &self.tap else { return false };
-        let heard = tap.heard();
-        let whole = |recipe: &&Recipe| recipe.mode == Mode::Snapshot;
-        self.map.recipes.iter().filter(whole).any(|recipe| {
-            let text = heard.assembler.assembled(recipe);
-            text.is_some_and(|text| !compatible(text, &state.text) && within(text, &state.text))
-        })
-    }
-
-    /// Whether one of those ways has brought what the page shows.
-    fn agrees(&self, state: &State) -> bool {
-        let Some(tap) = &self.tap else { return false };
-        let heard = tap.heard();
-        self.map.recipes.iter().any(|recipe| {
-            let text = heard.assembler.assembled(recipe);
-            text.is_some_and(|text| {
-                !text.trim().is_empty()
-                    && (compatible(text, &state.text) || within(text, &state.text))
-            })
-        })
-    }
-
-    /// Whether what stands in the place of an answer is a complaint: short, worded so, and brought by a request that failed, or not by the way by
-    /// which answers come here.
-    fn is_complaint(&self, state: &State, traffic: Traffic) -> bool {
-        if state.text.is_empty()
-            || state.text.len() > LONGEST_COMPLAINT
-            || !state.emitter.given().is_empty()
-            || !complains(&state.text)
-        {
-            return false;
-        }
-        traffic.failed.is_some() || !self.map.recipes.is_empty() && !self.came_as_known()
-    }
-
-    /// Whether the traffic has brought what the page shows.
-    fn is_carried(&self, state: &State) -> bool {
-        let Some(tap) = &self.tap else { return false };
-        if state.text.is_empty() {
-            return false;
-        }
-        let heard = tap.heard();
-        let found = &heard.assembler;
-        let shown = |text: &str| within(text, &state.text);
-        found.streaming(shown).is_some()
-            || found.exact(&state.reduced).is_some()
-            || found.inside(&state.reduced).is_some()
-    }
-
-    /// Whether to wait before the page's text is given out: it came by another way than answers did so far, or it stood there before.
-    fn is_doubtful(&self, state: &State) -> bool {
-        let Some(since) = state.text_since else {
-            return false;
-        };
-        let blocks = content(&state.blocks, &self.map.furniture);
-        let telling = || {
-            blocks
-                .iter()
-                .filter(|block| block.markdown.len() >= TELLING)
-        };
-        let old = telling().next().is_some()
-            && telling().all(|block| state.old.contains(&block.markdown));
-        if old {
-            return since.elapsed() < DOUBT_OF_OLD;
-        }
-        let soon = since.elapsed() < DOUBT;
-        self.is_surrounded(state) || soon && !self.map.recipes.is_empty() && !self.agrees(state)
-    }
-
-    /// A box that took the question for nothing.
-    async fn lost(
-        &mut self,
-        state: &State,
-        traffic: Traffic,
-        poll: &Poll,
-    ) -> Result<(), BrowserError> {
-        let idle = poll.marks.is_empty() && !traffic.stream_open && !traffic.waiting;
-        if state.question_seen || self.sent_at.is_none() || !idle || !state.text.is_empty() {
-            return Ok(());
-        }
-        self.give_box_up();
-        Err(BrowserError::NotSent {
-            reason: "the box took it, and nothing came of it".to_owned(),
-            evidence: self.page.evidence().await,
-        })
-    }
-
     /// From the traffic where a recipe holds and the page agrees; else from the page.
     fn next_chunk(&self, state: &mut State, changed: bool) -> Option<String> {
         if is_placeholder(&state.text) {
@@ -582,187 +445,5 @@ impl Conversation<'_> {
         }
         let blocks = content(&state.blocks, &self.map.furniture);
         state.emitter.page_chunk(&state.text, &blocks)
-    }
-
-    /// Errors that the page shows instead of an answer.
-    async fn trouble(
-        &self,
-        state: &mut State,
-        has_text: bool,
-        traffic: Traffic,
-        poll: &Poll,
-    ) -> Result<(), BrowserError> {
-        if let Some(login) = poll.login {
-            state.login_since = if login && !poll.q && !has_text {
-                state.login_since.or_else(|| Some(Instant::now()))
-            } else {
-                None
-            };
-        }
-        if state
-            .login_since
-            .is_some_and(|since| since.elapsed() > Duration::from_millis(1500))
-        {
-            return Err(BrowserError::SessionExpired {
-                evidence: self.page.evidence().await,
-            });
-        }
-        let instead = Some(&state.text).filter(|_| self.is_complaint(state, traffic));
-        let complaint = instead.or_else(|| {
-            let asks = |text: &&String| !has_text && asks_to_sign_in(text);
-            let alerts = || state.alerts.iter();
-            alerts()
-                .find(|text| complains(text))
-                .or_else(|| alerts().find(asks))
-        });
-        let failed = traffic
-            .failed
-            .filter(|status| matches!(status, 401 | 429) || *status >= 500);
-        if has_text && complaint.is_none() || complaint.is_none() && failed.is_none() {
-            state.alert_since = None;
-            return Ok(());
-        }
-        let since = *state.alert_since.get_or_insert_with(Instant::now);
-        // With an answer under way, an error has to outlast it.
-        let busy = !poll.marks.is_empty() || traffic.stream_open;
-        if since.elapsed() < ERROR_PATIENCE
-            || has_text
-            || busy && since.elapsed() < ERROR_PATIENCE * 4
-        {
-            return Ok(());
-        }
-        let text = complaint
-            .cloned()
-            .unwrap_or_else(|| format!("a request failed with status {}", failed.unwrap_or(0)));
-        let evidence = self.page.evidence().await;
-        if failed == Some(401) || asks_to_sign_in(&text) {
-            return Err(BrowserError::SessionExpired { evidence });
-        }
-        if failed == Some(429) || words::any(&text.to_lowercase(), words::LOCKED) {
-            return Err(BrowserError::ProviderRateLimited {
-                retry_after: seconds_in(&text),
-                observation: text,
-                evidence,
-            });
-        }
-        Err(BrowserError::PageError { text, evidence })
-    }
-
-    async fn finish(
-        &mut self,
-        mut state: State,
-        signal: String,
-        began: Instant,
-        first_chunk: Option<Duration>,
-        chunks: &mpsc::Sender<String>,
-    ) -> Result<Reading, BrowserError> {
-        // One full look, past every cache.
-        if let Ok(poll) = self.page.js_in::<Poll>(self.place(), "poll", (true,)).await
-            && !poll.lost
-        {
-            self.absorb(&mut state, &poll);
-        }
-        let (mut recipe, mut exact, mut inside) = (None, None, None);
-        if let Some(tap) = &self.tap {
-            let heard = tap.heard();
-            if let Some((found, text)) = heard.assembler.matching(&state.reduced) {
-                (recipe, exact) = (Some(polled(found, &heard)), Some(text));
-            } else {
-                exact = heard.assembler.exact(&state.reduced);
-                if (self.learning || !self.map.recipes.is_empty()) && exact.is_none() {
-                    inside = heard
-                        .assembler
-                        .inside(&state.reduced)
-                        .map(|(found, text)| (polled(found, &heard), text));
-                }
-            }
-            // A closing copy of the answer may be more exact than the pieces, but pieces were given out already.
-            if let Some(used) = &state.recipe
-                && let Some(text) = heard.assembler.assembled(used)
-                && (reduce(text) == state.reduced || within(text, &state.text))
-            {
-                exact = Some(text.to_owned());
-            }
-        }
-        // What the traffic says is the answer; what is around it on the page is not. Unless something else was told already.
-        if !self.learning
-            && exact.is_none()
-            && let Some((_, source)) = &inside
-            && source.starts_with(state.emitter.given())
-        {
-            exact = Some(source.clone());
-        }
-        let text = exact
-            .as_deref()
-            .map(str::trim_end)
-            .filter(|text| !text.is_empty())
-            .unwrap_or(&state.text)
-            .to_owned();
-        let method = recipe
-            .as_ref()
-            .or(state.recipe.as_ref())
-            .or(self.map.recipes.first())
-            .map_or(StreamMethod::Dom, |recipe| recipe.method);
-        let whole = text.trim_start_matches('\n').to_owned();
-        let (rest, mut text, fit) = std::mem::take(&mut state.emitter).finish(&whole);
-        if let Some(rest) = rest {
-            let _ = chunks.send(rest).await;
-        }
-        if fit != Fit::Exact {
-            self.notes.step(
-                "chat.answer_changed",
-                json!({"how": format!("{fit:?}")}),
-                began,
-            );
-        }
-        if self.learning {
-            // Nobody has heard the pieces of a trial.
-            text = whole;
-        } else if fit == Fit::Retracted {
-            // Nobody can be told to forget what was given out; the page, which is at rest now, is read again.
-            return Err(BrowserError::AnswerTakenBack {
-                evidence: self.page.evidence().await,
-            });
-        }
-        self.notes.step(
-            "chat.answered",
-            json!({"signal": signal, "method": method, "characters": text.chars().count(),
-                   "first_chunk_ms": first_chunk.map(|d| d.as_millis() as u64),
-                   "exact_source": exact.is_some()}),
-            began,
-        );
-        let confidence = if signal == "quiet" { 0.75 } else { 0.95 };
-        let observation = format!(
-            "an answer of {} characters, closed by {signal}",
-            text.chars().count()
-        );
-        let screenshot = self.page.evidence().await.0.unwrap_or_default();
-        let passed = !text.trim().is_empty();
-        let verdict = Verdict {
-            subject: "receive",
-            passed,
-            confidence,
-            observation,
-            screenshot,
-            validator: "dom",
-        };
-        let answer = Answer {
-            text,
-            closing_signal: signal,
-            method,
-            verdict,
-        };
-        let passing = passing(&state.tails, &answer.text);
-        let (closing, lasting) = (state.watcher.closing_marks(), state.watcher.lasting_marks());
-        self.tap = None;
-        Ok(Reading {
-            answer,
-            raw: state.blocks,
-            recipe,
-            inside,
-            closing,
-            lasting,
-            passing,
-        })
     }
 }
