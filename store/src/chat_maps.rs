@@ -39,8 +39,9 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Takes up to twenty providers that have been unhealthy for so many seconds, each once in that time: no discovery of theirs is queued, and their
-    /// account was not refused.
+    /// Takes up to twenty providers that have been unhealthy for so many seconds (twice as long after each discovery of the last seven days that failed,
+    /// a day at most), and of which no discovery is queued. Not those where looking again could cost something: where the page asked for a person or
+    /// for less haste, or refused the account; with an account, only where the failure had nothing to do with signing in.
     ///
     /// # Errors
     /// When Postgres does not answer.
@@ -48,10 +49,15 @@ impl Store {
         let rows = sqlx::query!(
             "update providers p set updated_at = now()
              where p.id in (
-                 select id from providers
-                 where status = 'unhealthy' and updated_at < now() - make_interval(secs => $1)
-                   and coalesce(failure ->> 'code', '') <> 'invalid_credentials'
-                 order by updated_at limit 20 for update skip locked)
+                 select u.id from providers u
+                 where u.status = 'unhealthy'
+                   and u.updated_at < now() - make_interval(secs => least(86400, $1 * power(2, greatest(0, (
+                           select least(count(*), 10) from jobs j where j.kind = 'discovery' and j.payload ->> 'provider_id' = u.id::text
+                              and j.state = 'failed' and j.created_at > now() - interval '7 days') - 1))))
+                   and case when u.credential_id is null
+                       then coalesce(u.failure ->> 'code', '') not in ('captcha', 'second_factor', 'provider_rate_limited', 'invalid_credentials')
+                       else coalesce(u.failure ->> 'code', '') in ('network', 'navigation_timeout', 'model_error', 'browser_crashed') end
+                 order by u.updated_at limit 20 for update skip locked)
                and not exists (select 1 from jobs j where j.kind = 'discovery' and j.payload ->> 'provider_id' = p.id::text
                                and j.state in ('pending', 'queued', 'running', 'paused', 'intervention_needed'))
              returning p.id, p.tenant_id, p.credential_id",

@@ -143,7 +143,13 @@ impl Fault {
     pub(crate) fn is_slow(self) -> bool {
         matches!(
             self,
-            F::Decoy | F::BehindButton | F::AlwaysError | F::NotInside | F::NotInsideAndNoWay
+            F::Decoy
+                | F::BehindButton
+                | F::Columns
+                | F::ErrorOnce
+                | F::AlwaysError
+                | F::NotInside
+                | F::NotInsideAndNoWay
         )
     }
 

@@ -43,6 +43,7 @@ pub(crate) fn print(outcomes: &[Outcome], took: Duration) {
             End::Recovered(1) => line.at_once += 1,
             End::Recovered(_) => line.later += 1,
             End::Class(code) => *line.classes.entry(code.clone()).or_default() += 1,
+            End::TimedOut => *line.classes.entry("timed out".to_owned()).or_default() += 1,
             End::NotBegun(_) => {}
         }
         if fault.wanted() == Wanted::Answer {

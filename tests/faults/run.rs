@@ -22,6 +22,8 @@ pub(crate) enum End {
     Recovered(usize),
     /// The last question failed with this code.
     Class(String),
+    /// It took longer than it was given: something hangs, or the limit is wrong.
+    TimedOut,
     /// The case could not begin: the page as it was at first was not discovered.
     NotBegun(String),
 }
@@ -48,10 +50,38 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    fn new(case: Case) -> Self {
+        Self {
+            case,
+            end: End::NotBegun(String::new()),
+            wrong: Vec::new(),
+            false_logins: 0,
+            doubled: Vec::new(),
+            steps: BTreeMap::new(),
+            attempts: 0,
+            took: Duration::ZERO,
+            kept: None,
+            story: Vec::new(),
+        }
+    }
+
+    /// Of a case that did not come to its end.
+    pub(crate) fn timed_out(case: Case, took: Duration) -> Self {
+        Self {
+            end: End::TimedOut,
+            took,
+            ..Self::new(case)
+        }
+    }
+
     /// Whether something happened that must never.
     pub(crate) fn is_broken(&self) -> bool {
         let unclear = matches!(&self.end, End::Class(code) if code == "unknown");
-        !self.wrong.is_empty() || self.false_logins > 0 || !self.doubled.is_empty() || unclear
+        !self.wrong.is_empty()
+            || self.false_logins > 0
+            || !self.doubled.is_empty()
+            || unclear
+            || self.end == End::TimedOut
     }
 
     pub(crate) fn recovered(&self) -> bool {
@@ -164,18 +194,7 @@ async fn ask(client: &Client, model: &str, question: &str) -> Asked {
 
 /// Runs a case.
 pub(crate) async fn run(case: Case, app: &TestApp, site: &Site) -> Outcome {
-    let mut outcome = Outcome {
-        case: case.clone(),
-        end: End::NotBegun(String::new()),
-        wrong: Vec::new(),
-        false_logins: 0,
-        doubled: Vec::new(),
-        steps: BTreeMap::new(),
-        attempts: 0,
-        took: Duration::ZERO,
-        kept: None,
-        story: Vec::new(),
-    };
+    let mut outcome = Outcome::new(case.clone());
     let (client, name) = (app.client(), case.base.name);
     site.put(case.base, Default::default());
     if let Err(why) = discovered(app, site, &case).await {
@@ -276,7 +295,6 @@ pub(crate) fn is_detour(kind: &str) -> bool {
             | "chat.send_moved"
             | "chat.recipe_dropped"
             | "chat.answer_changed"
-            | "chat.box_given_up"
             | "prompt.gone"
             | "retrying"
             | "discover.done"

@@ -42,7 +42,6 @@ impl NotePump {
                         took,
                     } => {
                         strip_url(&mut detail);
-                        context.store.metrics.stepped(kind);
                         context.feed.emit(EventBody::Step {
                             kind: kind.to_owned(),
                             detail,

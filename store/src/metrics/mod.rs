@@ -38,18 +38,6 @@ pub const DUTIES: [&str; 10] = [
     "retention",
 ];
 
-/// Steps by which a question found its way on a page that was not as it had been found.
-pub const RECOVERIES: [&str; 8] = [
-    "chat.input_moved",
-    "chat.send_moved",
-    "chat.box_given_up",
-    "chat.overlay_closed",
-    "chat.recipe_dropped",
-    "chat.learned",
-    "chat.continued",
-    "prompt.gone",
-];
-
 /// From a millisecond to an hour: waits behind a backlog are long.
 const WAIT_BUCKETS: [f64; 14] = [
     0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0,
@@ -77,7 +65,6 @@ struct Inner {
     upkeep: Family<DutyLabels, Counter>,
     upkeep_failures: Family<DutyLabels, Counter>,
     rescued: Family<RescueLabels, Counter>,
-    recovered: Family<StepLabels, Counter>,
     published: Counter,
     dropped: Counter,
     subscribers: Gauge,
@@ -100,11 +87,6 @@ struct AttemptLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct WriteLabels {
     write: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StepLabels {
-    step: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -207,14 +189,6 @@ impl Metrics {
         }
     }
 
-    /// A step was taken on a chat page. Those of [`RECOVERIES`] are counted.
-    pub fn stepped(&self, step: &str) {
-        if let Some(step) = RECOVERIES.into_iter().find(|known| *known == step) {
-            let labels = StepLabels { step };
-            self.inner.recovered.get_or_create(&labels).inc();
-        }
-    }
-
     /// A job whose worker was gone was taken from it.
     pub fn rescued(&self, queue: Queue, ending: &Ending) {
         let labels = RescueLabels {
@@ -304,7 +278,6 @@ impl Inner {
             upkeep: Family::default(),
             upkeep_failures: Family::default(),
             rescued: Family::default(),
-            recovered: Family::default(),
             published: Counter::default(),
             dropped: Counter::default(),
             subscribers: Gauge::default(),
@@ -337,9 +310,6 @@ impl Inner {
         for duty in DUTIES {
             drop(self.upkeep.get_or_create(&DutyLabels { duty }));
             drop(self.upkeep_failures.get_or_create(&DutyLabels { duty }));
-        }
-        for step in RECOVERIES {
-            drop(self.recovered.get_or_create(&StepLabels { step }));
         }
         for queue in Queue::ALL {
             drop(self.rescued.get_or_create(&RescueLabels {
@@ -397,11 +367,6 @@ impl Inner {
             "upkeep_failures",
             "Times that a duty of the dispatcher failed",
             self.upkeep_failures.clone(),
-        );
-        registry.register(
-            "page_recoveries",
-            "Steps by which questions found their way on pages that had changed",
-            self.recovered.clone(),
         );
         registry.register(
             "jobs_rescued",

@@ -97,8 +97,6 @@ pub struct ChatMap {
     pub send: Option<SendBy>,
     /// The send button's locator, also where Enter sends: its state tells whether an answer is being written.
     pub send_button: Option<String>,
-    /// Ways to find the send button again, the most stable first.
-    pub sends: Vec<Selector>,
     /// How answers arrive.
     pub method: StreamMethod,
     /// Where in the traffic their source text is, best first.

@@ -26,6 +26,8 @@ const LAUNCH_PATIENCE: Duration = Duration::from_millis(1500);
 const MOST_AVOIDED: usize = 3;
 /// So many points less than the likeliest box may the one have that was known before.
 const LOYALTY: i32 = 30;
+/// Texts below an answer that are kept as none of it.
+const MOST_FURNITURE: usize = 16;
 /// Bytes of a text that may be nothing but a complaint.
 const LONGEST_REFUSAL: usize = 300;
 
@@ -50,11 +52,11 @@ async fn discover(
 ) -> Result<ChatMap, BrowserError> {
     let began = Instant::now();
     let mut avoid = known.map_or_else(Vec::new, |map| map.given_up.clone());
+    let mut tried = false;
     let (mut map, fresh, mut asked, first) = loop {
-        let mut map = find_input(page, known, &avoid, notes).await?;
+        let mut map = find_input(page, known, &avoid, tried, notes).await?;
         if let Some(known) = known {
             map.inputs.clone_from(&known.inputs);
-            map.sends.clone_from(&known.sends);
         }
         // A question that is lost would cost the time of an answer that does not come.
         shows(page, &map.input).await;
@@ -63,14 +65,13 @@ async fn discover(
         match Box::pin(trial(page, &mut conversation, 1)).await {
             Ok((asked, first)) => break (conversation.map().clone(), fresh, asked, first),
             Err(error) => {
+                // What has left the page may be answered yet, or stand somewhere now.
+                let heard_of = !answered_nothing(&error) || conversation.has_left();
                 avoid.push(map.input.clone());
-                if avoid.len() > MOST_AVOIDED
-                    || !answered_nothing(&error)
-                    || !has_another(&fresh, &avoid)
-                {
+                if heard_of || avoid.len() > MOST_AVOIDED || !has_another(&fresh, &avoid) {
                     return Err(error);
                 }
-                page.goto(&map.url).await?;
+                tried = true;
             }
         }
     };
@@ -147,10 +148,8 @@ fn answered_nothing(error: &BrowserError) -> bool {
 
 fn has_another(facts: &PageFacts, avoid: &[String]) -> bool {
     let choices = chat::inputs(facts);
-    let mut locators = choices
-        .iter()
-        .map(|choice| &facts.fields[choice.index].locator);
-    locators.any(|locator| !avoid.contains(locator))
+    let mut fields = choices.iter().map(|choice| &facts.fields[choice.index]);
+    fields.any(|field| !avoid.contains(&field.locator) && !chat::may_be_another(field, facts))
 }
 
 fn learn_marks(map: &mut ChatMap, reading: &Reading) {
@@ -171,12 +170,14 @@ fn learn_marks(map: &mut ChatMap, reading: &Reading) {
         }
     }
     map.closing.retain(|mark| !map.ignored.contains(mark));
+    map.furniture.trailing.truncate(MOST_FURNITURE);
 }
 
 async fn find_input(
     page: &Page,
     known: Option<&ChatMap>,
     avoid: &[String],
+    tried: bool,
     notes: &Notes,
 ) -> Result<ChatMap, BrowserError> {
     let mut began = Instant::now();
@@ -196,6 +197,10 @@ async fn find_input(
         let mut choices = chat::inputs(&facts);
         if has_another(&facts, avoid) {
             choices.retain(|choice| !avoid.contains(&facts.fields[choice.index].locator));
+        }
+        if tried {
+            // The first was the likeliest: of the others only those that can be nothing else.
+            choices.retain(|choice| !chat::may_be_another(&facts.fields[choice.index], &facts));
         }
         let highest = choices.first().map_or(0, |choice| choice.score);
         let best = known
@@ -306,6 +311,7 @@ async fn trial(
     if said.len() < LONGEST_REFUSAL && !said.contains(&word) && words::any(&said, words::FAILED) {
         return Err(BrowserError::PageError {
             text: reading.answer.text,
+            in_its_place: false,
             evidence: page.evidence().await,
         });
     }

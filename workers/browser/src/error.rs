@@ -153,6 +153,8 @@ pub enum BrowserError {
     PageError {
         /// What it showed.
         text: String,
+        /// It stood where the answer belongs, and will be found there by whoever looks again.
+        in_its_place: bool,
         /// The page as it looked.
         evidence: Evidence,
     },

@@ -163,11 +163,14 @@ async fn attempt(
         known,
         standing,
     } = place::find(context, chat, provider, map, notes).await?;
-    let mut conversation = Conversation::new(&page, map, notes);
+    let mut conversation =
+        Conversation::new(&page, map, notes).of_account(provider.credential.is_some());
     let answered = converse(context, &page, &mut conversation, &text, known, standing).await;
     let asked = page.is_answering();
     page.answering(None);
-    if let Some(learned) = conversation.learned(answered.is_ok()) {
+    if answered.is_ok()
+        && let Some(learned) = conversation.learned()
+    {
         keep_what_was_learned(context, provider, &learned).await;
     }
     drop(conversation);
@@ -224,7 +227,11 @@ async fn converse(
         Err(error) => {
             if matches!(
                 error,
-                BrowserError::AnswerCut { .. } | BrowserError::PageError { .. }
+                BrowserError::AnswerCut { .. }
+                    | BrowserError::PageError {
+                        in_its_place: true,
+                        ..
+                    }
             ) {
                 note_cut(context).await;
             }
@@ -233,7 +240,7 @@ async fn converse(
     }
 }
 
-/// Notes that the answer broke off, or that the page said an error in its place. A page that keeps conversations shows what came of it like any answer:
+/// Notes that the answer broke off, or that an error stands in its place. An error beside it may not be about it: then the next attempt reads on. A page that keeps conversations shows what came of it like any answer:
 /// should the job be retried, the question is asked anew.
 async fn note_cut(context: &JobContext) {
     let (job, lease) = (context.job.id, context.job.lease);

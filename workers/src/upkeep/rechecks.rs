@@ -1,15 +1,21 @@
 //! Providers that have turned unhealthy are discovered again now and then: pages come back by themselves.
 
-use computetower_jobs::JobKind;
+use computetower_jobs::{JobKind, RetryPolicy};
 use computetower_store::jobs::NewJob;
 use computetower_store::{Store, StoreError};
 use serde_json::json;
 
-/// Seconds between two looks at one page.
-const EVERY: f64 = 1800.0;
+/// Seconds before the first look at one page; each that fails doubles them, up to a day.
+const FIRST: f64 = 1800.0;
+/// One attempt: the next look is another one.
+const ONCE: RetryPolicy = RetryPolicy {
+    attempts: 1,
+    base_ms: 1_000,
+    cap_ms: 1_000,
+};
 
 pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
-    let found = store.take_unhealthy(EVERY).await?;
+    let found = store.take_unhealthy(FIRST).await?;
     for provider in &found {
         // As its other jobs, so that the limits of the account hold for it too.
         let key = match provider.credential {
@@ -18,6 +24,7 @@ pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
         };
         let again = NewJob {
             limit_key: Some(key),
+            retry: Some(ONCE),
             ..NewJob::now(JobKind::Discovery, json!({ "provider_id": provider.id }))
         };
         store.submit(provider.tenant, &again).await?;

@@ -5,30 +5,63 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::Conversation;
-use super::assemble::{Block, content, join};
+use super::assemble::{Block, content, is_label, is_time, join};
 use super::complaints::complains;
 use super::emit::{compatible, within};
 use super::read::State;
 use super::traffic::Traffic;
 use crate::network::decode::reduce;
-use crate::network::recipe::{Mode, Recipe};
+use crate::network::recipe::{Assembler, Recipe};
+use crate::network::tap::Heard;
 
 /// How long a text that comes by another way than answers do, or that stood there before, may stand before it is given out.
 const DOUBT: Duration = Duration::from_millis(1500);
 const DOUBT_OF_OLD: Duration = Duration::from_millis(3000);
+/// The same of a text that a known way has brought, with names and times in between.
+const DOUBT_OF_SURROUNDED: Duration = Duration::from_secs(15);
 /// Bytes of a text that may be nothing but a complaint.
 const LONGEST_COMPLAINT: usize = 300;
 /// Bytes of a block that is too long to be said twice by chance.
 const TELLING: usize = 16;
 
-/// The blocks that a text from the traffic says, too.
-fn brought(blocks: &[Block], text: &str) -> Vec<Block> {
+/// Whether what stands beside a text that the traffic has brought is none of the answer: a time, or a name or a word that no exchange has brought.
+fn may_go(assembler: &Assembler, text: &str) -> bool {
+    let label = || is_label(text) && assembler.carriers(&reduce(text), false).is_empty();
+    is_time(text) || label()
+}
+
+/// The blocks that a text from the traffic says. None when one of the others may be a part of the answer.
+fn parted(assembler: &Assembler, blocks: Vec<Block>, text: &str) -> Option<Vec<Block>> {
     let text = reduce(text);
-    let said = |block: &&Block| {
-        let block = reduce(&block.markdown);
-        !block.is_empty() && text.contains(&block)
-    };
-    blocks.iter().filter(said).cloned().collect()
+    let mut said: Vec<Block> = Vec::new();
+    for mut block in blocks {
+        let letters = reduce(&block.markdown);
+        if letters.is_empty() {
+            // A rule, or the like: a part of the answer if it stands in it.
+            if block.kind != "p" && !said.is_empty() {
+                said.push(block);
+            }
+            continue;
+        }
+        if text.contains(&letters) {
+            said.push(block);
+            continue;
+        }
+        if block.kind != "p" {
+            return None;
+        }
+        let rest = block.markdown.strip_prefix(block.head.as_str());
+        let rest = rest.filter(|_| !block.head.is_empty()).unwrap_or_default();
+        let rest = rest.trim_start_matches([':', ' ', '\n']).to_owned();
+        let after_head = !reduce(&rest).is_empty() && text.contains(&reduce(&rest));
+        if after_head && may_go(assembler, &block.head) {
+            block.markdown = rest;
+            said.push(block);
+        } else if !may_go(assembler, &block.markdown) {
+            return None;
+        }
+    }
+    Some(said)
 }
 
 impl Conversation<'_> {
@@ -42,10 +75,12 @@ impl Conversation<'_> {
         blocks.filter(telling).map(str::to_owned).collect()
     }
 
+    fn shown(&self, state: &State) -> Vec<Block> {
+        content(&state.blocks, &self.map.furniture)
+    }
+
     /// Whether one of the ways by which answers came before has brought any of this one.
-    pub(super) fn came_as_known(&self) -> bool {
-        let Some(tap) = &self.tap else { return false };
-        let heard = tap.heard();
+    fn came_as_known(&self, heard: &Heard) -> bool {
         let brought = |recipe: &Recipe| {
             let text = heard.assembler.assembled(recipe);
             text.is_some_and(|text| !text.trim().is_empty())
@@ -53,7 +88,25 @@ impl Conversation<'_> {
         self.map.recipes.iter().any(brought)
     }
 
-    /// Whether the page shows what a known way has brought, with other words in between: then those are none of the answer.
+    /// Whether the page shows what this recipe has brought, as far as both go, and beside it nothing that may be a part of the answer.
+    pub(super) fn says(&self, heard: &Heard, recipe: &Recipe, state: &State) -> bool {
+        let text = heard.assembler.assembled(recipe).unwrap_or_default();
+        if text.trim().is_empty() {
+            return false;
+        }
+        compatible(text, &state.text)
+            || within(text, &state.text)
+                && heard.assembler.brings_one(recipe)
+                && parted(&heard.assembler, self.shown(state), text).is_some()
+    }
+
+    /// The same, where the page shows all of it.
+    pub(super) fn says_all(&self, heard: &Heard, recipe: &Recipe, state: &State) -> bool {
+        let text = reduce(heard.assembler.assembled(recipe).unwrap_or_default());
+        !text.is_empty() && state.reduced.contains(&text) && self.says(heard, recipe, state)
+    }
+
+    /// Whether the page shows what a known way has brought, with names and times in between: then those are none of the answer.
     fn is_surrounded(&self, state: &State) -> bool {
         let Some(tap) = &self.tap else { return false };
         let heard = tap.heard();
@@ -62,20 +115,21 @@ impl Conversation<'_> {
             if text.trim().is_empty() || compatible(text, &state.text) {
                 return false;
             }
-            if recipe.mode == Mode::Snapshot && within(text, &state.text) {
-                return true;
-            }
-            let known = join(&brought(&content(&state.blocks, &self.map.furniture), text));
-            !known.is_empty() && compatible(&known, text)
+            heard.assembler.brings_one(recipe)
+                && parted(&heard.assembler, self.shown(state), text)
+                    .is_some_and(|said| !said.is_empty())
         })
     }
 
-    /// The answer out of what the page shows, where a known way has brought all of it, and nothing of the rest.
+    /// The answer out of what the page shows, where a known way has brought all of it, and the rest is names and times.
     pub(super) fn without_surroundings(&self, state: &State) -> Option<String> {
         let heard = self.tap.as_ref()?.heard();
         self.map.recipes.iter().find_map(|recipe| {
             let text = heard.assembler.assembled(recipe)?;
-            let known = join(&brought(&content(&state.blocks, &self.map.furniture), text));
+            if !heard.assembler.brings_one(recipe) {
+                return None;
+            }
+            let known = join(&parted(&heard.assembler, self.shown(state), text)?);
             (!known.is_empty() && reduce(&known) == reduce(text)).then_some(known)
         })
     }
@@ -84,18 +138,16 @@ impl Conversation<'_> {
     pub(super) fn agrees(&self, state: &State) -> bool {
         let Some(tap) = &self.tap else { return false };
         let heard = tap.heard();
-        self.map.recipes.iter().any(|recipe| {
-            let text = heard.assembler.assembled(recipe);
-            text.is_some_and(|text| {
-                !text.trim().is_empty()
-                    && (compatible(text, &state.text) || within(text, &state.text))
-            })
-        })
+        self.map
+            .recipes
+            .iter()
+            .any(|recipe| self.says(&heard, recipe, state))
     }
 
-    /// Whether what stands in the place of an answer is a complaint: short, worded so, and brought by a request that failed, or not by the way by
-    /// which answers come here.
-    pub(super) fn is_complaint(&self, state: &State, traffic: Traffic) -> bool {
+    /// Whether what stands in the place of an answer is a complaint: short, worded so, brought by nothing that went well, and either all that was asked
+    /// of the page's own site since the question was sent has failed, or a request that failed has brought it, or answers come by a way that is known,
+    /// and this did not.
+    pub(super) fn is_complaint(&self, state: &State) -> bool {
         if state.text.is_empty()
             || state.text.len() > LONGEST_COMPLAINT
             || !state.emitter.given().is_empty()
@@ -103,21 +155,49 @@ impl Conversation<'_> {
         {
             return false;
         }
-        traffic.failed.is_some() || !self.map.recipes.is_empty() && !self.came_as_known()
+        let Some(tap) = &self.tap else { return false };
+        let heard = tap.heard();
+        // Of requests that are taken together, one that went well may have brought it.
+        let went_well = |number: &u64| {
+            let found = heard.exchanges.iter().find(|e| e.number == *number);
+            found.is_none_or(|found| {
+                let mut alike = heard.exchanges.iter();
+                alike.any(|e| e.address == found.address && e.status.is_none())
+            })
+        };
+        let brought = heard.assembler.carriers(&state.reduced, true);
+        if brought.iter().any(went_well) {
+            return false;
+        }
+        let since_sent = |at: tokio::time::Instant| self.sent_at.is_none_or(|sent| at >= sent);
+        let asked = || {
+            let exchanges = heard.exchanges.iter();
+            exchanges.filter(|e| e.asks && since_sent(e.began))
+        };
+        let all_failed = asked().next().is_some() && asked().all(|e| e.status.is_some());
+        let by_failed = || {
+            let carriers = heard.assembler.carriers(&state.reduced, false);
+            carriers.iter().any(|number| !went_well(number))
+        };
+        let other_way = || !self.map.recipes.is_empty() && !self.came_as_known(&heard);
+        all_failed || by_failed() || other_way()
     }
 
-    /// Whether the traffic has brought what the page shows.
-    pub(super) fn is_carried(&self, state: &State) -> bool {
+    /// Whether a stream of the kind that answers come by has brought all of what the page shows, and nothing is on its way any more. In a trial, where
+    /// no kind is known yet, any stream.
+    pub(super) fn is_carried(&self, state: &State, traffic: Traffic) -> bool {
         let Some(tap) = &self.tap else { return false };
-        if state.text.is_empty() {
+        if state.text.is_empty() || traffic.waiting || traffic.stream_open {
             return false;
         }
         let heard = tap.heard();
-        let found = &heard.assembler;
-        let shown = |text: &str| within(text, &state.text);
-        found.streaming(shown).is_some()
-            || found.exact(&state.reduced).is_some()
-            || found.inside(&state.reduced).is_some()
+        let found = heard
+            .assembler
+            .streaming(|text| within(text, &state.text) || compatible(text, &state.text));
+        let Some(found) = found else { return false };
+        let unknown = self.learning && self.map.recipes.is_empty();
+        let known = |recipe: &Recipe| recipe.tag == found.tag && recipe.leaf == found.leaf;
+        (unknown || self.map.recipes.iter().any(known)) && self.says_all(&heard, &found, state)
     }
 
     /// Whether to wait before the page's text is given out: it came by another way than answers did so far, or it stood there before.
@@ -125,7 +205,7 @@ impl Conversation<'_> {
         let Some(since) = state.text_since else {
             return false;
         };
-        let blocks = content(&state.blocks, &self.map.furniture);
+        let blocks = self.shown(state);
         let telling = || {
             blocks
                 .iter()
@@ -133,10 +213,64 @@ impl Conversation<'_> {
         };
         let old = telling().next().is_some()
             && telling().all(|block| state.old.contains(&block.markdown));
+        let stood = since.elapsed();
         if old {
-            return since.elapsed() < DOUBT_OF_OLD;
+            return stood < DOUBT_OF_OLD;
         }
-        let soon = since.elapsed() < DOUBT;
-        self.is_surrounded(state) || soon && !self.map.recipes.is_empty() && !self.agrees(state)
+        stood < DOUBT_OF_SURROUNDED && self.is_surrounded(state)
+            || stood < DOUBT && !self.map.recipes.is_empty() && !self.agrees(state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::decode::Leaf;
+    use crate::network::recipe::Source;
+
+    fn block(markdown: &str) -> Block {
+        Block {
+            markdown: markdown.into(),
+            kind: "p".into(),
+            head: String::new(),
+            element: "p".into(),
+            root: 0,
+        }
+    }
+
+    fn heard(texts: &[&str]) -> Assembler {
+        let mut assembler = Assembler::default();
+        for (number, text) in texts.iter().enumerate() {
+            let source = Source {
+                method: "sse",
+                address: "/chat".to_owned(),
+                exchange: number as u64,
+            };
+            let leaf = Leaf {
+                tag: String::new(),
+                path: "text".to_owned(),
+                value: (*text).to_owned(),
+            };
+            assembler.take(&source, leaf);
+        }
+        assembler
+    }
+
+    fn left(assembler: &Assembler, blocks: &[&str], text: &str) -> Option<String> {
+        let blocks = blocks.iter().map(|text| block(text)).collect();
+        parted(assembler, blocks, text).map(|said| join(&said))
+    }
+
+    #[test]
+    fn names_and_times_around_an_answer_go_and_parts_of_it_stay() {
+        let source = "So the total is 42.";
+        let one = heard(&[source]);
+        let page = ["Echo", "12:03", source];
+        assert_eq!(left(&one, &page, source).as_deref(), Some(source));
+        let sentence = ["I have added them up for you.", source];
+        assert_eq!(left(&one, &sentence, source), None, "a sentence");
+        let two = heard(&["Seven items", source]);
+        let both = ["Seven items", source];
+        assert_eq!(left(&two, &both, source), None, "brought by another");
     }
 }

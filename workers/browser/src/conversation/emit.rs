@@ -145,7 +145,7 @@ const AROUND: usize = 120;
 /// Letters by which the beginning of a text is found in another.
 const BEGINNING: usize = 8;
 
-/// Whether the page shows what the source says, as far as both go, with no more than a few words around it. For a source that was right before.
+/// Whether the page shows what the source says, as far as both go, with no more than a few words around it. What those words are is not judged here.
 pub(crate) fn within(source: &str, page: &str) -> bool {
     let (source, page) = (reduce(source), reduce(page));
     let Some((end, _)) = source.char_indices().nth(BEGINNING) else {
@@ -154,8 +154,9 @@ pub(crate) fn within(source: &str, page: &str) -> bool {
     let Some(start) = page.find(&source[..end]).filter(|at| *at <= AROUND) else {
         return false;
     };
-    let agreed = common(&page[start..], &source);
-    page.len() - start - agreed <= AROUND
+    let shown = &page[start..];
+    let agreed = common(shown, &source);
+    agreed == source.len().min(shown.len()) && shown.len() - agreed <= AROUND
 }
 
 /// A text without the start of a list's number that its last line may be.
@@ -275,6 +276,13 @@ mod tests {
         assert!(!within(source, "Echo: something else altogether"));
         let more = format!("The sky is blue today {}", "and more ".repeat(40));
         assert!(!within(source, &more), "the page says much more");
+    }
+
+    #[test]
+    fn a_text_that_ends_otherwise_is_another_text() {
+        let source = "The capital of it is Paris";
+        assert!(!within(source, "The capital of it is Rome"));
+        assert!(!within(source, "Echo 12:03 The capital of it is Rome Copy"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::assemble::passing;
-use super::emit::{Fit, within};
+use super::emit::Fit;
 use super::read::{Poll, Reading, State};
 use super::traffic::polled;
 use super::{Answer, Conversation};
@@ -45,10 +45,14 @@ impl Conversation<'_> {
                         .map(|(found, text)| (polled(found, &heard), text));
                 }
             }
+            // Outside of a trial, what stands beside it must be none of the answer.
+            if !self.learning {
+                inside = inside.filter(|(found, _)| self.says_all(&heard, found, &state));
+            }
             // A closing copy of the answer may be more exact than the pieces, but pieces were given out already.
             if let Some(used) = &state.recipe
                 && let Some(text) = heard.assembler.assembled(used)
-                && (reduce(text) == state.reduced || within(text, &state.text))
+                && (reduce(text) == state.reduced || self.says_all(&heard, used, &state))
             {
                 exact = Some(text.to_owned());
             }

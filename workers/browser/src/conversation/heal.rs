@@ -6,8 +6,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{Conversation, Reading};
-use crate::chat_map::{ChatMap, SendBy, StreamMethod};
-use crate::conversation::assemble::learn_from_source;
+use crate::chat_map::{ChatMap, StreamMethod};
 use crate::detect::chat;
 use crate::facts::{Field, PageFacts};
 use crate::selectors::{is_due, prove};
@@ -70,19 +69,6 @@ impl Conversation<'_> {
         best.map(|field| (field.clone(), "its looks"))
     }
 
-    /// The box took the question, and nothing came of it: the next question is typed into another, if there is one.
-    pub(super) fn give_box_up(&mut self) {
-        let input = self.map.input.clone();
-        self.notes.step(
-            "chat.box_given_up",
-            json!({ "input": input }),
-            Instant::now(),
-        );
-        if !self.is_given_up(&input) {
-            self.map.given_up.push(input);
-        }
-    }
-
     /// Takes in what an answer has proved.
     pub(super) async fn take_in(&mut self, reading: &Reading) {
         let input = self.map.input.clone();
@@ -94,22 +80,12 @@ impl Conversation<'_> {
         }
     }
 
-    /// Notes every way to the box and to the send button, as an answer has proved them.
+    /// Notes every way to the box, as an answer has proved it.
     pub(crate) async fn take_in_the_elements(&mut self) {
         let now = seconds();
         let ways = self.ways_to(&self.map.input).await;
         if !ways.is_empty() {
             prove(&mut self.map.inputs, &ways, now);
-        }
-        let button = match &self.map.send {
-            Some(SendBy::Button(locator)) => Some(locator.clone()),
-            _ => self.map.send_button.clone(),
-        };
-        if let Some(button) = button {
-            let ways = self.ways_to(&button).await;
-            if !ways.is_empty() {
-                prove(&mut self.map.sends, &ways, now);
-            }
         }
     }
 
@@ -124,7 +100,7 @@ impl Conversation<'_> {
             .collect()
     }
 
-    /// How the answer came, and what stood around it.
+    /// How the answer came. What stood around it is learned in trials alone: an answer may have had it for a part.
     fn take_in_the_way(&mut self, reading: &Reading) {
         let mut learned = Vec::new();
         let found = reading
@@ -139,24 +115,6 @@ impl Conversation<'_> {
             self.map.recipes.truncate(RECIPES);
             self.map.method = recipe.method;
             learned.push("transport");
-        }
-        if let Some((_, source)) = &reading.inside
-            && let Some(furniture) = learn_from_source(&reading.raw, source)
-        {
-            let known = &mut self.map.furniture;
-            for (to, from) in [
-                (&mut known.leading, furniture.leading),
-                (&mut known.trailing, furniture.trailing),
-                (&mut known.elements, furniture.elements),
-                (&mut known.heads, furniture.heads),
-            ] {
-                for text in from {
-                    if !to.contains(&text) {
-                        to.push(text);
-                    }
-                }
-            }
-            learned.push("furniture");
         }
         if reading.answer.closing_signal == "quiet" {
             // It outlasted the answer: the next one need not wait for it.
@@ -179,18 +137,10 @@ impl Conversation<'_> {
         }
     }
 
-    /// What is known of the page now, if it is more than was known when the conversation began. Without an answer nothing has proved right, and only
-    /// what proved wrong is told.
+    /// What an answer has made known of the page, if it is more than was known when the conversation began. Without an answer nothing has proved right.
     #[must_use]
-    pub fn learned(&self, answered: bool) -> Option<ChatMap> {
-        let mut now = if answered {
-            self.map.clone()
-        } else {
-            ChatMap {
-                given_up: self.map.given_up.clone(),
-                ..self.known.clone()
-            }
-        };
+    pub fn learned(&self) -> Option<ChatMap> {
+        let mut now = self.map.clone();
         let reasons = std::mem::replace(&mut now.reasons, self.known.reasons.clone());
         let changed = now != self.known;
         now.reasons = reasons;

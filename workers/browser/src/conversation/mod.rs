@@ -58,6 +58,10 @@ pub struct Conversation<'p> {
     /// The page as it was before the question was typed.
     before: Option<PageFacts>,
     sent_at: Option<Instant>,
+    /// What had left the page when the question was sent.
+    activity: u64,
+    /// The page knows somebody: it may ask to sign in again.
+    account: bool,
     /// Watching for the marks and waits that a later conversation may rely on.
     learning: bool,
 }
@@ -116,8 +120,17 @@ impl<'p> Conversation<'p> {
             baseline: Value::Null,
             before: None,
             sent_at: None,
+            activity: 0,
+            account: false,
             learning: false,
         }
+    }
+
+    /// Tells whether somebody is signed in to the page.
+    #[must_use]
+    pub fn of_account(mut self, account: bool) -> Self {
+        self.account = account;
+        self
     }
 
     pub(crate) fn learning(mut self) -> Self {

@@ -98,6 +98,8 @@ pub(super) struct State {
     pub(super) question_seen: bool,
     /// The last look saw another text than the one before.
     pub(super) grows: bool,
+    /// When the text last changed.
+    pub(super) changed_at: Option<Instant>,
     /// Since when there is text.
     pub(super) text_since: Option<Instant>,
 }
@@ -174,6 +176,7 @@ impl Conversation<'_> {
             asked_on: None,
             question_seen: false,
             grows: false,
+            changed_at: None,
             text_since: None,
         };
         let mut first_chunk: Option<Duration> = None;
@@ -220,8 +223,15 @@ impl Conversation<'_> {
             } else {
                 state.text_since.get_or_insert_with(Instant::now);
             }
-            let doubtful = self.is_complaint(&state, traffic)
-                || poll.wide && poll.q && !self.is_carried(&state);
+            if changed {
+                state.changed_at = Some(Instant::now());
+            }
+            // Beside the questions, anything new may be an answer, or a title: it has to stand for a while, and to have come as answers do.
+            let at_rest = state
+                .changed_at
+                .is_some_and(|at| at.elapsed() >= limits.quiet);
+            let doubtful = self.is_complaint(&state)
+                || poll.wide && poll.q && !(at_rest && self.is_carried(&state, traffic));
             let chunk = if doubtful {
                 None
             } else {
@@ -255,7 +265,7 @@ impl Conversation<'_> {
                     if state.asked_on.is_some_and(waits) {
                         continue;
                     }
-                    if state.continued < MOST_CONTINUED && self.goes_on(&mut state, limits).await? {
+                    if state.continued < MOST_CONTINUED && self.goes_on(&mut state, limits).await {
                         continue;
                     }
                     let cut = if traffic.broken {
@@ -370,17 +380,20 @@ impl Conversation<'_> {
     }
 
     /// Asks for the rest of an answer that the page has cut into portions. Whether there was something to press.
-    async fn goes_on(&self, state: &mut State, limits: Limits) -> Result<bool, BrowserError> {
+    async fn goes_on(&self, state: &mut State, limits: Limits) -> bool {
         let place = self.place();
         let found = self
             .page
             .js_in::<Option<String>>(place, "moreButton", ())
             .await;
         let Ok(Some(button)) = found else {
-            return Ok(false);
+            return false;
         };
         let began = Instant::now();
-        self.page.click(&inside(place, &button)).await?;
+        if self.page.click(&inside(place, &button)).await.is_err() {
+            // What there is of the answer was complete by all other signs.
+            return false;
+        }
         state.continued += 1;
         state.asked_on = Some((began, state.text.len()));
         state.watcher = Watcher::new(limits, began, &self.map.ignored, &self.map.closing);
@@ -389,7 +402,7 @@ impl Conversation<'_> {
             json!({"button": button, "characters": state.text.chars().count()}),
             began,
         );
-        Ok(true)
+        true
     }
 
     /// From the traffic where a recipe holds and the page agrees; else from the page.
@@ -403,23 +416,21 @@ impl Conversation<'_> {
         {
             let heard = tap.heard();
             let usable = |recipe: &&Recipe| {
-                recipe.mode != Mode::Snapshot
-                    && heard.assembler.assembled(recipe).is_some_and(|text| {
-                        !text.trim().is_empty()
-                            && (compatible(text, &state.text) || within(text, &state.text))
-                    })
+                recipe.mode != Mode::Snapshot && self.says(&heard, recipe, state)
             };
-            state.recipe = self.map.recipes.iter().find(usable).cloned();
-            if state.recipe.is_none() && !self.map.recipes.is_empty() {
+            let mut found = self.map.recipes.iter().find(usable).cloned();
+            if found.is_none() && !self.map.recipes.is_empty() {
                 // Answers came by the traffic so far: it may be by another way now.
                 let shown = |text: &str| within(text, &state.text);
-                state.recipe = heard.assembler.streaming(shown);
+                let other = heard.assembler.streaming(shown);
+                found = other.filter(|recipe| self.says(&heard, recipe, state));
             }
+            state.recipe = found;
         }
         if let (Some(recipe), Some(tap)) = (state.recipe.clone(), &self.tap) {
             let heard = tap.heard();
             let text = heard.assembler.assembled(&recipe).unwrap_or_default();
-            let agrees = compatible(text, &state.text) || within(text, &state.text);
+            let agrees = compatible(text, &state.text) || self.says(&heard, &recipe, state);
             if agrees && text.starts_with(state.emitter.given()) {
                 state.disagreed = 0;
                 return state.emitter.source_chunk(text);

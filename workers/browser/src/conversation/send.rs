@@ -221,6 +221,9 @@ impl Conversation<'_> {
                 break;
             }
             let activity = self.page.activity();
+            if tried.is_empty() {
+                self.activity = activity;
+            }
             match &way {
                 SendBy::Button(locator) => {
                     let point = match self.page.point(locator).await {

@@ -9,6 +9,7 @@ use super::complaints::{asks_to_sign_in, complains};
 use super::read::{Poll, State};
 use super::traffic::Traffic;
 use super::waits::seconds_in;
+use crate::detect::login::{Stage, stage};
 use crate::detect::words;
 use crate::error::BrowserError;
 
@@ -30,22 +31,47 @@ impl Conversation<'_> {
         error
     }
 
-    /// A box that took the question for nothing.
+    /// A box that took the question for nothing: nobody has heard of it outside of the page.
     pub(super) async fn lost(
-        &mut self,
+        &self,
         state: &State,
         traffic: Traffic,
         poll: &Poll,
     ) -> Result<(), BrowserError> {
         let idle = poll.marks.is_empty() && !traffic.stream_open && !traffic.waiting;
-        if state.question_seen || self.sent_at.is_none() || !idle || !state.text.is_empty() {
+        let quiet = || {
+            let tap = self.tap.as_ref();
+            tap.is_some_and(|tap| tap.heard().exchanges.is_empty())
+        };
+        if state.question_seen
+            || self.sent_at.is_none()
+            || !idle
+            || !state.text.is_empty()
+            || self.has_left()
+            || !quiet()
+        {
             return Ok(());
         }
-        self.give_box_up();
         Err(BrowserError::NotSent {
             reason: "the box took it, and nothing came of it".to_owned(),
             evidence: self.page.evidence().await,
         })
+    }
+
+    /// Whether anything has left the page since the question was sent.
+    pub(crate) fn has_left(&self) -> bool {
+        self.sent_at.is_some() && self.page.activity() > self.activity
+    }
+
+    /// Whether the page, as it looks now, asks to sign in.
+    async fn wants_a_sign_in(&self) -> bool {
+        match self.page.facts().await {
+            Ok(facts) => matches!(
+                stage(&facts),
+                Stage::Form(_) | Stage::UserStep(_) | Stage::Chooser(_) | Stage::Opener(_)
+            ),
+            Err(_) => false,
+        }
     }
 
     /// Errors that the page shows instead of an answer.
@@ -71,9 +97,11 @@ impl Conversation<'_> {
                 evidence: self.page.evidence().await,
             });
         }
-        let instead = Some(&state.text).filter(|_| self.is_complaint(state, traffic));
+        let instead = Some(&state.text).filter(|_| self.is_complaint(state));
+        let in_its_place = instead.is_some();
         let complaint = instead.or_else(|| {
-            let asks = |text: &&String| !has_text && asks_to_sign_in(text);
+            // Who has no account here is asked to sign in, and answered all the same.
+            let asks = |text: &&String| self.account && !has_text && asks_to_sign_in(text);
             let alerts = || state.alerts.iter();
             alerts()
                 .find(|text| complains(text))
@@ -81,7 +109,7 @@ impl Conversation<'_> {
         });
         let failed = traffic
             .failed
-            .filter(|status| matches!(status, 401 | 429) || *status >= 500);
+            .filter(|status| self.account && *status == 401 || *status == 429 || *status >= 500);
         if has_text && complaint.is_none() || complaint.is_none() && failed.is_none() {
             state.alert_since = None;
             return Ok(());
@@ -98,10 +126,19 @@ impl Conversation<'_> {
         let text = complaint
             .cloned()
             .unwrap_or_else(|| format!("a request failed with status {}", failed.unwrap_or(0)));
-        let evidence = self.page.evidence().await;
-        if failed == Some(401) || asks_to_sign_in(&text) {
-            return Err(BrowserError::SessionExpired { evidence });
+        let unsigned = self.account && (failed == Some(401) || asks_to_sign_in(&text));
+        if unsigned && self.wants_a_sign_in().await {
+            return Err(BrowserError::SessionExpired {
+                evidence: self.page.evidence().await,
+            });
         }
+        let complained = in_its_place || complaint.is_some_and(|text| complains(text));
+        if !complained && failed.is_none_or(|status| status == 401) {
+            // Something beside the question, for all that can be seen.
+            state.alert_since = None;
+            return Ok(());
+        }
+        let evidence = self.page.evidence().await;
         if failed == Some(429) || words::any(&text.to_lowercase(), words::LOCKED) {
             return Err(BrowserError::ProviderRateLimited {
                 retry_after: seconds_in(&text),
@@ -109,6 +146,10 @@ impl Conversation<'_> {
                 evidence,
             });
         }
-        Err(BrowserError::PageError { text, evidence })
+        Err(BrowserError::PageError {
+            text,
+            in_its_place,
+            evidence,
+        })
     }
 }

@@ -114,7 +114,8 @@ const newOnly = blocks => {
     return !closest(b.el, el => ALERTISH(el) && !(qEl && contains(el, qEl)));
   });
 };
-let qEl = null, lastBlocks = [], wide = false, searchedAgain = 0;
+const SIDE_PLACE = el => /^(nav|aside|header|footer)$/.test(el.localName) || /^(navigation|complementary|menu|banner)$/.test(attr(el, 'role'));
+let qEl = null, lastBlocks = [], lastEl = null, wide = false, searchedAgain = 0;
 const answerBlocks = () => {
   const composer = composerBox();
   wide = false;
@@ -171,12 +172,12 @@ const baseline = (input, send, question) => {
   base = { nodes, ...countBlocks(), spots, look: s ? s.look : null, marks: new Map(), alerts: alertsNow(), more: moreButtons().length };
   base.marks = marksNow();
   attend();
-  return { counts: [...base.counts], spots, look: base.look, marks: [...base.marks], alerts: base.alerts };
+  return { counts: [...base.counts], spots, look: base.look, marks: [...base.marks], alerts: base.alerts, more: base.more };
 };
 // The same baseline again, in a document that has replaced the one it was taken in.
 const restore = (input, send, question, b) => {
   watching = { input, send, question, sent: performance.now(), bare: !key(question), resume: false };
-  base = { nodes: new WeakMap(), counts: new Map(b.counts), seen: new WeakMap(), spots: b.spots, look: b.look, marks: new Map(b.marks), alerts: b.alerts };
+  base = { nodes: new WeakMap(), counts: new Map(b.counts), seen: new WeakMap(), spots: b.spots, look: b.look, marks: new Map(b.marks), alerts: b.alerts, more: b.more };
   qEl = null; lastBlocks = []; dirty = true; attend();
   return true;
 };
@@ -219,7 +220,9 @@ const poll = full => {
   const moved = dirty || full || again;
   if (moved) {
     dirty = false; attend();
-    const next = answerBlocks().map(b => ({ m: b.md, k: b.kind, h: b.head || '', s: sig(b.el), r: b.root }));
+    const found = answerBlocks();
+    lastEl = found.length ? found[found.length - 1].el : null;
+    const next = found.map(b => ({ m: b.md, k: b.kind, h: b.head || '', s: sig(b.el), r: b.root }));
     from = 0;
     while (!full && from < next.length && from < lastBlocks.length && next[from].m === lastBlocks[from].m && next[from].r === lastBlocks[from].r) from++;
     blocks = next.slice(from); lastBlocks = next;
@@ -238,14 +241,17 @@ const poll = full => {
   }
   return out;
 };
-// A button below the question that asks for the rest of an answer, and was not there before.
-const MORE = /^(continue|keep|finish|resume)( (generating|generation|writing|response|answer(ing)?|output))?$|^(weiter ?(generieren|schreiben)|fortsetzen|fortfahren|continuer( la (génération|réponse))?|seguir generando|continuar( generando| gerando)?|continua( a generare| la generazione)?|verder (gaan|genereren)|generuj dalej|kontynuuj|продолжить( генерацию)?|继续(生成)?|繼續(生成)?|続き(を生成|を書く)?|生成を続ける|계속 ?(생성|하기)?)$/iu;
+// A button at the end of an answer that asks for the rest of it, and was not there before. One word alone ("Continue", "Keep") may mean anything.
+const MORE = /^((continue|keep|finish|resume) (generating|generation|writing|response|answer(ing)?|output)|weiter ?(generieren|schreiben)|(antwort|generierung) (fortsetzen|fortführen)|continuer (la (génération|réponse)|à (générer|écrire))|seguir (generando|escribiendo)|continuar (generando|gerando|a gerar|escribiendo|escrevendo|la respuesta|a resposta)|continua (a (generare|scrivere)|la (generazione|risposta))|verder (genereren|schrijven)|(generuj|pisz) dalej|kontynuuj (generowanie|odpowiedź)|продолжить (генерацию|ответ)|继续(生成|回答)|繼續(生成|回答)|続き(を生成|を書く)|生成を続ける|계속 ?생성(하기)?)$/iu;
 const moreButtons = () => all(BUTTONS).filter(el => MORE.test(squash(el.localName === 'input' ? el.value : textOf(el, 40) || attr(el, 'aria-label'))) && shown(el) && !el.disabled);
+// Right after the answer's last block, or beside its end.
+const FAR = 160;
 const moreButton = () => {
-  const c = composerBox();
-  const now = moreButtons().filter(el => !closest(el, n => /^(alert)?dialog$/.test(attr(n, 'role'))) && (!qEl || rect(el).top >= rect(qEl).bottom - 6 || c && contains(closest(c, n => n.localName === 'form') || c, el)));
+  if (!lastEl || !lastEl.isConnected) return null;
+  const end = rect(lastEl);
+  const now = moreButtons().filter(el => !closest(el, n => /^(alert)?dialog$/.test(attr(n, 'role'))) && !closest(el, beside(SIDE_PLACE)) && rect(el).top >= end.top - 6 && rect(el).top <= end.bottom + FAR);
   const el = now[now.length - 1];
-  return el && now.length > (base ? base.more || 0 : 0) ? locate(el) : null;
+  return el && moreButtons().length > (base ? base.more || 0 : 0) ? locate(el) : null;
 };
 const stopButton = () => {
   const seen = new Map();

@@ -171,21 +171,51 @@ impl Assembler {
             .cloned()
     }
 
+    fn fitting<'a>(&'a self, recipe: &'a Recipe) -> impl Iterator<Item = &'a Series> {
+        let fits = |((source, tag, leaf), series): &(&(Source, String, String), &Series)| {
+            *tag == recipe.tag
+                && *leaf == recipe.leaf
+                && source.address == recipe.address
+                && series.count > 0
+        };
+        self.series.iter().filter(fits).map(|(_, series)| series)
+    }
+
     /// What a known recipe has assembled so far; the longest where several exchanges fit.
     pub(crate) fn assembled(&self, recipe: &Recipe) -> Option<&str> {
-        self.series
-            .iter()
-            .filter(|((source, tag, leaf), series)| {
-                *tag == recipe.tag
-                    && *leaf == recipe.leaf
-                    && source.address == recipe.address
-                    && series.count > 0
-            })
-            .map(|(_, series)| match recipe.mode {
+        self.fitting(recipe)
+            .map(|series| match recipe.mode {
                 Mode::Delta => series.joined.as_str(),
                 Mode::Cumulative | Mode::Snapshot => series.last.as_str(),
             })
             .max_by_key(|text| text.len())
+    }
+
+    /// Whether a recipe has brought one text and no other. Of several, [`Self::assembled`] knows one only: the others may be parts of the answer.
+    pub(crate) fn brings_one(&self, recipe: &Recipe) -> bool {
+        let mut found = self
+            .fitting(recipe)
+            .filter(|series| !series.joined.trim().is_empty());
+        let Some(one) = found.next() else {
+            return false;
+        };
+        found.next().is_none() && (recipe.mode == Mode::Delta || one.count == 1 || one.extends)
+    }
+
+    /// The exchanges that have brought this text (reduced), alone or in a longer one. `as_answer` leaves out what is named as an error there.
+    pub(crate) fn carriers(&self, shown: &str, as_answer: bool) -> Vec<u64> {
+        let named = |tag: &str, leaf: &str| {
+            let name = format!("{tag} {leaf}").to_lowercase();
+            name.contains("error") || name.contains("fail")
+        };
+        let holds = |text: &str| text.len() >= shown.len() && reduce(text).contains(shown);
+        self.series
+            .iter()
+            // Under any tag, what is named as an error comes once more without its name.
+            .filter(|((_, tag, leaf), _)| !as_answer || tag != "*" && !named(tag, leaf))
+            .filter(|(_, series)| holds(&series.joined) || holds(&series.last))
+            .map(|((source, ..), _)| source.exchange)
+            .collect()
     }
 
     /// Whether an exchange carries an answer that begins like what is shown (reduced): the longest such text's
@@ -325,6 +355,28 @@ mod tests {
             ("/token", "text")
         );
         assert!(assembler.streaming(|text| text == "Hello").is_none());
+    }
+
+    #[test]
+    fn a_second_text_of_one_address_is_noticed() {
+        let mut assembler = Assembler::default();
+        for piece in ["Fir", "st ", "par", "t"] {
+            take(&mut assembler, 1, "/token", "text", piece);
+        }
+        let (recipe, _) = assembler.matching("Firstpart").unwrap();
+        assert!(assembler.brings_one(&recipe));
+        take(&mut assembler, 2, "/token", "text", "So the total is 42.");
+        assert!(!assembler.brings_one(&recipe));
+    }
+
+    #[test]
+    fn what_is_named_as_an_error_is_not_carried_as_an_answer() {
+        let mut assembler = Assembler::default();
+        take(&mut assembler, 1, "/token", "text", "All is well");
+        take(&mut assembler, 2, "", "error.message", "It went wrong");
+        assert_eq!(assembler.carriers("Alliswell", true), [1]);
+        assert!(assembler.carriers("Itwentwrong", true).is_empty());
+        assert!(assembler.carriers("Itwentwrong", false).contains(&2));
     }
 
     #[test]

@@ -201,7 +201,6 @@ impl<'a> Search<'a> {
     }
 
     fn tell(&self, kind: &str, effect: &Effect) {
-        self.context.store.metrics.stepped(kind);
         self.context.feed.emit(EventBody::Step {
             kind: kind.to_owned(),
             detail: json!({ "attempt": effect.attempt }),
