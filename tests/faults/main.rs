@@ -35,7 +35,7 @@ use support::TestApp;
 /// The short form begins no case after so long.
 const SHORT: Duration = Duration::from_secs(60);
 /// A case that takes longer than this hangs: the test's own end is at three minutes.
-const SHORT_CASE: Duration = Duration::from_secs(100);
+const SHORT_CASE: Duration = Duration::from_secs(90);
 /// The seed of the short form: the same cases each time. Others are drawn by `make faults`.
 const SHORT_SEED: u64 = 1;
 /// So many cases at least have to come to an end, on whatever machine.

@@ -124,3 +124,43 @@ async fn an_unhealthy_page_is_looked_at_again_by_itself() {
     assert_eq!(discoveries, 2, "one by the registration, one by itself");
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_not_looked_at_again_where_that_could_cost_something() {
+    let app = TestApp::without_workers().await;
+    let url = "http://127.0.0.1:9/";
+    for body in [
+        json!({"name": "open", "url": url}),
+        json!({"name": "account", "url": url, "username": "ada", "password": "secret"}),
+    ] {
+        let reply = app.operator().post("/admin/providers", body).await;
+        assert_eq!(reply.status, 202, "{}", reply.body);
+    }
+    let mut database = app.database().await;
+    // No discovery of theirs is queued any more.
+    sqlx::query("update jobs set kind = 'noop'")
+        .execute(&mut database)
+        .await
+        .unwrap();
+    for (code, wanted) in [
+        ("captcha", 0),
+        ("second_factor", 0),
+        ("provider_rate_limited", 0),
+        ("invalid_credentials", 0),
+        // With an account, it may have been the sign-in that was not found.
+        ("element_not_found", 1),
+        ("network", 2),
+    ] {
+        let long_ago = "update providers set status = 'unhealthy', updated_at = now() - interval '1 hour', failure = jsonb_build_object('code', $1)";
+        sqlx::query(long_ago)
+            .bind(code)
+            .execute(&mut database)
+            .await
+            .unwrap();
+        let found = app.store.take_unhealthy(1800.0).await.unwrap();
+        assert_eq!(found.len(), wanted, "{code}");
+        let again = app.store.take_unhealthy(1800.0).await.unwrap();
+        assert!(again.is_empty(), "{code}: each once in that time");
+    }
+    app.stop().await;
+}
