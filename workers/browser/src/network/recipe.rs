@@ -171,7 +171,7 @@ impl Assembler {
             .cloned()
     }
 
-    fn fitting<'a>(&'a self, recipe: &'a Recipe) -> impl Iterator<Item = &'a Series> {
+    fn fitting<'a>(&'a self, recipe: &Recipe) -> impl Iterator<Item = &'a Series> {
         let fits = |((source, tag, leaf), series): &(&(Source, String, String), &Series)| {
             *tag == recipe.tag
                 && *leaf == recipe.leaf
