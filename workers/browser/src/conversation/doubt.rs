@@ -21,6 +21,12 @@ const LONGEST_COMPLAINT: usize = 300;
 /// Bytes of a block that is too long to be said twice by chance.
 const TELLING: usize = 16;
 
+/// Whether a source is the page's text without the breaks between its blocks: messages that came one by one, joined.
+pub(super) fn is_flattened(source: &str, page: &str) -> bool {
+    let breaks = |text: &str| text.trim().matches('\n').count();
+    breaks(page) >= 2 && breaks(source) * 3 < breaks(page) * 2
+}
+
 /// The blocks that a text from the traffic says, too.
 fn brought(blocks: &[Block], text: &str) -> Vec<Block> {
     let text = reduce(text);
@@ -57,8 +63,16 @@ impl Conversation<'_> {
     fn is_surrounded(&self, state: &State) -> bool {
         let Some(tap) = &self.tap else { return false };
         let heard = tap.heard();
+        if self.map.recipes.is_empty() {
+            return false;
+        }
+        // By a new way, it may be: what lies inside of what is shown is the answer, then.
+        let inside = heard.assembler.inside(&state.reduced);
+        if inside.is_some_and(|(_, text)| reduce(&text) != state.reduced) {
+            return true;
+        }
         self.map.recipes.iter().any(|recipe| {
-            let text = heard.assembler.assembled(recipe).unwrap_or_default();
+            let text = heard.assembler.whole(recipe).unwrap_or_default();
             if text.trim().is_empty() || compatible(text, &state.text) {
                 return false;
             }
@@ -74,7 +88,7 @@ impl Conversation<'_> {
     pub(super) fn without_surroundings(&self, state: &State) -> Option<String> {
         let heard = self.tap.as_ref()?.heard();
         self.map.recipes.iter().find_map(|recipe| {
-            let text = heard.assembler.assembled(recipe)?;
+            let text = heard.assembler.whole(recipe)?;
             let known = join(&brought(&content(&state.blocks, &self.map.furniture), text));
             (!known.is_empty() && reduce(&known) == reduce(text)).then_some(known)
         })
@@ -136,7 +150,20 @@ impl Conversation<'_> {
         if old {
             return since.elapsed() < DOUBT_OF_OLD;
         }
-        let soon = since.elapsed() < DOUBT;
-        self.is_surrounded(state) || soon && !self.map.recipes.is_empty() && !self.agrees(state)
+        let agrees =
+            self.map.recipes.is_empty() || self.agrees(state) && !self.is_surrounded(state);
+        !agrees && (since.elapsed() < DOUBT || self.is_surrounded(state))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_flattened;
+
+    #[test]
+    fn joined_messages_are_told_from_a_source() {
+        assert!(is_flattened("onetwothree", "one\n\ntwo\n\nthree"));
+        assert!(!is_flattened("one\n\ntwo\n\nthree", "one\n\ntwo\n\nthree"));
+        assert!(!is_flattened("one", "one"));
     }
 }

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::assemble::passing;
+use super::doubt::is_flattened;
 use super::emit::{Fit, within};
 use super::read::{Poll, Reading, State};
 use super::traffic::polled;
@@ -53,11 +54,18 @@ impl Conversation<'_> {
                 exact = Some(text.to_owned());
             }
         }
+        if exact
+            .as_deref()
+            .is_some_and(|source| is_flattened(source, &state.text))
+        {
+            exact = None;
+        }
         // What the traffic says is the answer; what is around it on the page is not. Unless something else was told already.
         if !self.learning
             && exact.is_none()
             && let Some((_, source)) = &inside
             && source.starts_with(state.emitter.given())
+            && !is_flattened(source, &state.text)
         {
             exact = Some(source.clone());
         }

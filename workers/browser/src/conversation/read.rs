@@ -404,6 +404,7 @@ impl Conversation<'_> {
             let heard = tap.heard();
             let usable = |recipe: &&Recipe| {
                 recipe.mode != Mode::Snapshot
+                    && !recipe.is_joined()
                     && heard.assembler.assembled(recipe).is_some_and(|text| {
                         !text.trim().is_empty()
                             && (compatible(text, &state.text) || within(text, &state.text))

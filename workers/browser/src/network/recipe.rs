@@ -35,6 +35,14 @@ pub struct Recipe {
     pub mode: Mode,
 }
 
+impl Recipe {
+    /// Whether its text is made of several responses, one after the other: separate messages, without what stands between them.
+    pub(crate) fn is_joined(&self) -> bool {
+        self.mode == Mode::Delta
+            && matches!(self.method, StreamMethod::Polling | StreamMethod::Response)
+    }
+}
+
 /// Which exchange a text came in: a stream of its own, or all requests to one address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Source {
@@ -144,6 +152,14 @@ impl Assembler {
             let longer = best
                 .as_ref()
                 .is_none_or(|(length, told, _)| (text.len(), tag != "*") > (*length, *told));
+            let streams = matches!(
+                method_of(source.method),
+                StreamMethod::Sse | StreamMethod::FetchStream | StreamMethod::Websocket
+            );
+            // Responses one after the other are separate messages, unless each holds what was before.
+            if !streams && mode == Mode::Delta {
+                continue;
+            }
             if series.count < PIECES || !longer || !is_readable(text) || !shown(text) {
                 continue;
             }
@@ -184,6 +200,26 @@ impl Assembler {
             .map(|(_, series)| match recipe.mode {
                 Mode::Delta => series.joined.as_str(),
                 Mode::Cumulative | Mode::Snapshot => series.last.as_str(),
+            })
+            .max_by_key(|text| text.len())
+    }
+
+    /// All that came where a recipe points: also where it came as several messages.
+    pub(crate) fn whole(&self, recipe: &Recipe) -> Option<&str> {
+        self.series
+            .iter()
+            .filter(|((source, tag, leaf), series)| {
+                *tag == recipe.tag
+                    && *leaf == recipe.leaf
+                    && source.address == recipe.address
+                    && series.count > 0
+            })
+            .map(|(_, series)| {
+                if series.extends {
+                    series.last.as_str()
+                } else {
+                    series.joined.as_str()
+                }
             })
             .max_by_key(|text| text.len())
     }
