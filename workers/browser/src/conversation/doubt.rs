@@ -24,6 +24,12 @@ const LONGEST_COMPLAINT: usize = 300;
 /// Bytes of a block that is too long to be said twice by chance.
 const TELLING: usize = 16;
 
+/// Whether a source is the page's text without the breaks between its blocks: messages that came one by one, joined.
+pub(super) fn is_flattened(source: &str, page: &str) -> bool {
+    let breaks = |text: &str| text.trim().matches('\n').count();
+    breaks(page) >= 2 && breaks(source) * 3 < breaks(page) * 2
+}
+
 /// Whether what stands beside a text that the traffic has brought is none of the answer: a time, or a name or a word that no exchange has brought.
 fn may_go(assembler: &Assembler, text: &str) -> bool {
     let label = || is_label(text) && assembler.carriers(&reduce(text), false).is_empty();
@@ -91,6 +97,10 @@ impl Conversation<'_> {
     /// Whether the page shows what this recipe has brought, as far as both go, and beside it nothing that may be a part of the answer.
     pub(super) fn says(&self, heard: &Heard, recipe: &Recipe, state: &State) -> bool {
         let text = heard.assembler.assembled(recipe).unwrap_or_default();
+        self.is_said(heard, recipe, text, state)
+    }
+
+    fn is_said(&self, heard: &Heard, recipe: &Recipe, text: &str, state: &State) -> bool {
         if text.trim().is_empty() {
             return false;
         }
@@ -100,35 +110,42 @@ impl Conversation<'_> {
                 && parted(&heard.assembler, self.shown(state), text).is_some()
     }
 
-    /// The same, where the page shows all of it.
-    pub(super) fn says_all(&self, heard: &Heard, recipe: &Recipe, state: &State) -> bool {
-        let text = reduce(heard.assembler.assembled(recipe).unwrap_or_default());
-        !text.is_empty() && state.reduced.contains(&text) && self.says(heard, recipe, state)
+    /// The same of a text of this recipe, where the page shows all of it.
+    pub(super) fn is_all(&self, heard: &Heard, recipe: &Recipe, text: &str, state: &State) -> bool {
+        let letters = reduce(text);
+        !letters.is_empty()
+            && state.reduced.contains(&letters)
+            && self.is_said(heard, recipe, text, state)
     }
 
     /// Whether the page shows what a known way has brought, with names and times in between: then those are none of the answer.
     fn is_surrounded(&self, state: &State) -> bool {
         let Some(tap) = &self.tap else { return false };
         let heard = tap.heard();
-        self.map.recipes.iter().any(|recipe| {
-            let text = heard.assembler.assembled(recipe).unwrap_or_default();
-            if text.trim().is_empty() || compatible(text, &state.text) {
-                return false;
-            }
-            heard.assembler.brings_one(recipe)
-                && parted(&heard.assembler, self.shown(state), text)
+        if self.map.recipes.is_empty() {
+            return false;
+        }
+        // By a new way, it may be: what lies inside of what is shown is the answer, then.
+        let inside = heard.assembler.inside(&state.reduced);
+        let among_others = inside.is_some_and(|(recipe, text)| {
+            reduce(&text) != state.reduced && self.is_all(&heard, &recipe, &text, state)
+        });
+        among_others
+            || self.map.recipes.iter().any(|recipe| {
+                let text = heard.assembler.whole(recipe).unwrap_or_default();
+                if text.trim().is_empty() || compatible(text, &state.text) {
+                    return false;
+                }
+                parted(&heard.assembler, self.shown(state), text)
                     .is_some_and(|said| !said.is_empty())
-        })
+            })
     }
 
     /// The answer out of what the page shows, where a known way has brought all of it, and the rest is names and times.
     pub(super) fn without_surroundings(&self, state: &State) -> Option<String> {
         let heard = self.tap.as_ref()?.heard();
         self.map.recipes.iter().find_map(|recipe| {
-            let text = heard.assembler.assembled(recipe)?;
-            if !heard.assembler.brings_one(recipe) {
-                return None;
-            }
+            let text = heard.assembler.whole(recipe)?;
             let known = join(&parted(&heard.assembler, self.shown(state), text)?);
             (!known.is_empty() && reduce(&known) == reduce(text)).then_some(known)
         })
@@ -197,7 +214,8 @@ impl Conversation<'_> {
         let Some(found) = found else { return false };
         let unknown = self.learning && self.map.recipes.is_empty();
         let known = |recipe: &Recipe| recipe.tag == found.tag && recipe.leaf == found.leaf;
-        (unknown || self.map.recipes.iter().any(known)) && self.says_all(&heard, &found, state)
+        let text = heard.assembler.assembled(&found).unwrap_or_default();
+        (unknown || self.map.recipes.iter().any(known)) && self.is_all(&heard, &found, text, state)
     }
 
     /// Whether to wait before the page's text is given out: it came by another way than answers did so far, or it stood there before.
@@ -217,8 +235,9 @@ impl Conversation<'_> {
         if old {
             return stood < DOUBT_OF_OLD;
         }
-        stood < DOUBT_OF_SURROUNDED && self.is_surrounded(state)
-            || stood < DOUBT && !self.map.recipes.is_empty() && !self.agrees(state)
+        let agrees =
+            self.map.recipes.is_empty() || self.agrees(state) && !self.is_surrounded(state);
+        !agrees && (stood < DOUBT || stood < DOUBT_OF_SURROUNDED && self.is_surrounded(state))
     }
 }
 
@@ -272,5 +291,12 @@ mod tests {
         let two = heard(&["Seven items", source]);
         let both = ["Seven items", source];
         assert_eq!(left(&two, &both, source), None, "brought by another");
+    }
+
+    #[test]
+    fn joined_messages_are_told_from_a_source() {
+        assert!(is_flattened("onetwothree", "one\n\ntwo\n\nthree"));
+        assert!(!is_flattened("one\n\ntwo\n\nthree", "one\n\ntwo\n\nthree"));
+        assert!(!is_flattened("one", "one"));
     }
 }

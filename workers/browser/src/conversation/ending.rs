@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::assemble::passing;
+use super::doubt::is_flattened;
 use super::emit::Fit;
 use super::read::{Poll, Reading, State};
 use super::traffic::polled;
@@ -47,21 +48,28 @@ impl Conversation<'_> {
             }
             // Outside of a trial, what stands beside it must be none of the answer.
             if !self.learning {
-                inside = inside.filter(|(found, _)| self.says_all(&heard, found, &state));
+                inside = inside.filter(|(found, text)| self.is_all(&heard, found, text, &state));
             }
             // A closing copy of the answer may be more exact than the pieces, but pieces were given out already.
             if let Some(used) = &state.recipe
                 && let Some(text) = heard.assembler.assembled(used)
-                && (reduce(text) == state.reduced || self.says_all(&heard, used, &state))
+                && (reduce(text) == state.reduced || self.is_all(&heard, used, text, &state))
             {
                 exact = Some(text.to_owned());
             }
+        }
+        if exact
+            .as_deref()
+            .is_some_and(|source| is_flattened(source, &state.text))
+        {
+            exact = None;
         }
         // What the traffic says is the answer; what is around it on the page is not. Unless something else was told already.
         if !self.learning
             && exact.is_none()
             && let Some((_, source)) = &inside
             && source.starts_with(state.emitter.given())
+            && !is_flattened(source, &state.text)
         {
             exact = Some(source.clone());
         }

@@ -110,6 +110,7 @@ impl Conversation<'_> {
         if let Some(recipe) = found
             && !self.map.recipes.contains(recipe)
             && recipe.method != StreamMethod::Dom
+            && !recipe.is_joined()
         {
             self.map.recipes.insert(0, recipe.clone());
             self.map.recipes.truncate(RECIPES);

@@ -416,7 +416,9 @@ impl Conversation<'_> {
         {
             let heard = tap.heard();
             let usable = |recipe: &&Recipe| {
-                recipe.mode != Mode::Snapshot && self.says(&heard, recipe, state)
+                recipe.mode != Mode::Snapshot
+                    && !recipe.is_joined()
+                    && self.says(&heard, recipe, state)
             };
             let mut found = self.map.recipes.iter().find(usable).cloned();
             if found.is_none() && !self.map.recipes.is_empty() {

@@ -35,6 +35,14 @@ pub struct Recipe {
     pub mode: Mode,
 }
 
+impl Recipe {
+    /// Whether its text is made of several responses, one after the other: separate messages, without what stands between them.
+    pub(crate) fn is_joined(&self) -> bool {
+        self.mode == Mode::Delta
+            && matches!(self.method, StreamMethod::Polling | StreamMethod::Response)
+    }
+}
+
 /// Which exchange a text came in: a stream of its own, or all requests to one address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Source {
@@ -144,6 +152,14 @@ impl Assembler {
             let longer = best
                 .as_ref()
                 .is_none_or(|(length, told, _)| (text.len(), tag != "*") > (*length, *told));
+            let streams = matches!(
+                method_of(source.method),
+                StreamMethod::Sse | StreamMethod::FetchStream | StreamMethod::Websocket
+            );
+            // Responses one after the other are separate messages, unless each holds what was before.
+            if !streams && mode == Mode::Delta {
+                continue;
+            }
             if series.count < PIECES || !longer || !is_readable(text) || !shown(text) {
                 continue;
             }
@@ -216,6 +232,18 @@ impl Assembler {
             .filter(|(_, series)| holds(&series.joined) || holds(&series.last))
             .map(|((source, ..), _)| source.exchange)
             .collect()
+    }
+
+    /// All that came where a recipe points: also where it came as several messages. None where more than one exchange brought some.
+    pub(crate) fn whole(&self, recipe: &Recipe) -> Option<&str> {
+        let mut found = self
+            .fitting(recipe)
+            .filter(|series| !series.joined.trim().is_empty());
+        let one = found.next()?;
+        if found.next().is_some() {
+            return None;
+        }
+        Some(if one.extends { &one.last } else { &one.joined })
     }
 
     /// Whether an exchange carries an answer that begins like what is shown (reduced): the longest such text's
