@@ -151,6 +151,20 @@ impl Conversation<'_> {
         })
     }
 
+    /// Whether all that the page shows yet is names and times, while answers come by a way that is known: the answer itself has not begun. An answer
+    /// that is read on has no traffic to be judged by.
+    pub(super) fn is_unbegun(&self, state: &State) -> bool {
+        let Some(tap) = &self.tap else { return false };
+        if self.map.recipes.is_empty() || self.sent_at.is_none() || state.text.is_empty() {
+            return false;
+        }
+        let heard = tap.heard();
+        let blocks = self.shown(state);
+        blocks
+            .iter()
+            .all(|block| block.kind == "p" && may_go(&heard.assembler, &block.markdown))
+    }
+
     /// Whether one of those ways has brought what the page shows.
     pub(super) fn agrees(&self, state: &State) -> bool {
         let Some(tap) = &self.tap else { return false };

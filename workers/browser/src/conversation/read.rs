@@ -218,7 +218,8 @@ impl Conversation<'_> {
             let traffic = self.traffic(&mut state);
             state.question_seen |= poll.q;
             state.grows = changed;
-            if state.text.is_empty() {
+            let unbegun = self.is_unbegun(&state);
+            if state.text.is_empty() || unbegun {
                 state.text_since = None;
             } else {
                 state.text_since.get_or_insert_with(Instant::now);
@@ -230,7 +231,8 @@ impl Conversation<'_> {
             let at_rest = state
                 .changed_at
                 .is_some_and(|at| at.elapsed() >= limits.quiet);
-            let doubtful = self.is_complaint(&state)
+            let doubtful = unbegun
+                || self.is_complaint(&state)
                 || poll.wide && poll.q && !(at_rest && self.is_carried(&state, traffic));
             let chunk = if doubtful {
                 None
