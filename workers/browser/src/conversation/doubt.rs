@@ -118,6 +118,15 @@ impl Conversation<'_> {
             && self.is_said(heard, recipe, text, state)
     }
 
+    /// What the page shows of this text, without names and times around it; all of it where they cannot be told apart.
+    pub(super) fn said_of(&self, text: &str, state: &State) -> String {
+        let Some(tap) = &self.tap else {
+            return state.text.clone();
+        };
+        let said = parted(&tap.heard().assembler, self.shown(state), text);
+        said.map_or_else(|| state.text.clone(), |said| join(&said))
+    }
+
     /// Whether the page shows what a known way has brought, with names and times in between: then those are none of the answer.
     fn is_surrounded(&self, state: &State) -> bool {
         let Some(tap) = &self.tap else { return false };

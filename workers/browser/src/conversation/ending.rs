@@ -60,7 +60,7 @@ impl Conversation<'_> {
         }
         if exact
             .as_deref()
-            .is_some_and(|source| is_flattened(source, &state.text))
+            .is_some_and(|source| is_flattened(source, &self.said_of(source, &state)))
         {
             exact = None;
         }
@@ -69,7 +69,7 @@ impl Conversation<'_> {
             && exact.is_none()
             && let Some((_, source)) = &inside
             && source.starts_with(state.emitter.given())
-            && !is_flattened(source, &state.text)
+            && !is_flattened(source, &self.said_of(source, &state))
         {
             exact = Some(source.clone());
         }
