@@ -110,8 +110,7 @@ async fn an_unhealthy_page_is_looked_at_again_by_itself() {
     let app = TestApp::start(&[Queue::Login, Queue::Chat]).await;
     discovered(&app, &site, "open-sse").await;
     let mut database = app.database().await;
-    let long_ago =
-        "update providers set status = 'unhealthy', updated_at = now() - interval '1 hour'";
+    let long_ago = r#"update providers set status = 'unhealthy', failure = '{"code": "network"}', updated_at = now() - interval '1 hour'"#;
     sqlx::query(long_ago).execute(&mut database).await.unwrap();
     until("the provider is ready again", || async {
         provider(&app, "open-sse").await["status"] == "ready"
