@@ -9,7 +9,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 PROGRAM = $(TARGET)/$(if $(filter dev test,$(PROFILE)),debug,$(PROFILE))/computetower
 .DEFAULT_GOAL := help
-.PHONY: help up demo test chaos check bench targets sqlx
+.PHONY: help up demo test chaos faults check bench targets sqlx
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -29,6 +29,9 @@ chaos: ## random faults at chosen moments (ARGS='CHAOS_CASES=500 CHAOS_SEED=7'; 
 	@scripts/setup.sh test
 	@cargo build --profile $(PROFILE) --bins
 	@env $(ARGS) cargo test --profile $(PROFILE) -p computetower --test chaos -- --ignored --nocapture --test-threads 1
+
+faults: ## chat pages that change at random (ARGS='FAULTS_CASES=500 FAULTS_SEED=7'; docs/faults.md)
+	@env $(ARGS) scripts/test.sh -p computetower --test faults --profile faults --run-ignored only --no-capture
 
 check: ## formatting, lints, documentation, licences and dependency rules, stored queries
 	@scripts/setup.sh check

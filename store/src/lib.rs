@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod affinity;
 pub mod aliases;
 pub mod captcha_uses;
+pub mod chat_maps;
 pub mod chat_places;
 pub mod chat_sessions;
 mod coalesce;

@@ -77,6 +77,10 @@ pub(crate) fn browser(error: &BrowserError) -> Failure {
             FailureCode::AnswerCut,
             format!("The answer broke off ({observation}). Ask again."),
         ),
+        BrowserError::AnswerTakenBack { .. } => (
+            FailureCode::ModelError,
+            "The page took back what it had shown of the answer.".to_owned(),
+        ),
         BrowserError::PageError { text, .. } => (
             FailureCode::ModelError,
             format!("The page shows an error: {text}"),

@@ -454,6 +454,7 @@ mod tests {
             limited(None),
             BrowserError::PageError {
                 text: "status 500".to_owned(),
+                in_its_place: false,
                 evidence: Evidence::default(),
             },
             BrowserError::NavigationTimeout {

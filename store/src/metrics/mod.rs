@@ -26,7 +26,7 @@ use crate::load::QueueLoad;
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The duties of the dispatcher, as they are counted.
-pub const DUTIES: [&str; 9] = [
+pub const DUTIES: [&str; 10] = [
     "schedules",
     "settling",
     "turns",
@@ -35,6 +35,7 @@ pub const DUTIES: [&str; 9] = [
     "messages_of_lost_workers",
     "lost_messages",
     "abandoned_discoveries",
+    "rechecks",
     "retention",
 ];
 

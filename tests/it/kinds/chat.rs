@@ -1,16 +1,12 @@
 //! `chat` jobs: complete answers, none mixed, none doubled.
 
 use computetower_jobs::Queue;
+use computetower_test_site::normal::normal;
 use computetower_test_site::{Site, echo};
 use serde_json::{Value, json};
 
 use crate::api::discovered;
 use crate::support::{Client, TestApp, until};
-
-/// Letters and digits only: what a page shows is the answer rendered.
-fn bare(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).collect()
-}
 
 async fn ask(client: &Client, model: &str, question: &str) -> String {
     let id = client
@@ -61,8 +57,8 @@ async fn twenty_questions_in_a_row_and_five_at_once_are_answered_completely() {
             }]
         );
         assert_eq!(
-            bare(&ask(&client, "classic-sse", &question).await),
-            bare(&echo::answer(&question)),
+            normal(&ask(&client, "classic-sse", &question).await),
+            normal(&echo::answer(&question)),
             "{question}"
         );
     }
@@ -76,7 +72,11 @@ async fn twenty_questions_in_a_row_and_five_at_once_are_answered_completely() {
     )
     .await;
     for (question, answer) in questions.iter().zip(&answers) {
-        assert_eq!(bare(answer), bare(&echo::answer(question)), "{question}");
+        assert_eq!(
+            normal(answer),
+            normal(&echo::answer(question)),
+            "{question}"
+        );
     }
     let asked = site.asked("classic-sse");
     for question in &questions {
@@ -106,8 +106,8 @@ async fn pages_of_other_shapes_answer_without_a_line_about_them() {
             format!("Some markdown for {shape}"),
         ] {
             assert_eq!(
-                bare(&ask(&client, shape, &question).await),
-                bare(&echo::answer(&question)),
+                normal(&ask(&client, shape, &question).await),
+                normal(&echo::answer(&question)),
                 "{shape}: {question}"
             );
         }
@@ -123,7 +123,7 @@ async fn nothing_is_typed_before_the_page_has_come_to_rest() {
     discovered(&app, &site, "late-connection-sse").await;
     for question in ["first of three", "second of three", "third of three"] {
         let answer = ask(&client, "late-connection-sse", question).await;
-        assert_eq!(bare(&answer), bare(&echo::answer(question)));
+        assert_eq!(normal(&answer), normal(&echo::answer(question)));
     }
     app.stop().await;
 }
@@ -137,8 +137,8 @@ async fn an_expired_session_is_signed_in_again() {
     ask(&client, "classic-sse", "Before").await;
     site.sign_everyone_out("classic-sse");
     assert_eq!(
-        bare(&ask(&client, "classic-sse", "After").await),
-        bare(&echo::answer("After"))
+        normal(&ask(&client, "classic-sse", "After").await),
+        normal(&echo::answer("After"))
     );
     app.stop().await;
 }
@@ -165,8 +165,8 @@ async fn a_question_before_the_discovery_has_ended_waits_for_it() {
     assert_eq!(answer.status, 200, "{}", answer.body);
     let content: &Value = &answer.body["choices"][0]["message"]["content"];
     assert_eq!(
-        bare(content.as_str().unwrap()),
-        bare(&echo::answer("Early"))
+        normal(content.as_str().unwrap()),
+        normal(&echo::answer("Early"))
     );
     app.stop().await;
 }

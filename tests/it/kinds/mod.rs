@@ -6,6 +6,7 @@ mod captcha;
 mod chat;
 mod conversations;
 mod discovery;
+mod healing;
 mod login;
 mod models;
 mod second_factor;

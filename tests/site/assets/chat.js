@@ -83,11 +83,15 @@
     },
   };
   const skin = skins[app.skin];
+  const whole = (m) => looks('replaced-at-end') && m.role === 'bot' && !m.streaming;
+  const skinOf = (m) => (whole(m) ? skins[is('skin', 'articles') ? 'hashed' : 'articles'] : skin);
 
   const thread = is('skin', 'log')
     ? make('ol', { class: 'thread', role: 'log', 'aria-live': 'polite' })
     : make('div', { class: is('skin', 'hashed') ? 'thread k9' : 'thread messages' });
   if (looks('column-reverse')) thread.classList.add('turned');
+  // Where answers stand, if not among the questions.
+  const desk = looks('columns') ? make('section', { class: 'desk' }) : thread;
 
   const shown = () => (looks('virtual') ? messages.slice(-3) : messages);
   const ordered = (list) => (looks('column-reverse') ? [...list].reverse() : list);
@@ -101,7 +105,7 @@
       place();
       if (m) patch(m);
     }
-    if (!looks('column-reverse')) thread.scrollTop = thread.scrollHeight;
+    if (!looks('column-reverse')) for (const list of [thread, desk]) list.scrollTop = list.scrollHeight;
   };
 
   // Puts nodes for new messages in, and takes those out that are shown no more.
@@ -110,10 +114,11 @@
     for (const [m, node] of nodes) if (!wanted.includes(m)) { node.remove(); nodes.delete(m); former.delete(m); }
     for (const m of wanted) {
       if (nodes.has(m)) continue;
-      const node = html(skin.html(m));
+      const node = html(skinOf(m).html(m));
       nodes.set(m, node);
       former.set(m, blocks(m));
-      if (looks('column-reverse')) thread.prepend(node); else thread.append(node);
+      const list = m.role === 'user' ? thread : desk;
+      if (looks('column-reverse')) list.prepend(node); else list.append(node);
     }
   };
 
@@ -121,7 +126,7 @@
   const patch = (m) => {
     const node = nodes.get(m);
     if (!node) return;
-    const body = node.querySelector(skin.body);
+    const body = node.querySelector(skinOf(m).body);
     const now = blocks(m), old = former.get(m);
     for (let index = 0; index < Math.max(now.length, old.length); index += 1) {
       if (now[index] === old[index]) continue;
@@ -138,11 +143,23 @@
 
   // -- errors -----------------------------------------------------------------------------------
   const toast = (text) => {
+    if (looks('error-line')) {
+      const line = make('div', { class: 'faint' }, text);
+      thread.append(line);
+      setTimeout(() => line.remove(), 8000);
+      return;
+    }
+    if (looks('error-bubble')) {
+      messages.push({ role: 'bot', text, time: clock() });
+      draw(messages[messages.length - 1]);
+      return;
+    }
     const node = make('div', looks('quiet-errors') ? { class: 'toast' } : { class: 'toast', role: 'alert' }, text);
     (app.root || document.body).append(node);
     setTimeout(() => node.remove(), 8000);
   };
   const signedOut = () => {
+    if (looks('false-inside')) { toast('Please sign in to send messages.'); return; }
     toast('Your session has expired. Please sign in again.');
     setTimeout(() => location.assign(app.base + '/login'), 500);
   };
@@ -153,18 +170,33 @@
   const begin = (m, start) => {
     const chips = thread.querySelector('.chips');
     if (chips) chips.remove();
-    let current = m, over = false;
+    let current = m, over = false, held = null, until = 0;
     const finish = () => {
       if (over) return false;
+      if (until) { setTimeout(finish, 950); return true; }
       over = true;
       current.streaming = false;
       stop = null;
+      if (whole(current) && nodes.has(current)) { nodes.get(current).remove(); nodes.delete(current); former.delete(current); }
       draw(current);
       composer.update();
       return true;
     };
+    if (looks('regenerates')) {
+      until = performance.now() + 700;
+      current.text = 'Well, let me see: the first thing that comes to my mind is';
+      draw(current);
+      setTimeout(() => { until = 0; current.text = held || ''; draw(current); }, 700);
+    }
+    const before = looks('stale-first') ? messages.filter((old) => old.role === 'bot' && old !== m && old.text).pop() : null;
+    if (before) {
+      current.text = before.text;
+      until = performance.now() + 900;
+      draw(current);
+      setTimeout(() => { until = 0; current.text = held || ''; draw(current); }, 900);
+    }
     stop = start({
-      text: (text) => { if (over) return; current.text = text; draw(current); },
+      text: (text) => { if (over) return; held = text; if (until) return; current.text = text; draw(current); },
       message: (text) => {
         if (over) return;
         if (current.text) {
@@ -175,6 +207,15 @@
         }
         current.text = text;
         draw(current);
+      },
+      // Half of it has come: a button asks for the rest.
+      shortened: (rest) => {
+        current.streaming = false;
+        stop = null;
+        draw(current);
+        composer.update();
+        const more = make('button', { type: 'button', class: 'more', onclick: () => { more.remove(); current.streaming = true; draw(current); stop = rest(); composer.update(); } }, 'Continue generating');
+        thread.append(more);
       },
       title: (text) => { document.title = text; },
       done: () => {
@@ -223,7 +264,7 @@
   const square = '<svg width="18" height="18" viewBox="0 0 18 18"><rect x="4" y="4" width="10" height="10" fill="currentColor"/></svg>';
 
   const enter = (event) => {
-    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+    if (event.key !== 'Enter' || event.shiftKey || event.isComposing || looks('enter-breaks')) return;
     event.preventDefault();
     ask(draft);
   };
@@ -237,6 +278,22 @@
   });
 
   const style = () => make('link', { rel: 'stylesheet', href: '/assets/style.css' });
+
+  // The button in another place, of another kind, or of another name.
+  const moved = (made) => {
+    if (!made.button) return made;
+    if (looks('send-other') && made.button.localName === 'button' && !is('input', 'toggle')) {
+      const other = make('div', { role: 'button', tabindex: '0', class: 'primary', 'aria-label': 'Go ahead', onclick: () => ask(draft) }, '➤');
+      made.button.replaceWith(other);
+      made.button = other;
+    }
+    if (looks('send-first')) {
+      const line = make('div', { class: 'line-above' }, make('span', { class: 'faint' }, '0 / 4000'), made.button);
+      made.node = make('div', { class: 'stacked' }, line, made.node);
+      if (is('input', 'toggle')) made.button.addEventListener('click', () => { if (!stop) ask(draft); });
+    }
+    return made;
+  };
 
   let boxes = 0;
   // Each builds { node, field, button } anew.
@@ -290,7 +347,7 @@
   };
 
   const composer = {
-    ...builders[app.input](),
+    ...moved(builders[app.input]()),
     clear() {
       if (this.empty) { this.empty(); return; }
       if (this.field.isContentEditable || this.field.hasAttribute('contenteditable')) this.field.textContent = '';
@@ -298,7 +355,7 @@
     },
     remake(parent) {
       this.node.remove();
-      Object.assign(this, builders[app.input]());
+      Object.assign(this, moved(builders[app.input]()));
       parent.append(this.node);
       this.update();
     },
@@ -412,7 +469,9 @@
     if (looks('search')) top.append(make('form', { role: 'search', onsubmit: (event) => event.preventDefault() }, make('input', { type: 'search', name: 'q', placeholder: 'Search articles' }), make('button', {}, 'Search')));
     if (looks('new-chat')) top.append(make('button', { type: 'button', onclick: () => location.assign(app.base + '/') }, 'New chat'));
     if (looks('new-chat-asks')) top.append(make('button', { type: 'button', id: 'new-chat-button', 'aria-label': 'New chat', onclick: askForNew }, '✎'));
-    if (app.signedIn) top.append(make('a', { href: app.base + '/logout', onclick: () => localStorage.removeItem('token:' + app.shape) }, 'Sign out'));
+    if (looks('false-inside')) {
+      if (looks('sign-in-link')) top.append(make('a', { href: app.base + '/login' }, 'Sign in'));
+    } else if (app.signedIn) top.append(make('a', { href: app.base + '/logout', onclick: () => localStorage.removeItem('token:' + app.shape) }, 'Sign out'));
     if (looks('model-select')) top.append(...modelSelect());
     if (looks('model-menu')) top.append(modelMenu(), accountMenu());
     room.append(top);
@@ -421,7 +480,16 @@
       landing = make('div', { class: 'landing' }, make('h2', {}, 'How can I help you today?'), composer.node);
       room.append(landing);
     } else {
-      room.append(thread, composer.node);
+      room.append(looks('columns') ? make('div', { class: 'columns' }, thread, desk) : thread, composer.node);
+    }
+    if (looks('decoy')) {
+      const note = make('textarea', { rows: '2', placeholder: 'Write us a note' });
+      const given = () => { note.value = ''; fetch(app.base + '/api/notes', { method: 'POST', body: 'note' }).catch(() => {}); };
+      room.append(make('div', { class: 'note' }, note, make('button', { type: 'button', onclick: given }, 'Submit')));
+    }
+    if (looks('side-panel')) {
+      page.prepend(make('article', { class: 'reading' }, make('h1', {}, 'Quarterly report'), make('p', {}, 'Sales went up in spring, and down again in autumn. '.repeat(40))));
+      room.style.cssText = 'flex:none;width:380px;border-left:1px solid #ccc';
     }
     draw();
     composer.update();
@@ -433,6 +501,14 @@
         make('h2', {}, 'What is new'), make('p', {}, 'Answers are now twice as good. Tell us what you think!'), make('input', { placeholder: 'Your e-mail for news' }),
         make('button', { type: 'button', onclick: () => { veil.remove(); page.inert = false; } }, 'Got it')));
       document.body.append(veil);
+    }
+    if (looks('tour')) {
+      let step = 1;
+      const text = make('p', {}, 'Here you find your chats.');
+      const tour = make('div', { class: 'spot' }, make('div', { class: 'hint-card' }, text,
+        make('button', { type: 'button', onclick: () => tour.remove() }, 'Skip tour'),
+        make('button', { type: 'button', onclick: () => { step += 1; text.textContent = 'And here you ask.'; if (step > 2) tour.remove(); } }, 'Next')));
+      document.body.append(tour);
     }
     if (looks('cookie-notice')) {
       const notice = make('div', { class: 'cookies', role: 'region', 'aria-label': 'Cookies' }, make('p', {}, 'We use cookies to make this site better.'),

@@ -40,14 +40,15 @@ window.transports = (app) => {
   };
 
   // fetch, and the lines of the body one by one
-  const lines = (question, tell, take) => {
+  const lines = (question, tell, take, path = '/ask') => {
     if (app.looks.includes('worker')) return linesByWorker(question, tell, take);
     const control = new AbortController();
     let run = null;
     (async () => {
-      const response = await fetch(api + '/ask', { method: 'POST', headers: headers(), body: body(question), signal: control.signal });
+      const response = await fetch(api + path, { method: 'POST', headers: headers(), body: body(question), signal: control.signal });
       if (!response.ok) { tell.failed(...await refused(response)); return; }
       run = response.headers.get('x-run');
+      if (tell.run) tell.run(run);
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       let rest = '';
       for (;;) {
@@ -86,12 +87,18 @@ window.transports = (app) => {
   };
 
   const sseDelta = (question, tell) => {
-    let text = '';
-    return lines(question, tell, (line) => {
+    let text = '', shortened = false;
+    const take = (line) => {
       if (!line.startsWith('data: ') || line === 'data: [DONE]') return;
-      const delta = JSON.parse(line.slice(6)).choices[0].delta;
-      if (delta.content) tell.text(text += delta.content);
-    });
+      const choice = JSON.parse(line.slice(6)).choices[0];
+      shortened = choice.finish_reason === 'length';
+      if (choice.delta.content) tell.text(text += choice.delta.content);
+    };
+    if (!app.looks.includes('continues')) return lines(question, tell, take);
+    let run = null;
+    const done = tell.done;
+    const rest = () => lines(question, { ...tell, done }, take, '/runs/' + run + '/more');
+    return lines(question, { ...tell, run: (id) => { run = id; }, done: () => { if (shortened) tell.shortened(rest); else done(); } }, take);
   };
 
   const sseCumulative = (question, tell) => lines(question, tell, (line) => {
@@ -121,7 +128,10 @@ window.transports = (app) => {
         if (JSON.parse(event.data).state === 'cut') tell.failed(0, lost);
         else tell.done();
       });
-      source.onerror = () => { source.close(); tell.failed(0, lost); };
+      source.onerror = () => {
+        if (app.looks.includes('reconnects') && source.readyState === 0) return;
+        source.close(); tell.failed(0, lost);
+      };
     }, tell.failed);
     return () => { if (source) source.close(); tell.done(); };
   };
@@ -165,6 +175,33 @@ window.transports = (app) => {
       }, 30);
     }, tell.failed);
     return () => { stopped = true; clearInterval(timer); request.abort(); tell.done(); };
+  };
+
+  // Socket.IO by hand, as its client speaks over a WebSocket.
+  const socketIo = () => {
+    let open = null, waiting = [], tell = null, text = '';
+    const connect = () => {
+      const ws = new WebSocket(location.origin.replace(/^http/, 'ws') + app.base + '/ws?EIO=4&transport=websocket');
+      ws.onclose = () => { open = null; if (tell) { tell.failed(0, lost); tell = null; } setTimeout(connect, 1500); };
+      ws.onmessage = ({ data }) => {
+        if (data[0] === '0') { ws.send('40'); return; }
+        if (data === '2') { ws.send('3'); return; }
+        if (data.startsWith('40')) { open = ws; waiting.splice(0).forEach((frame) => ws.send(frame)); return; }
+        if (!data.startsWith('42') || !tell) return;
+        const [name, body] = JSON.parse(data.slice(2));
+        if (name === 'token') tell.text(text += body.t);
+        if (name === 'end') { const told = tell; tell = null; told.done(); }
+        if (name === 'failed') { const told = tell; tell = null; told.failed(body.message === 'signed out' ? 401 : 500, body.message); }
+      };
+    };
+    connect();
+    const send = (frame) => { if (open) open.send(frame); else waiting.push(frame); };
+    return (question, teller) => {
+      tell = teller;
+      text = '';
+      send('42' + JSON.stringify(['ask', { text: question }]));
+      return () => send('42["stop"]');
+    };
   };
 
   const socket = (binary) => {
@@ -226,6 +263,7 @@ window.transports = (app) => {
     'sse-cumulative': () => sseCumulative,
     'event-source': () => eventSource,
     ndjson: () => ndjson,
+    'socket-io': () => socketIo(),
     'ws-text': () => socket(false),
     'ws-binary': () => socket(true),
     poll: () => poll,

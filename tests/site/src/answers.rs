@@ -1,6 +1,5 @@
 //! The answers over HTTP: streams, polling, whole. WebSockets are in `sockets`.
 
-use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::echo;
 use crate::run::{End, Run, Step};
-use crate::shape::Transport;
+use crate::shape::{Look, Transport};
 use crate::state::{At, Shared};
 
 pub(crate) fn routes() -> Router<Arc<Shared>> {
@@ -29,6 +28,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/{shape}/api/runs/{run}", get(so_far))
         .route("/{shape}/api/runs/{run}/messages", get(several))
         .route("/{shape}/api/runs/{run}/events", get(events))
+        .route("/{shape}/api/runs/{run}/more", post(more))
         .route("/{shape}/api/runs/{run}/stop", post(stop))
         .route("/{shape}/ws", get(crate::sockets::open))
 }
@@ -49,7 +49,13 @@ pub(crate) fn take(
     message: &str,
     conversation: Option<&str>,
 ) -> Result<Arc<Run>, echo::Refusal> {
-    match echo::refusal(message) {
+    let fails = {
+        let mut record = at.record();
+        let fails = record.fails > 0;
+        record.fails = record.fails.saturating_sub(1);
+        fails
+    };
+    match echo::refusal(message).or_else(|| fails.then_some(echo::FAILURE)) {
         // What a script says is all that counts.
         Some(refusal) if crate::script::script_of(message).is_none() => {
             at.record().asked.push(message.to_owned());
@@ -79,7 +85,12 @@ async fn ask(at: At, headers: HeaderMap, Json(question): Json<Question>) -> Resp
         }
     };
     match at.shape.transport {
-        Transport::SseDelta => streamed("text/event-stream", &run, deltas(&at, &run)),
+        Transport::SseDelta if at.shape.looks(Look::Continues) => {
+            streamed("text/event-stream", &run, deltas(&at, &run, 0, run.half()))
+        }
+        Transport::SseDelta => {
+            streamed("text/event-stream", &run, deltas(&at, &run, 0, usize::MAX))
+        }
         Transport::SseCumulative => streamed(
             "text/event-stream",
             &run,
@@ -125,7 +136,24 @@ fn broken() -> Piece {
     ))
 }
 
-fn deltas(at: &At, run: &Arc<Run>) -> impl futures::Stream<Item = Piece> + Send + use<> {
+/// The rest of an answer of which half has come.
+async fn more(at: At, headers: HeaderMap, Path((_, id)): Path<(String, String)>) -> Response {
+    match run_of(&at, &headers, &id) {
+        Ok(run) => {
+            let rest = deltas(&at, &run, run.half(), usize::MAX);
+            streamed("text/event-stream", &run, rest)
+        }
+        Err(status) => status.into_response(),
+    }
+}
+
+/// Pieces of the answer from one on, up to another.
+fn deltas(
+    at: &At,
+    run: &Arc<Run>,
+    from: usize,
+    to: usize,
+) -> impl futures::Stream<Item = Piece> + Send + use<> {
     let id = format!("chatcmpl-{}", run.id);
     let event = move |delta: serde_json::Value, finish: Option<&str>| {
         let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
@@ -136,9 +164,20 @@ fn deltas(at: &At, run: &Arc<Run>) -> impl futures::Stream<Item = Piece> + Send 
     stream! {
         yield Ok(": welcome\n\n".to_owned());
         yield event(json!({"role": "assistant", "content": ""}), None);
+        let mut at = 0;
         for await step in steps {
+            if at >= to {
+                yield event(json!({}), Some("length"));
+                yield Ok("data: [DONE]\n\n".to_owned());
+                return;
+            }
             match step {
-                Step::Piece(text) => yield event(json!({"content": text}), None),
+                Step::Piece(text) => {
+                    at += 1;
+                    if at > from {
+                        yield event(json!({"content": text}), None);
+                    }
+                }
                 Step::End(End::Cut) => yield broken(),
                 Step::End(_) => {
                     yield event(json!({}), Some("stop"));
@@ -264,13 +303,30 @@ async fn events(at: At, headers: HeaderMap, Path((_, id)): Path<(String, String)
         Ok(run) => run,
         Err(status) => return status.into_response(),
     };
-    let steps = run.follow(&at).map(|step| {
-        let (name, data) = match step {
-            Step::Piece(text) => ("token", json!({"t": text})),
-            Step::End(end) => ("end", json!({"state": state(Some(end))})),
-        };
-        Ok::<_, Infallible>(format!("event: {name}\ndata: {data}\n\n"))
-    });
+    let seen = headers
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok()?.parse::<usize>().ok());
+    // The first connection brings half of it, and breaks.
+    let breaks = (at.shape.looks(Look::Reconnects) && seen.is_none()).then(|| run.half());
+    let steps = run.follow(&at);
+    let steps = stream! {
+        let mut at = 0;
+        for await step in steps {
+            let (name, data) = match step {
+                Step::Piece(text) => ("token", json!({"t": text})),
+                Step::End(end) => ("end", json!({"state": state(Some(end))})),
+            };
+            at += 1;
+            if seen.is_some_and(|seen| at <= seen) {
+                continue;
+            }
+            yield Ok::<_, io::Error>(format!("retry: 150\nid: {at}\nevent: {name}\ndata: {data}\n\n"));
+            if breaks.is_some_and(|half| at >= half) {
+                yield broken();
+                return;
+            }
+        }
+    };
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-cache"),

@@ -20,6 +20,10 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/{shape}/c/{conversation}", get(kept))
         .route("/{shape}/api/me", get(me))
         .route("/{shape}/api/conversations", post(new_conversation))
+        .route(
+            "/{shape}/api/notes",
+            post(|| async { StatusCode::NO_CONTENT }),
+        )
 }
 
 async fn slash(at: At) -> Redirect {
@@ -28,7 +32,8 @@ async fn slash(at: At) -> Redirect {
 
 async fn front(at: At, headers: HeaderMap) -> Response {
     // A single-page app is served to everyone, and finds out by itself whether someone is signed in.
-    if at.shape.login != Login::Token && !at.signed_in(&headers) {
+    let shown_to_all = at.shape.login == Login::Token || at.shape.looks(Look::FalseInside);
+    if !shown_to_all && !at.signed_in(&headers) {
         return to_login(&at);
     }
     at.record().pages += 1;
@@ -113,7 +118,9 @@ fn page(at: &At, conversation: Option<&str>) -> String {
     } else {
         ""
     };
+    let query = at.record().disguise.query();
     include_str!("../assets/chat.html")
+        .replace("{{query}}", &query)
         .replace("{{title}}", title(at.shape))
         .replace("{{never}}", never)
         .replace("{{facts}}", &facts)

@@ -8,6 +8,8 @@
 //! | `markdown` | has headings, emphasis, lists, a fenced code block, a table, a quotation and an END line |
 //! | `long` | has 40 numbered sentences and an END line |
 //! | `huge` | is about 60 KB, with an END line |
+//! | `vast` | is about 120 KB, with an END line |
+//! | `refuse` | is a polite refusal |
 //! | `stall` | pauses in the middle (4 s by default), then ends in an END line |
 //! | `slow` | comes with long pauses between its pieces |
 //! | `error` | does not come: the page shows an error toast |
@@ -57,6 +59,11 @@ pub struct Refusal {
 pub const ERROR_TEXT: &str = "Something went wrong. Please try again.";
 /// What the page says when the question held the word `ratelimit`.
 pub const LIMIT_TEXT: &str = "You have reached your message limit. Please try again in 30 seconds.";
+/// What meets a question while the app's server is out of order.
+pub const FAILURE: Refusal = Refusal {
+    status: 500,
+    says: ERROR_TEXT,
+};
 /// What the page says when the answer broke off.
 pub const CUT_TEXT: &str = "The connection was lost. The answer is incomplete.";
 
@@ -102,6 +109,11 @@ pub fn blocks(question: &str) -> Vec<String> {
     let text = normal(question);
     let mut reversed: Vec<&str> = text.split(' ').collect();
     reversed.reverse();
+    if has("refuse", question) {
+        return vec![format!(
+            "I'm sorry, but I can't help with that request ({h})."
+        )];
+    }
     let mut out = vec![format!("Reply {h}: {} ({h})", reversed.join(" "))];
     let mut end = false;
     if has("markdown", question) {
@@ -127,8 +139,13 @@ pub fn blocks(question: &str) -> Vec<String> {
         out.extend(sentences.chunks(4).map(|four| four.join(" ")));
         end = true;
     }
-    if has("huge", question) {
-        out.extend((1..=200).map(|n| {
+    let paragraphs = match (has("huge", question), has("vast", question)) {
+        (_, true) => 400,
+        (true, _) => 200,
+        _ => 0,
+    };
+    if paragraphs > 0 {
+        out.extend((1..=paragraphs).map(|n| {
             format!(
                 "Paragraph {n} of {h}. {}",
                 "The quick brown fox jumps over the lazy dog again and again. "
@@ -151,7 +168,8 @@ pub fn answer(question: &str) -> String {
 
 /// The answer cut into pieces, each with the pause before it. Joined, the pieces are [`answer`].
 pub fn pieces(question: &str, pace: &Pace) -> Vec<(Duration, String)> {
-    let factor = if has("huge", question) { 5 } else { 1 };
+    let large = has("huge", question) || has("vast", question);
+    let factor = if large { 5 } else { 1 };
     let letters: Vec<char> = answer(question).chars().collect();
     let count = (pace.pieces * factor).clamp(1, letters.len().max(1));
     let texts = letters
@@ -225,6 +243,7 @@ mod tests {
         }
         assert!(answer("huge").ends_with(&format!("END {}", hash("huge"))));
         assert!((50_000..80_000).contains(&answer("huge").len()));
+        assert!(answer("vast").len() > 100_000);
     }
 
     #[test]

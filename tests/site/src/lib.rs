@@ -6,10 +6,12 @@
 
 mod answers;
 mod challenges;
+pub mod change;
 mod chat;
 mod doors;
 pub mod echo;
 mod login;
+pub mod normal;
 mod odd;
 mod reloads;
 mod run;
@@ -24,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Query;
 use axum::http::header;
 use axum::routing::get;
 use tokio::net::TcpListener;
@@ -104,7 +107,7 @@ impl Site {
 
     /// Address of the app of this shape, or of the odd page of this name.
     pub fn url(&self, shape: &str) -> String {
-        match shape::find(shape) {
+        match self.shared.find(shape) {
             Some(_) => format!("{}/{shape}/", self.base),
             None => format!("{}/{shape}", self.base),
         }
@@ -216,6 +219,7 @@ fn router(shared: Arc<Shared>) -> Router {
 
 async fn asset(
     axum::extract::Path(file): axum::extract::Path<String>,
+    Query(disguise): Query<change::Disguise>,
 ) -> Result<impl axum::response::IntoResponse, axum::http::StatusCode> {
     let (kind, body) = match file.as_str() {
         "style.css" => ("text/css", include_str!("../assets/style.css")),
@@ -229,6 +233,6 @@ async fn asset(
     };
     Ok((
         [(header::CONTENT_TYPE, format!("{kind}; charset=utf-8"))],
-        body,
+        disguise.of(body),
     ))
 }

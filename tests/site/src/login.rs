@@ -132,7 +132,7 @@ async fn judge(at: &At, given: &Given) -> bool {
     let nameless = at.shape.login == Login::Code;
     let name = given.username.trim();
     let right = (nameless || name.eq_ignore_ascii_case(Site::user()))
-        && given.password == Site::password()
+        && given.password == at.record().password()
         && given.website.is_empty();
     at.record().logins.push((name.to_owned(), right));
     right

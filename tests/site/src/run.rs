@@ -109,6 +109,11 @@ impl Run {
         self.stop.notify_one();
     }
 
+    /// Where its second half begins, in pieces.
+    pub(crate) fn half(&self) -> usize {
+        self.pieces.len() / 2
+    }
+
     /// The pieces that have come so far, and how the answer ended if it has.
     pub(crate) fn so_far(&self) -> (&[String], Option<End>) {
         let Progress { sent, end } = *self.progress.borrow();
@@ -119,7 +124,9 @@ impl Run {
     pub(crate) fn follow(self: &Arc<Self>, at: &At) -> impl Stream<Item = Step> + Send + use<> {
         let mut guard = Reader {
             run: self.clone(),
-            abandon: !at.shape.looks(Look::Kept),
+            abandon: ![Look::Kept, Look::Continues, Look::Reconnects]
+                .iter()
+                .any(|look| at.shape.looks(*look)),
         };
         let mut progress = self.progress.clone();
         stream! {

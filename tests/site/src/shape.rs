@@ -101,6 +101,8 @@ words! {
         Typed = "typed",
         /// Polled, each block of the answer as a message of its own.
         Several = "several",
+        /// WebSocket with the frames of Socket.IO.
+        SocketIo = "socket-io",
     }
 }
 
@@ -225,6 +227,38 @@ words! {
         ModelSelect = "model-select",
         /// A button that shows the model and opens a menu with others, each with a line about it; an account's menu stands beside it.
         ModelMenu = "model-menu",
+        /// The connection that brings the answer breaks in the middle, and another brings the rest.
+        Reconnects = "reconnects",
+        /// A message that is whole is taken out, and stands in another element at the end of the list.
+        ReplacedAtEnd = "replaced-at-end",
+        /// The page shows a draft, throws it away, and begins again.
+        Regenerates = "regenerates",
+        /// Half an answer comes; the rest has to be asked for by a button.
+        Continues = "continues",
+        /// The send button stands before the box, above it.
+        SendFirst = "send-first",
+        /// The send button is no button by its element, and is named by another word.
+        SendOther = "send-other",
+        /// Enter begins a new line; only the button sends.
+        EnterBreaks = "enter-breaks",
+        /// A tour of two steps lies over the page.
+        Tour = "tour",
+        /// The chat is a narrow panel at the right, beside a page of text.
+        SidePanel = "side-panel",
+        /// A second box, which takes what is typed and answers nothing.
+        Decoy = "decoy",
+        /// Questions stand in one column, answers in another beside it.
+        Columns = "columns",
+        /// Errors are said in a message like an answer.
+        ErrorBubble = "error-bubble",
+        /// Errors are said below the question, in plain text that no role tells from an answer.
+        ErrorLine = "error-line",
+        /// The answer before stands under a new question until the new one begins.
+        StaleFirst = "stale-first",
+        /// The chat is shown to whoever comes; only its server knows that nobody is signed in.
+        FalseInside = "false-inside",
+        /// Who is not signed in is offered to.
+        SignInLink = "sign-in-link",
         /// The box keeps the question until the server has taken it, seconds later; a second press meanwhile asks again.
         LateAcknowledgement = "late-acknowledgement",
     }

@@ -1,6 +1,7 @@
 //! The answers over WebSockets: JSON in text frames, or an operation and UTF-8 in binary frames.
 //!
 //! Text: `{"type":"ask","text":…}` and `{"type":"stop"}` in; `accepted`, `delta`, `done`, `error`, `heartbeat` out.
+//! Socket.IO: `0{…}` and `40` to begin, `42["ask",…]` and `42["stop"]` in; `42["token",…]`, `42["end"]`, `42["failed",…]` out.
 //! Binary: 0x10 + question and 0x11 (stop) in; 0x01 + piece, 0x02 (done), 0x03 + message (error), 0x00 (heartbeat) out.
 
 use std::pin::Pin;
@@ -28,11 +29,22 @@ pub(crate) async fn open(at: At, headers: HeaderMap, upgrade: WebSocketUpgrade) 
 enum Asked {
     Question(String),
     Stop,
+    Greeting,
     Nothing,
 }
 
 fn understand(message: &Message) -> Asked {
     match message {
+        Message::Text(text) if text.starts_with("42") => {
+            match serde_json::from_str::<Value>(&text[2..]) {
+                Ok(event) if event[0] == "ask" => {
+                    Asked::Question(event[1]["text"].as_str().unwrap_or_default().to_owned())
+                }
+                Ok(event) if event[0] == "stop" => Asked::Stop,
+                _ => Asked::Nothing,
+            }
+        }
+        Message::Text(text) if text.as_str() == "40" => Asked::Greeting,
         Message::Text(text) => match serde_json::from_str::<Value>(text) {
             Ok(value) if value["type"] == "ask" => {
                 Asked::Question(value["text"].as_str().unwrap_or_default().to_owned())
@@ -51,6 +63,7 @@ fn understand(message: &Message) -> Asked {
 
 struct Frames {
     binary: bool,
+    events: bool,
 }
 
 impl Frames {
@@ -59,6 +72,16 @@ impl Frames {
             let mut bytes = vec![operation];
             bytes.extend_from_slice(text.as_bytes());
             return Message::Binary(bytes.into());
+        }
+        if self.events {
+            let frame = match kind {
+                "heartbeat" => "2".to_owned(),
+                "delta" => format!("42{}", json!(["token", {"t": text}])),
+                "done" => format!("42{}", json!(["end"])),
+                "error" => format!("42{}", json!(["failed", {"message": text}])),
+                _ => format!("42{}", json!([kind])),
+            };
+            return Message::Text(frame.into());
         }
         let mut body = json!({"type": kind});
         if !text.is_empty() {
@@ -79,7 +102,19 @@ impl Frames {
 async fn serve(at: At, headers: HeaderMap, mut socket: WebSocket) {
     let frames = Frames {
         binary: at.shape.transport == Transport::WsBinary,
+        events: at.shape.transport == Transport::SocketIo,
     };
+    if frames.events {
+        let hello =
+            json!({"sid": "s1", "upgrades": [], "pingInterval": 25000, "pingTimeout": 20000});
+        if socket
+            .send(Message::Text(format!("0{hello}").into()))
+            .await
+            .is_err()
+        {
+            return;
+        }
+    }
     let mut heart = tokio::time::interval(Duration::from_millis(700));
     let mut answer: Option<Pin<Box<dyn Stream<Item = Step> + Send>>> = None;
     let mut run = None;
@@ -102,6 +137,7 @@ async fn serve(at: At, headers: HeaderMap, mut socket: WebSocket) {
                         }
                         continue;
                     }
+                    Asked::Greeting => Message::Text("40{\"sid\":\"s1\"}".into()),
                     Asked::Nothing => continue,
                 },
                 _ => return,

@@ -1,12 +1,14 @@
 //! What the site remembers: sessions, login attempts, questions, conversations, answers under way.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use axum::extract::{FromRef, FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 
+use crate::Site;
+use crate::change::Disguise;
 use crate::doors::Doors;
 use crate::echo::Pace;
 use crate::run::Run;
@@ -37,6 +39,25 @@ pub(crate) struct Record {
     pub(crate) scripts: crate::script::Scripts,
     /// SHA-256 of what was uploaded for the next question.
     pub(crate) uploads: Vec<String>,
+    /// How the pages look beside their shape.
+    pub(crate) disguise: Disguise,
+    /// The account's password, where it is no longer [`Site::password`].
+    pub(crate) password: Option<String>,
+    /// So many questions are refused with an error before one is answered.
+    pub(crate) fails: u32,
+}
+
+impl Record {
+    pub(crate) fn password(&self) -> &str {
+        self.password.as_deref().unwrap_or(Site::password())
+    }
+}
+
+/// An app that a test has made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Made {
+    pub(crate) shape: &'static Shape,
+    record: &'static Mutex<Record>,
 }
 
 /// The same site under other addresses.
@@ -55,6 +76,7 @@ pub(crate) struct Shared {
     pub(crate) origins: Origins,
     records: HashMap<&'static str, Mutex<Record>>,
     nowhere: Mutex<Record>,
+    made: RwLock<HashMap<String, Made>>,
     pub(crate) doors: Doors,
 }
 
@@ -69,14 +91,41 @@ impl Shared {
             origins,
             records,
             nowhere: Mutex::default(),
+            made: RwLock::default(),
             doors: Doors::default(),
         }
     }
 
+    /// The app of this name that a test has made.
+    pub(crate) fn made(&self, name: &str) -> Option<Made> {
+        let made = self.made.read().unwrap_or_else(PoisonError::into_inner);
+        made.get(name).copied()
+    }
+
+    /// The shape of the app of this name as it is now.
+    pub(crate) fn find(&self, name: &str) -> Option<&'static Shape> {
+        self.made(name)
+            .map(|made| made.shape)
+            .or_else(|| find(name))
+    }
+
+    /// Makes an app, or gives one that was made another shape. What it remembers stays.
+    pub(crate) fn put(&self, shape: Shape) {
+        // As long as the test runs: there are few, and requests refer to them.
+        let shape: &'static Shape = Box::leak(Box::new(shape));
+        let mut made = self.made.write().unwrap_or_else(PoisonError::into_inner);
+        made.entry(shape.name.to_owned())
+            .and_modify(|made| made.shape = shape)
+            .or_insert_with(|| Made {
+                shape,
+                record: Box::leak(Box::default()),
+            });
+    }
+
     /// What the app of this name remembers; a name that is no app's has an empty record.
     pub(crate) fn record(&self, shape: &str) -> MutexGuard<'_, Record> {
-        self.records
-            .get(shape)
+        let made = self.made(shape).map(|made| made.record);
+        made.or_else(|| self.records.get(shape))
             .unwrap_or(&self.nowhere)
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -136,12 +185,11 @@ where
         let shape = params
             .iter()
             .find(|(key, _)| *key == "shape")
-            .and_then(|(_, name)| find(name))
+            .map(|(_, name)| name.to_owned())
             .ok_or(StatusCode::NOT_FOUND)?;
-        Ok(Self {
-            shape,
-            shared: Arc::from_ref(state),
-        })
+        let shared: Arc<Shared> = Arc::from_ref(state);
+        let shape = shared.find(&shape).ok_or(StatusCode::NOT_FOUND)?;
+        Ok(Self { shape, shared })
     }
 }
 

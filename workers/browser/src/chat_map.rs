@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::network::recipe::Recipe;
+use crate::selectors::Selector;
 
 /// How a question is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +109,10 @@ pub struct ChatMap {
     pub url: String,
     /// The box's locator.
     pub input: String,
+    /// Ways to find the box again, the most stable first; the one in `input` may be among them.
+    pub inputs: Vec<Selector>,
+    /// Boxes that took a question and of which nothing came: they are left alone while there is another.
+    pub given_up: Vec<String>,
     /// What kind of field it is: `textarea`, `rich`, `text`, `editor`.
     pub input_kind: String,
     /// What was pressed to open the chat, where the page does not show it by itself.

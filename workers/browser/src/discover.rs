@@ -23,6 +23,12 @@ use crate::trace::step;
 const INPUT_LIMIT: Duration = Duration::from_secs(15);
 /// How long a page may take to show its box by itself before something is pressed for it.
 const LAUNCH_PATIENCE: Duration = Duration::from_millis(1500);
+/// So many boxes that answer nothing are tried before the page is given up.
+const MOST_AVOIDED: usize = 3;
+/// So many points less than the likeliest box may the one have that was known before.
+const LOYALTY: i32 = 30;
+/// Texts below an answer that are kept as none of it.
+const MOST_FURNITURE: usize = 16;
 /// Bytes of a text that may be nothing but a complaint.
 const LONGEST_REFUSAL: usize = 300;
 
@@ -49,7 +55,8 @@ pub async fn discover_chat_with(
     eyes: Option<&dyn Eyes>,
     notes: &Notes,
 ) -> Result<ChatMap, BrowserError> {
-    step("discover", discover(page, known, eyes, notes)).await
+    // Boxed: with all that it awaits it is large, and callers await it among others.
+    step("discover", Box::pin(discover(page, known, eyes, notes))).await
 }
 
 async fn discover(
@@ -59,14 +66,31 @@ async fn discover(
     notes: &Notes,
 ) -> Result<ChatMap, BrowserError> {
     let began = Instant::now();
-    let mut map = find_input(page, known, eyes, notes).await?;
-    // A question that is lost would cost the time of an answer that does not come.
-    shows(page, &map.input).await;
-    let fresh = page.facts().await?;
-    map.attach = Some(attach::look(page, &map.input).await?);
-    let mut conversation = Conversation::new(page, &map, notes).learning();
-    let (mut asked, first) = trial(page, &mut conversation, 1).await?;
-    map = conversation.map().clone();
+    let mut avoid = known.map_or_else(Vec::new, |map| map.given_up.clone());
+    let mut tried = false;
+    let (mut map, fresh, mut asked, first) = loop {
+        let mut map = find_input(page, known, eyes, &avoid, tried, notes).await?;
+        if let Some(known) = known {
+            map.inputs.clone_from(&known.inputs);
+        }
+        // A question that is lost would cost the time of an answer that does not come.
+        shows(page, &map.input).await;
+        let fresh = page.facts().await?;
+        map.attach = Some(attach::look(page, &map.input).await?);
+        let mut conversation = Conversation::new(page, &map, notes).learning();
+        match Box::pin(trial(page, &mut conversation, 1)).await {
+            Ok((asked, first)) => break (conversation.map().clone(), fresh, asked, first),
+            Err(error) => {
+                // What has left the page may be answered yet, or stand somewhere now.
+                let heard_of = !answered_nothing(&error) || conversation.has_left();
+                avoid.push(map.input.clone());
+                if heard_of || avoid.len() > MOST_AVOIDED || !has_another(&fresh, &avoid) {
+                    return Err(error);
+                }
+                tried = true;
+            }
+        }
+    };
     let mut furniture_known = false;
     if let Some(recipe) = &first.recipe {
         map.recipes.push(recipe.clone());
@@ -86,7 +110,7 @@ async fn discover(
     let mut readings = vec![first];
     if !furniture_known {
         let mut conversation = Conversation::new(page, &map, notes).learning();
-        let (question, second) = trial(page, &mut conversation, 2).await?;
+        let (question, second) = Box::pin(trial(page, &mut conversation, 2)).await?;
         asked = question;
         let passing = std::mem::take(&mut map.furniture.trailing);
         map.furniture = learn_from_two(&readings[0].raw, &second.raw);
@@ -101,6 +125,10 @@ async fn discover(
     map.recipes.retain(|recipe: &Recipe| {
         recipe.mode != Mode::Snapshot || recipe.method != StreamMethod::Dom
     });
+    map.given_up = avoid;
+    let mut proved = Conversation::new(page, &map, notes);
+    proved.take_in_the_elements().await;
+    map = proved.map().clone();
     let closed_well = readings
         .iter()
         .all(|reading| reading.answer.closing_signal != "quiet");
@@ -132,6 +160,20 @@ async fn discover(
     Ok(map)
 }
 
+/// Whether a box took the question, and nothing came of it.
+fn answered_nothing(error: &BrowserError) -> bool {
+    matches!(
+        error,
+        BrowserError::NotSent { .. } | BrowserError::AnswerStalled { received: 0, .. }
+    )
+}
+
+fn has_another(facts: &PageFacts, avoid: &[String]) -> bool {
+    let choices = chat::inputs(facts);
+    let mut fields = choices.iter().map(|choice| &facts.fields[choice.index]);
+    fields.any(|field| !avoid.contains(&field.locator) && !chat::may_be_another(field, facts))
+}
+
 fn learn_marks(map: &mut ChatMap, reading: &Reading) {
     for text in &reading.passing {
         if !map.furniture.trailing.contains(text) {
@@ -150,12 +192,15 @@ fn learn_marks(map: &mut ChatMap, reading: &Reading) {
         }
     }
     map.closing.retain(|mark| !map.ignored.contains(mark));
+    map.furniture.trailing.truncate(MOST_FURNITURE);
 }
 
 async fn find_input(
     page: &Page,
     known: Option<&ChatMap>,
     eyes: Option<&dyn Eyes>,
+    avoid: &[String],
+    tried: bool,
     notes: &Notes,
 ) -> Result<ChatMap, BrowserError> {
     let mut began = Instant::now();
@@ -172,12 +217,21 @@ async fn find_input(
             }
         };
         let calm = last.as_ref().is_some_and(|before| settled(before, &facts));
-        let choices = chat::inputs(&facts);
+        let mut choices = chat::inputs(&facts);
+        if has_another(&facts, avoid) {
+            choices.retain(|choice| !avoid.contains(&facts.fields[choice.index].locator));
+        }
+        if tried {
+            // The first was the likeliest: of the others only those that can be nothing else.
+            choices.retain(|choice| !chat::may_be_another(&facts.fields[choice.index], &facts));
+        }
+        let highest = choices.first().map_or(0, |choice| choice.score);
         let best = known
             .and_then(|map| {
-                choices
-                    .iter()
-                    .find(|choice| facts.fields[choice.index].locator == map.input)
+                choices.iter().find(|choice| {
+                    facts.fields[choice.index].locator == map.input
+                        && choice.score + LOYALTY > highest
+                })
             })
             .or(choices.first());
         if let Some(best) = best.filter(|_| calm || began.elapsed() > INPUT_LIMIT / 2) {
@@ -291,6 +345,7 @@ async fn trial(
     if said.len() < LONGEST_REFUSAL && !said.contains(&word) && words::any(&said, words::FAILED) {
         return Err(BrowserError::PageError {
             text: reading.answer.text,
+            in_its_place: false,
             evidence: page.evidence().await,
         });
     }

@@ -88,6 +88,12 @@ pub enum BrowserError {
         /// The page as it looked.
         evidence: Evidence,
     },
+    /// The page took back what it had shown of an answer, so that what was given out of it is wrong.
+    #[error("the page took back what it had shown of the answer")]
+    AnswerTakenBack {
+        /// The page as it looked.
+        evidence: Evidence,
+    },
     /// A sign-in form where the signed-in page was expected.
     #[error("the page asks to sign in again")]
     SessionExpired {
@@ -149,6 +155,8 @@ pub enum BrowserError {
     PageError {
         /// What it showed.
         text: String,
+        /// It stood where the answer belongs, and will be found there by whoever looks again.
+        in_its_place: bool,
         /// The page as it looked.
         evidence: Evidence,
     },
@@ -209,6 +217,7 @@ impl BrowserError {
             | Self::SignInUnclear { evidence, .. }
             | Self::SessionExpired { evidence }
             | Self::TakesNoFiles { evidence }
+            | Self::AnswerTakenBack { evidence }
             | Self::ProviderRateLimited { evidence, .. }
             | Self::AnswerStalled { evidence, .. }
             | Self::AnswerCut { evidence, .. }

@@ -194,6 +194,7 @@ pub(crate) async fn submit_password(
             Outcome::Broken(text) => {
                 return Err(BrowserError::PageError {
                     text,
+                    in_its_place: false,
                     evidence: page.evidence().await,
                 });
             }

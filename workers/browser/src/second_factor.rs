@@ -100,6 +100,7 @@ pub async fn submit_code(page: &Page, code: &str, notes: &Notes) -> Result<SignI
             Outcome::Broken(text) => {
                 return Err(BrowserError::PageError {
                     text,
+                    in_its_place: false,
                     evidence: page.evidence().await,
                 });
             }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::detect::between::{approval, passage};
 pub use crate::detect::login::LoginForm;
-use crate::detect::login::{Stage, stage, stage_expecting, submit_button};
+use crate::detect::login::{Stage, WAY_OUT, stage, stage_expecting, submit_button};
 use crate::detect::verdict::{Outcome, Since, judge};
 use crate::error::BrowserError;
 use crate::facts::{PageFacts, settled};
@@ -22,6 +22,9 @@ use crate::trace::step;
 /// How long a page may take to show what it wants.
 const LOOK_LIMIT: Duration = Duration::from_secs(12);
 pub(crate) const TICK: Duration = Duration::from_millis(120);
+
+/// So many pages may lead to the login.
+const MOST_OPENED: usize = 3;
 
 /// An account on a web app.
 pub struct Account<'a> {
@@ -86,6 +89,8 @@ async fn sign_in_as(
     let began = Instant::now();
     page.conceal(account.password);
     let mut opener = None;
+    // Where something was pressed that leads to the login: from a public page it may lead to one that has a button of its own for it.
+    let mut opened: Vec<String> = Vec::new();
     let mut stepped = false;
     let mut chosen: Vec<String> = Vec::new();
     let mut passed = Passed::default();
@@ -138,10 +143,13 @@ async fn sign_in_as(
                 notes.step("login.chosen", json!({"button": locator}), began);
                 chosen.push(locator);
             }
-            Stage::Opener(locator) if opener.is_none() && !stepped => {
+            Stage::Opener(locator)
+                if opened.len() < MOST_OPENED && !opened.contains(&facts.url) && !stepped =>
+            {
                 page.click(&locator).await?;
                 notes.step("login.opened", json!({"button": locator}), began);
-                opener = Some(locator);
+                opened.push(facts.url);
+                opener.get_or_insert(locator);
             }
             Stage::Challenge(kind) => {
                 return Err(BrowserError::Captcha {
@@ -207,7 +215,10 @@ async fn sign_in_as(
                     });
                 };
                 let verdict = verdict(page, true, confidence, observation).await;
-                notes.validation(verdict.clone());
+                // A chat box alone may stand there for anybody: nobody has judged that somebody is signed in.
+                if confidence > 0.6 {
+                    notes.validation(verdict.clone());
+                }
                 return Ok(SignIn {
                     verdict,
                     form: LoginForm::default(),
@@ -222,7 +233,8 @@ async fn sign_in_as(
 /// What speaks for somebody being in where no form shows, and how much. After a person's help only the inside does: there was a login in the way.
 fn without_form(found: Stage, solved: bool) -> Option<(String, f32)> {
     match found {
-        Stage::Inside(why) => Some((why, 0.9)),
+        Stage::Inside(why) if solved || why.starts_with(WAY_OUT) => Some((why, 0.9)),
+        Stage::Inside(why) => Some((why, 0.6)),
         _ if solved => None,
         _ => Some(("the page asks for no login".to_owned(), 0.6)),
     }

@@ -13,6 +13,7 @@ use computetower_browser::{
     Account, BrowserError, ChatMap, Conversation, LastTurn, Notes, Page, Profile, discover_chat,
     recognises, sign_in, start_new, submit_code,
 };
+use computetower_test_site::normal::normal;
 use computetower_test_site::{Site, echo};
 use stage::{Stage, account, ask, letters};
 
@@ -53,6 +54,13 @@ conversation! {
     framed_cumulative: "framed-cumulative", [PLAIN, MARKDOWN];
     aside_late: "aside-late", [PLAIN, MARKDOWN, "What has failed, and why was it interrupted?"];
     shadow_fields_poll: "shadow-fields-poll", [PLAIN, MARKDOWN];
+    socket_io: "socket-io", [PLAIN, MARKDOWN, STALL];
+    reconnecting_eventsource: "reconnecting-eventsource", [PLAIN, MARKDOWN];
+    replaced_sse: "replaced-sse", [PLAIN, MARKDOWN];
+    replaced_typed: "replaced-typed", [PLAIN, MARKDOWN];
+    regenerating_ndjson: "regenerating-ndjson", [PLAIN, MARKDOWN];
+    continued_sse: "continued-sse", [PLAIN, MARKDOWN];
+    a_refusal_is_an_answer: "classic-sse", ["Please refuse this"];
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,7 +103,7 @@ async fn a_new_conversation_is_begun_by_the_pages_own_control() {
             "{shape}: pages that were loaded for it"
         );
         let (text, ..) = ask(&page, &map, &notes, MARKDOWN).await.unwrap();
-        assert_eq!(letters(&text), letters(&echo::answer(MARKDOWN)), "{shape}");
+        assert_eq!(normal(&text), normal(&echo::answer(MARKDOWN)), "{shape}");
         assert!(
             !page_says(&page, &map, PLAIN).await,
             "{shape}: the first conversation is left"
@@ -278,8 +286,8 @@ async fn a_code_from_elsewhere_is_asked_for_and_given() {
 async fn goes_on(page: &Page, map: &ChatMap, shape: &str) {
     let (text, ..) = ask(page, map, &Notes::none(), PLAIN).await.unwrap();
     assert_eq!(
-        letters(&text),
-        letters(&echo::answer(PLAIN)),
+        normal(&text),
+        normal(&echo::answer(PLAIN)),
         "{shape}: the conversation goes on"
     );
 }
@@ -360,7 +368,7 @@ async fn a_profile_restores_the_session_and_its_end_is_noticed() {
         let signed = sign_in(&page, &account(), &notes).await.unwrap();
         assert!(!signed.needed, "{shape}: restored");
         let (text, ..) = ask(&page, &map, &notes, PLAIN).await.unwrap();
-        assert_eq!(letters(&text), letters(&echo::answer(PLAIN)));
+        assert_eq!(normal(&text), normal(&echo::answer(PLAIN)));
         assert_eq!(stage.site.logins(shape).len(), 1);
         stage.site.sign_everyone_out(shape);
         let outcome = ask(&page, &map, &notes, "are you still there?").await;
@@ -414,7 +422,7 @@ async fn a_question_that_is_there_already_is_read_and_not_asked_again() {
     let (chunks, mut unread) = tokio::sync::mpsc::channel::<String>(64);
     tokio::spawn(async move { while unread.recv().await.is_some() {} });
     let answer = conversation.read_answer(&chunks).await.unwrap();
-    assert_eq!(letters(&answer.text), letters(&echo::answer(question)));
+    assert_eq!(normal(&answer.text), normal(&echo::answer(question)));
     assert_eq!(
         stage
             .site
@@ -469,8 +477,8 @@ async fn five_at_once_and_many_in_a_row_do_not_mix() {
         let question = format!("same question {}", turn % 2);
         let (text, ..) = ask(&page, &map, &notes, &question).await.unwrap();
         assert_eq!(
-            letters(&text),
-            letters(&echo::answer(&question)),
+            normal(&text),
+            normal(&echo::answer(&question)),
             "turn {turn}"
         );
     }
@@ -481,7 +489,7 @@ async fn five_at_once_and_many_in_a_row_do_not_mix() {
             for turn in 0..2 {
                 let question = format!("page {number} turn {turn} long");
                 let (text, joined, _) = ask(&page, map, notes, &question).await.unwrap();
-                assert_eq!(letters(&text), letters(&echo::answer(&question)));
+                assert_eq!(normal(&text), normal(&echo::answer(&question)));
                 assert_eq!(joined, text);
             }
             session.close().await;
@@ -495,7 +503,7 @@ async fn five_at_once_and_many_in_a_row_do_not_mix() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_huge_answer_is_whole() {
     let stage = Stage::set().await;
-    stage.converse("classic-sse", &["huge, please"]).await;
+    stage.converse("classic-sse", &["a vast one, please"]).await;
     stage.converse("bare-dom", &["huge, please"]).await;
     stage.end().await;
 }

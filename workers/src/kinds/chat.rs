@@ -14,7 +14,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use computetower_browser::{Answer, BrowserError, Conversation, LastTurn, Notes, choose_model};
+use computetower_browser::{
+    Answer, BrowserError, ChatMap, Conversation, LastTurn, Notes, choose_model,
+};
 use computetower_jobs::failover::{another_may_mend, most_hopeful};
 use computetower_jobs::kinds::chat::{Chat, Role};
 use computetower_jobs::{EventBody, Failure, FailureCode, JobKind, Outcome};
@@ -225,7 +227,8 @@ async fn attempt(
         standing,
     } = Box::pin(place::find(context, chat, candidate, notes)).await?;
     let stood = page.challenges().await;
-    let mut conversation = Conversation::new(&page, map, notes);
+    let mut conversation =
+        Conversation::new(&page, map, notes).of_account(candidate.provider.credential.is_some());
     let place = Place {
         context,
         chat,
@@ -236,6 +239,11 @@ async fn attempt(
     let answered = Box::pin(converse(place, &mut conversation, &text, known, standing)).await;
     let asked = page.is_answering();
     page.answering(None);
+    if answered.is_ok()
+        && let Some(learned) = conversation.learned()
+    {
+        keep_what_was_learned(context, &candidate.provider, &learned).await;
+    }
     drop(conversation);
     match answered {
         Ok(answer) => {
@@ -309,7 +317,14 @@ async fn converse(
     match read(place, conversation, noted, prompt).await {
         Ok(answer) => Ok(answer),
         Err(error) => {
-            if matches!(error, BrowserError::AnswerCut { .. }) {
+            if matches!(
+                error,
+                BrowserError::AnswerCut { .. }
+                    | BrowserError::PageError {
+                        in_its_place: true,
+                        ..
+                    }
+            ) {
                 note_cut(place).await;
             }
             Err(failure_of(context, &error).await)
@@ -348,8 +363,8 @@ async fn set_model(place: Place<'_>, known: usize) -> Result<(), Failure> {
     }
 }
 
-/// Notes that the answer broke off. A page that keeps conversations shows what came of it like any answer: should the job be retried by hand, the
-/// question is asked anew.
+/// Notes that the answer broke off, or that an error stands in its place. An error beside it may not be about it: then the next attempt reads on.
+/// A page that keeps conversations shows what came of it like any answer: should the job be retried, the question is asked anew.
 async fn note_cut(place: Place<'_>) {
     let Place {
         context, candidate, ..
@@ -361,6 +376,24 @@ async fn note_cut(place: Place<'_>) {
         .effect_done(job, lease, &candidate.prompt, &detail);
     if let Err(error) = noted.await {
         tracing::warn!(job.id = %job, error = %chain(&error), "that the answer broke off could not be noted");
+    }
+}
+
+/// Keeps what the question has found out about the page, unless somebody else has changed what is known of it meanwhile. Failing costs the next question
+/// the same detour.
+async fn keep_what_was_learned(context: &JobContext, provider: &Provider, learned: &ChatMap) {
+    let (Some(before), Ok(after)) = (&provider.chat_map, serde_json::to_value(learned)) else {
+        return;
+    };
+    let kept = context.store.chat_map_learned(provider.id, before, &after);
+    match kept.await {
+        Ok(true) => {}
+        Ok(false) => {
+            tracing::debug!(job.id = %context.job.id, "what was learned of the page is older than what is known")
+        }
+        Err(error) => {
+            tracing::warn!(job.id = %context.job.id, error = %chain(&error), "what was learned of the page could not be kept")
+        }
     }
 }
 

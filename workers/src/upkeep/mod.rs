@@ -5,6 +5,7 @@ mod expired;
 mod holders;
 mod lost_jobs;
 mod lost_messages;
+mod rechecks;
 mod retention;
 mod schedules;
 mod settle;
@@ -89,6 +90,7 @@ async fn do_duties(store: &Store, leading: watch::Receiver<bool>) {
                 discoveries::run(store).await,
             );
             report(store, "abandoned_requests", store.cancel_abandoned().await);
+            report(store, "rechecks", rechecks::run(store).await);
             report(store, "retention", retention::run(store).await);
         }
     }

@@ -183,7 +183,7 @@ fn is_emoji(c: char) -> bool {
 }
 
 /// A time stamp: clock time, date or "just now", and little else.
-fn is_time(text: &str) -> bool {
+pub(super) fn is_time(text: &str) -> bool {
     let lower = unmarked(text).to_lowercase();
     if lower.chars().count() > 32 {
         return false;
@@ -220,7 +220,7 @@ fn is_time(text: &str) -> bool {
 }
 
 /// A name, a time, a word or two: what stands around an answer. A sentence is part of one, also when every answer begins with it.
-fn is_label(text: &str) -> bool {
+pub(super) fn is_label(text: &str) -> bool {
     let ends_as_sentence = text
         .trim_end()
         .ends_with(['.', ':', '!', '?', ',', ';', '…', '。', '：', '！', '？']);

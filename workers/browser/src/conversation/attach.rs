@@ -67,7 +67,7 @@ impl Conversation<'_> {
         let facts = self.resolve_input().await?;
         self.clear_overlays().await?;
         let names: Vec<String> = files.iter().filter_map(|file| stem(file)).collect();
-        let before = self.shown(&names).await?;
+        let before = self.files_shown(&names).await?;
         let by = match self.give_to_a_field(files).await? {
             true => "field",
             false if self.give_by_a_button(&facts, files).await? => "button",
@@ -86,7 +86,7 @@ impl Conversation<'_> {
         Ok(())
     }
 
-    async fn shown(&self, names: &[String]) -> Result<Shown, BrowserError> {
+    async fn files_shown(&self, names: &[String]) -> Result<Shown, BrowserError> {
         self.page.js("filesShown", (&self.map.input, names)).await
     }
 
@@ -95,7 +95,7 @@ impl Conversation<'_> {
         let began = Instant::now();
         let mut proof = None;
         loop {
-            let now = self.shown(names).await?;
+            let now = self.files_shown(names).await?;
             if now.named > before.named {
                 proof = Some("their names are shown");
             } else if now.pictures > before.pictures {

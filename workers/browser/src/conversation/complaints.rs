@@ -5,15 +5,26 @@ use crate::detect::words;
 /// What a page may say in the place of an answer.
 pub(super) fn complains(text: &str) -> bool {
     let lower = text.to_lowercase();
-    words::any(&lower, words::FAILED) || words::any(&lower, words::LOCKED)
+    has_failed(&lower) || words::any(&lower, words::LOCKED)
+}
+
+/// Whether it says that something has failed. A number alone may be any number.
+fn has_failed(lower: &str) -> bool {
+    let is_word = |word: &&&str| !word.starts_with(|c: char| c.is_ascii_digit());
+    let failed: Vec<&str> = words::FAILED.iter().filter(is_word).copied().collect();
+    words::any(lower, &failed)
+}
+
+/// What it may say to somebody who is not signed in, or no longer.
+pub(super) fn asks_to_sign_in(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    lower.chars().count() < 120 && words::any(&lower, words::SIGN_IN)
 }
 
 /// What it may say of an answer that it has begun to show. Numbers and limits beside an answer are mostly about the next one.
 fn regrets(text: &str) -> bool {
     let lower = text.to_lowercase();
-    let is_word = |word: &&&str| !word.starts_with(|c: char| c.is_ascii_digit());
-    let failed: Vec<&str> = words::FAILED.iter().filter(is_word).copied().collect();
-    words::any(&lower, &failed) || words::any(&lower, words::BROKEN_OFF)
+    has_failed(&lower) || words::any(&lower, words::BROKEN_OFF)
 }
 
 /// What a page has begun to complain of since its answer last grew.
@@ -70,6 +81,9 @@ mod tests {
             assert!(!regrets(text), "{text}");
         }
         assert!(complains("You have reached your message limit"));
+        assert!(!complains("About 5000 km.") && !complains("It costs 502 euros."));
+        assert!(asks_to_sign_in("Bitte anmelden, um Nachrichten zu senden."));
+        assert!(!asks_to_sign_in("Copied to clipboard"));
     }
 
     /// What is found after these looks: (the alert, the text), where the stream ended or did not.

@@ -140,6 +140,25 @@ pub(crate) fn compatible(a: &str, b: &str) -> bool {
     a.starts_with(&b) || b.starts_with(&a)
 }
 
+/// Bytes of letters that may stand around an answer and be none of it.
+const AROUND: usize = 120;
+/// Letters by which the beginning of a text is found in another.
+const BEGINNING: usize = 8;
+
+/// Whether the page shows what the source says, as far as both go, with no more than a few words around it. What those words are is not judged here.
+pub(crate) fn within(source: &str, page: &str) -> bool {
+    let (source, page) = (reduce(source), reduce(page));
+    let Some((end, _)) = source.char_indices().nth(BEGINNING) else {
+        return false;
+    };
+    let Some(start) = page.find(&source[..end]).filter(|at| *at <= AROUND) else {
+        return false;
+    };
+    let shown = &page[start..];
+    let agreed = common(shown, &source);
+    agreed == source.len().min(shown.len()) && shown.len() - agreed <= AROUND
+}
+
 /// A text without the start of a list's number that its last line may be.
 fn unfinished(text: &str) -> &str {
     let start = text.rfind('\n').map_or(0, |at| at + 1);
@@ -244,6 +263,26 @@ mod tests {
             "1. one\n2. two\n3. three"
         ));
         assert!(!compatible("one two", "one three"));
+    }
+
+    #[test]
+    fn a_source_is_recognised_among_names_and_times() {
+        let source = "The sky is **blue** today";
+        assert!(within(source, "Echo 12:03 The sky is blue today Copy"));
+        assert!(
+            within(source, "Echo 12:03 The sky is"),
+            "the page is behind"
+        );
+        assert!(!within(source, "Echo: something else altogether"));
+        let more = format!("The sky is blue today {}", "and more ".repeat(40));
+        assert!(!within(source, &more), "the page says much more");
+    }
+
+    #[test]
+    fn a_text_that_ends_otherwise_is_another_text() {
+        let source = "The capital of it is Paris";
+        assert!(!within(source, "The capital of it is Rome"));
+        assert!(!within(source, "Echo 12:03 The capital of it is Rome Copy"));
     }
 
     #[test]

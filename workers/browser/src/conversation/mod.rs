@@ -5,12 +5,16 @@ pub(crate) mod assemble;
 pub(crate) mod attach;
 mod complaints;
 pub(crate) mod completion;
+mod doubt;
 mod emit;
+mod ending;
+mod heal;
 pub(crate) mod models;
 pub(crate) mod new_chat;
 mod read;
 mod send;
 mod traffic;
+mod trouble;
 mod waits;
 
 use std::time::Duration;
@@ -19,7 +23,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::chat_map::{ChatMap, StreamMethod};
-use crate::detect::{chat, launcher, words};
+use crate::detect::{launcher, words};
 use crate::error::BrowserError;
 use crate::facts::PageFacts;
 use crate::network::tap::Tap;
@@ -48,6 +52,8 @@ pub struct Answer {
 pub struct Conversation<'p> {
     page: &'p Page,
     map: ChatMap,
+    /// The map as it was given.
+    known: ChatMap,
     notes: Notes,
     tap: Option<Tap>,
     question: String,
@@ -55,6 +61,10 @@ pub struct Conversation<'p> {
     /// The page as it was before the question was typed.
     before: Option<PageFacts>,
     sent_at: Option<Instant>,
+    /// What had left the page when the question was sent.
+    activity: u64,
+    /// The page knows somebody: it may ask to sign in again.
+    account: bool,
     /// Watching for the marks and waits that a later conversation may rely on.
     learning: bool,
 }
@@ -106,14 +116,24 @@ impl<'p> Conversation<'p> {
         Self {
             page,
             map: map.clone(),
+            known: map.clone(),
             notes: notes.clone(),
             tap: None,
             question: String::new(),
             baseline: Value::Null,
             before: None,
             sent_at: None,
+            activity: 0,
+            account: false,
             learning: false,
         }
+    }
+
+    /// Tells whether somebody is signed in to the page.
+    #[must_use]
+    pub fn of_account(mut self, account: bool) -> Self {
+        self.account = account;
+        self
     }
 
     pub(crate) fn learning(mut self) -> Self {
@@ -226,20 +246,22 @@ impl<'p> Conversation<'p> {
                 .fields
                 .iter()
                 .find(|field| field.locator == self.map.input);
-            if known.is_some_and(|field| !field.disabled && !field.readonly) {
+            let usable = known.is_some_and(|field| !field.disabled && !field.readonly);
+            if usable && !self.is_given_up(&self.map.input) && !self.is_displaced(&facts) {
                 return Ok(facts);
             }
-            if known.is_none()
-                && began.elapsed() > Duration::from_secs(2)
-                && let Some(best) = chat::inputs(&facts).first()
-            {
-                let field = &facts.fields[best.index];
+            let lost = known.is_none() || usable;
+            if lost && let Some((field, by)) = self.another_box(&facts, began.elapsed()).await {
+                if field.locator == self.map.input {
+                    return Ok(facts);
+                }
                 self.notes.step(
                     "chat.input_moved",
-                    json!({"was": self.map.input, "is": field.locator}),
+                    json!({"was": self.map.input, "is": field.locator, "by": by}),
                     began,
                 );
                 self.map.input.clone_from(&field.locator);
+                self.map.input_kind.clone_from(&field.r#type);
                 continue;
             }
             let asks_password = facts.fields.iter().any(|field| field.r#type == "password");

@@ -1,6 +1,7 @@
 //! Reading an answer: one cheap look at the page every tick, the traffic beside it, chunks out as soon as they will
 //! not change, and the end by [`super::completion`].
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -8,44 +9,50 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::assemble::{Block, content, is_placeholder, join, passing};
-use super::complaints::{Regrets, complains};
+use super::assemble::{Block, content, is_placeholder, join};
+use super::complaints::Regrets;
 use super::completion::{Limits, Look, Progress, Watcher};
-use super::emit::{Emitter, Fit, compatible};
-use super::traffic::{Traffic, judge_traffic, polled};
-use super::waits::seconds_in;
+use super::emit::{Emitter, compatible, within};
+use super::traffic::{Traffic, judge_traffic};
 use super::{Answer, Conversation};
-use crate::chat_map::StreamMethod;
-use crate::detect::words;
 use crate::error::BrowserError;
 use crate::network::decode::reduce;
 use crate::network::recipe::{Mode, Recipe};
 use crate::network::tap::Tap;
-use crate::notes::Verdict;
 use crate::trace::step;
+use crate::view::inside;
 
 const TICK: Duration = Duration::from_millis(85);
-/// How long an error on the page may stand without an answer before it is believed.
-const ERROR_PATIENCE: Duration = Duration::from_millis(3500);
+/// Between a look that has seen more text and the one that has to agree with it.
+const AGREE: Duration = Duration::from_millis(30);
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Poll {
+pub(super) struct Poll {
     /// No baseline: the document was replaced.
-    lost: bool,
+    pub(super) lost: bool,
     /// The question was found.
-    q: bool,
+    pub(super) q: bool,
+    /// Nothing follows the question; the blocks are from anywhere on the page.
+    pub(super) wide: bool,
     /// Number of blocks.
-    n: usize,
+    pub(super) n: usize,
     /// The first that differs from the last look.
-    from: usize,
-    blocks: Vec<Block>,
-    marks: Vec<String>,
-    alerts: Option<Vec<String>>,
-    login: Option<bool>,
+    pub(super) from: usize,
+    pub(super) blocks: Vec<Block>,
+    pub(super) marks: Vec<String>,
+    pub(super) alerts: Option<Vec<String>>,
+    pub(super) login: Option<bool>,
     /// Elements that may have a closed shadow root and were not asked about yet.
-    unseen: u64,
+    pub(super) unseen: u64,
 }
+
+/// A box that takes a question and shows it nowhere, on a page that asks for nothing and says nothing, is believed to have lost it after so long.
+const LOST_AFTER: Duration = Duration::from_secs(20);
+/// So often the rest of an answer is asked for.
+const MOST_CONTINUED: u32 = 20;
+/// How long the rest may take to begin.
+const CONTINUES_WITHIN: Duration = Duration::from_secs(10);
 
 /// An answer with what can be learned from it.
 #[derive(Debug)]
@@ -63,24 +70,38 @@ pub(crate) struct Reading {
     pub(crate) passing: Vec<String>,
 }
 
-struct State {
-    blocks: Vec<Block>,
-    text: String,
-    reduced: String,
-    alerts: Vec<String>,
-    alert_since: Option<Instant>,
-    login_since: Option<Instant>,
-    trouble_since: Option<Instant>,
-    regrets: Regrets,
-    emitter: Emitter,
-    watcher: Watcher,
+pub(super) struct State {
+    pub(super) blocks: Vec<Block>,
+    pub(super) text: String,
+    pub(super) reduced: String,
+    pub(super) alerts: Vec<String>,
+    pub(super) alert_since: Option<Instant>,
+    pub(super) login_since: Option<Instant>,
+    pub(super) trouble_since: Option<Instant>,
+    pub(super) regrets: Regrets,
+    pub(super) emitter: Emitter,
+    pub(super) watcher: Watcher,
     /// Last blocks of every look, while learning.
-    tails: Vec<Block>,
-    recipe: Option<Recipe>,
+    pub(super) tails: Vec<Block>,
+    pub(super) recipe: Option<Recipe>,
     /// Looks in a row in which the recipe and the page said different things.
-    disagreed: u32,
-    traffic_key: (u64, usize),
-    carrying: std::collections::HashMap<u64, usize>,
+    pub(super) disagreed: u32,
+    pub(super) traffic_key: (u64, usize),
+    pub(super) carrying: std::collections::HashMap<u64, usize>,
+    /// Blocks that stood on the page before the question.
+    pub(super) old: HashSet<String>,
+    /// How often the page was asked for the rest of the answer.
+    pub(super) continued: u32,
+    /// When it was asked last, and how long the answer was then.
+    pub(super) asked_on: Option<(Instant, usize)>,
+    /// The question was seen in the conversation.
+    pub(super) question_seen: bool,
+    /// The last look saw another text than the one before.
+    pub(super) grows: bool,
+    /// When the text last changed.
+    pub(super) changed_at: Option<Instant>,
+    /// Since when there is text.
+    pub(super) text_since: Option<Instant>,
 }
 
 impl Conversation<'_> {
@@ -95,6 +116,7 @@ impl Conversation<'_> {
         chunks: &mpsc::Sender<String>,
     ) -> Result<Answer, BrowserError> {
         let reading = self.read(chunks).await?;
+        self.take_in(&reading).await;
         self.notes.validation(reading.answer.verdict.clone());
         Ok(reading.answer)
     }
@@ -116,7 +138,7 @@ impl Conversation<'_> {
         &mut self,
         chunks: &mpsc::Sender<String>,
     ) -> Result<Reading, BrowserError> {
-        step("read answer", self.read_to_its_end(chunks)).await
+        step("read answer", Box::pin(self.read_to_its_end(chunks))).await
     }
 
     async fn read_to_its_end(
@@ -149,10 +171,18 @@ impl Conversation<'_> {
             disagreed: 0,
             traffic_key: (0, usize::MAX),
             carrying: Default::default(),
+            old: self.old_blocks(),
+            continued: 0,
+            asked_on: None,
+            question_seen: false,
+            grows: false,
+            changed_at: None,
+            text_since: None,
         };
         let mut first_chunk: Option<Duration> = None;
         let signal = loop {
-            self.pause(state.recipe.is_some() || !self.map.recipes.is_empty())
+            let wakes = state.recipe.is_some() || !self.map.recipes.is_empty();
+            self.pause(wakes, state.grows && state.recipe.is_none())
                 .await;
             let poll = match self
                 .page
@@ -186,14 +216,39 @@ impl Conversation<'_> {
             let changed = self.absorb(&mut state, &poll);
             state.regrets.listen(changed, &state.alerts, &state.text);
             let traffic = self.traffic(&mut state);
-            let chunk = self.next_chunk(&mut state, changed, poll.q);
+            state.question_seen |= poll.q;
+            state.grows = changed;
+            let unbegun = self.is_unbegun(&state);
+            if state.text.is_empty() || unbegun {
+                state.text_since = None;
+            } else {
+                state.text_since.get_or_insert_with(Instant::now);
+            }
+            if changed {
+                state.changed_at = Some(Instant::now());
+            }
+            // Beside the questions, anything new may be an answer, or a title: it has to stand for a while, and to have come as answers do.
+            let at_rest = state
+                .changed_at
+                .is_some_and(|at| at.elapsed() >= limits.quiet);
+            let doubtful = unbegun
+                || self.is_complaint(&state)
+                || poll.wide && poll.q && !(at_rest && self.is_carried(&state, traffic));
+            let chunk = if doubtful {
+                None
+            } else {
+                self.next_chunk(&mut state, changed, poll.q)
+            };
             if let Some(chunk) = chunk {
                 first_chunk.get_or_insert_with(|| began.elapsed());
                 // Whoever read the chunks may have gone; the answer is still wanted.
                 let _ = chunks.send(chunk).await;
             }
-            let has_text = !state.text.is_empty() && !is_placeholder(&state.text);
+            let has_text = !state.text.is_empty() && !is_placeholder(&state.text) && !doubtful;
             self.trouble(&mut state, has_text, traffic, &poll).await?;
+            if !has_text && began.elapsed() > LOST_AFTER {
+                self.lost(&state, traffic, &poll).await?;
+            }
             let look = Look {
                 has_text,
                 changed,
@@ -206,6 +261,15 @@ impl Conversation<'_> {
             match state.watcher.look(Instant::now(), &look) {
                 Progress::Wait => {}
                 Progress::Done(signal) => {
+                    let waits = |(at, length): (Instant, usize)| {
+                        state.text.len() == length && at.elapsed() < CONTINUES_WITHIN
+                    };
+                    if state.asked_on.is_some_and(waits) {
+                        continue;
+                    }
+                    if state.continued < MOST_CONTINUED && self.goes_on(&mut state, limits).await {
+                        continue;
+                    }
                     let cut = if traffic.broken {
                         Some("the connection that brought it broke".to_owned())
                     } else {
@@ -232,23 +296,10 @@ impl Conversation<'_> {
         self.finish(state, signal, began, first_chunk, chunks).await
     }
 
-    /// A frame that is gone for good may have made way for a sign-in form.
-    async fn instead_of(&self, error: BrowserError) -> BrowserError {
-        let asks = match self.page.facts().await {
-            Ok(facts) => facts.fields.iter().any(|field| field.r#type == "password"),
-            Err(_) => false,
-        };
-        if asks {
-            return BrowserError::SessionExpired {
-                evidence: self.page.evidence().await,
-            };
-        }
-        error
-    }
-
-    /// A tick, or less when a known recipe has news.
-    async fn pause(&self, wakes: bool) {
+    /// A tick, or less when a known recipe has news, or when a second look has to agree with the last before anything is told.
+    async fn pause(&self, wakes: bool, agree: bool) {
         match &self.tap {
+            _ if agree => sleep(AGREE).await,
             Some(tap) if wakes => {
                 sleep(Duration::from_millis(25)).await;
                 tokio::select! {
@@ -280,7 +331,7 @@ impl Conversation<'_> {
         Ok(())
     }
 
-    fn absorb(&self, state: &mut State, poll: &Poll) -> bool {
+    pub(super) fn absorb(&self, state: &mut State, poll: &Poll) -> bool {
         state.blocks.truncate(poll.from);
         state.blocks.extend(poll.blocks.iter().cloned());
         if state.blocks.len() != poll.n {
@@ -330,6 +381,32 @@ impl Conversation<'_> {
         )
     }
 
+    /// Asks for the rest of an answer that the page has cut into portions. Whether there was something to press.
+    async fn goes_on(&self, state: &mut State, limits: Limits) -> bool {
+        let place = self.place();
+        let found = self
+            .page
+            .js_in::<Option<String>>(place, "moreButton", ())
+            .await;
+        let Ok(Some(button)) = found else {
+            return false;
+        };
+        let began = Instant::now();
+        if self.page.click(&inside(place, &button)).await.is_err() {
+            // What there is of the answer was complete by all other signs.
+            return false;
+        }
+        state.continued += 1;
+        state.asked_on = Some((began, state.text.len()));
+        state.watcher = Watcher::new(limits, began, &self.map.ignored, &self.map.closing);
+        self.notes.step(
+            "chat.continued",
+            json!({"button": button, "characters": state.text.chars().count()}),
+            began,
+        );
+        true
+    }
+
     /// From the traffic where a recipe holds and the page agrees; else from the page, where it stands `below` the question: what is read while the
     /// question does not show may be a greeting that was late.
     fn next_chunk(&self, state: &mut State, changed: bool, below: bool) -> Option<String> {
@@ -343,16 +420,23 @@ impl Conversation<'_> {
             let heard = tap.heard();
             let usable = |recipe: &&Recipe| {
                 recipe.mode != Mode::Snapshot
-                    && heard.assembler.assembled(recipe).is_some_and(|text| {
-                        !text.trim().is_empty() && compatible(text, &state.text)
-                    })
+                    && !recipe.is_joined()
+                    && self.says(&heard, recipe, state)
             };
-            state.recipe = self.map.recipes.iter().find(usable).cloned();
+            let mut found = self.map.recipes.iter().find(usable).cloned();
+            if found.is_none() && !self.map.recipes.is_empty() {
+                // Answers came by the traffic so far: it may be by another way now.
+                let shown = |text: &str| within(text, &state.text);
+                let other = heard.assembler.streaming(shown);
+                found = other.filter(|recipe| self.says(&heard, recipe, state));
+            }
+            state.recipe = found;
         }
         if let (Some(recipe), Some(tap)) = (state.recipe.clone(), &self.tap) {
             let heard = tap.heard();
             let text = heard.assembler.assembled(&recipe).unwrap_or_default();
-            if compatible(text, &state.text) && text.starts_with(state.emitter.given()) {
+            let agrees = compatible(text, &state.text) || self.says(&heard, &recipe, state);
+            if agrees && text.starts_with(state.emitter.given()) {
                 state.disagreed = 0;
                 return state.emitter.source_chunk(text);
             }
@@ -372,162 +456,10 @@ impl Conversation<'_> {
         if !below || !changed && state.emitter.given().len() >= state.text.len() {
             return None;
         }
+        if state.emitter.given().is_empty() && self.is_doubtful(state) {
+            return None;
+        }
         let blocks = content(&state.blocks, &self.map.furniture);
         state.emitter.page_chunk(&state.text, &blocks)
-    }
-
-    /// Errors that the page shows instead of an answer.
-    async fn trouble(
-        &self,
-        state: &mut State,
-        has_text: bool,
-        traffic: Traffic,
-        poll: &Poll,
-    ) -> Result<(), BrowserError> {
-        if let Some(login) = poll.login {
-            state.login_since = if login && !poll.q && !has_text {
-                state.login_since.or_else(|| Some(Instant::now()))
-            } else {
-                None
-            };
-        }
-        if state
-            .login_since
-            .is_some_and(|since| since.elapsed() > Duration::from_millis(1500))
-        {
-            return Err(BrowserError::SessionExpired {
-                evidence: self.page.evidence().await,
-            });
-        }
-        let complaint = state.alerts.iter().find(|text| complains(text));
-        let failed = traffic
-            .failed
-            .filter(|status| *status == 429 || *status >= 500);
-        if has_text && complaint.is_none() || complaint.is_none() && failed.is_none() {
-            state.alert_since = None;
-            return Ok(());
-        }
-        let since = *state.alert_since.get_or_insert_with(Instant::now);
-        // With an answer under way, an error has to outlast it.
-        let busy = !poll.marks.is_empty() || traffic.stream_open;
-        if since.elapsed() < ERROR_PATIENCE
-            || has_text
-            || busy && since.elapsed() < ERROR_PATIENCE * 4
-        {
-            return Ok(());
-        }
-        let text = complaint
-            .cloned()
-            .unwrap_or_else(|| format!("a request failed with status {}", failed.unwrap_or(0)));
-        let evidence = self.page.evidence().await;
-        if failed == Some(429) || words::any(&text.to_lowercase(), words::LOCKED) {
-            return Err(BrowserError::ProviderRateLimited {
-                retry_after: seconds_in(&text),
-                observation: text,
-                evidence,
-            });
-        }
-        Err(BrowserError::PageError { text, evidence })
-    }
-
-    async fn finish(
-        &mut self,
-        mut state: State,
-        signal: String,
-        began: Instant,
-        first_chunk: Option<Duration>,
-        chunks: &mpsc::Sender<String>,
-    ) -> Result<Reading, BrowserError> {
-        // One full look, past every cache.
-        if let Ok(poll) = self.page.js_in::<Poll>(self.place(), "poll", (true,)).await
-            && !poll.lost
-        {
-            self.absorb(&mut state, &poll);
-        }
-        let (mut recipe, mut exact, mut inside) = (None, None, None);
-        if let Some(tap) = &self.tap {
-            let heard = tap.heard();
-            if let Some((found, text)) = heard.assembler.matching(&state.reduced) {
-                (recipe, exact) = (Some(polled(found, &heard)), Some(text));
-            } else {
-                exact = heard.assembler.exact(&state.reduced);
-                if self.learning && exact.is_none() {
-                    inside = heard
-                        .assembler
-                        .inside(&state.reduced)
-                        .map(|(found, text)| (polled(found, &heard), text));
-                }
-            }
-            // A closing copy of the answer may be more exact than the pieces, but pieces were given out already.
-            if let Some(used) = &state.recipe
-                && let Some(text) = heard.assembler.assembled(used)
-                && reduce(text) == state.reduced
-            {
-                exact = Some(text.to_owned());
-            }
-        }
-        let text = exact
-            .as_deref()
-            .map(str::trim_end)
-            .filter(|text| !text.is_empty())
-            .unwrap_or(&state.text)
-            .to_owned();
-        let method = recipe
-            .as_ref()
-            .or(state.recipe.as_ref())
-            .or(self.map.recipes.first())
-            .map_or(StreamMethod::Dom, |recipe| recipe.method);
-        let (rest, text, fit) =
-            std::mem::take(&mut state.emitter).finish(text.trim_start_matches('\n'));
-        if let Some(rest) = rest {
-            let _ = chunks.send(rest).await;
-        }
-        if fit != Fit::Exact {
-            self.notes.step(
-                "chat.answer_changed",
-                json!({"how": format!("{fit:?}")}),
-                began,
-            );
-        }
-        self.notes.step(
-            "chat.answered",
-            json!({"signal": signal, "method": method, "characters": text.chars().count(),
-                   "first_chunk_ms": first_chunk.map(|d| d.as_millis() as u64),
-                   "exact_source": exact.is_some()}),
-            began,
-        );
-        let confidence = if signal == "quiet" { 0.75 } else { 0.95 };
-        let observation = format!(
-            "an answer of {} characters, closed by {signal}",
-            text.chars().count()
-        );
-        let screenshot = self.page.evidence().await.0.unwrap_or_default();
-        let passed = !text.trim().is_empty();
-        let verdict = Verdict {
-            subject: "receive",
-            passed,
-            confidence,
-            observation,
-            screenshot,
-            validator: "dom",
-        };
-        let answer = Answer {
-            text,
-            closing_signal: signal,
-            method,
-            verdict,
-        };
-        let passing = passing(&state.tails, &answer.text);
-        let (closing, lasting) = (state.watcher.closing_marks(), state.watcher.lasting_marks());
-        self.tap = None;
-        Ok(Reading {
-            answer,
-            raw: state.blocks,
-            recipe,
-            inside,
-            closing,
-            lasting,
-            passing,
-        })
     }
 }

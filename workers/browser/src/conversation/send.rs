@@ -1,6 +1,7 @@
 //! Typing a question and sending it, once: whether it left is proven by what the page shows, and another way to send
 //! is tried only while the question provably still stands in the box.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -55,7 +56,7 @@ impl Conversation<'_> {
     /// [`BrowserError::NotSent`] when the box does not keep it, [`BrowserError::ElementNotFound`],
     /// [`BrowserError::SessionExpired`], and what a page can fail with at any time.
     pub async fn type_question(&mut self, question: &str) -> Result<(), BrowserError> {
-        step("type", self.put_into_the_box(question)).await
+        step("type", Box::pin(self.put_into_the_box(question))).await
     }
 
     async fn put_into_the_box(&mut self, question: &str) -> Result<(), BrowserError> {
@@ -206,12 +207,25 @@ impl Conversation<'_> {
 
     async fn send_from_the_box(&mut self) -> Result<(), BrowserError> {
         let began = Instant::now();
+        let known = self.map.send.clone();
         let mut tried = Vec::new();
-        for way in self.ways().await? {
-            if !self.holds_question(false).await? && !tried.is_empty() {
+        let mut ways: VecDeque<SendBy> = self.ways(false).await?.into();
+        let mut looked = known.is_none() || ways.front() != known.as_ref();
+        loop {
+            if ways.is_empty() && !looked {
+                // The way that was known does nothing any more.
+                looked = true;
+                let others = self.ways(true).await?;
+                ways.extend(others.into_iter().filter(|way| !tried.contains(way)));
+            }
+            let Some(way) = ways.pop_front() else { break };
+            if !tried.is_empty() && !self.holds_question(false).await? {
                 break;
             }
             let activity = self.page.activity();
+            if tried.is_empty() {
+                self.activity = activity;
+            }
             match &way {
                 SendBy::Button(locator) => {
                     let point = match self.page.point(locator).await {
@@ -237,6 +251,10 @@ impl Conversation<'_> {
                 self.notes
                     .step("chat.sent", json!({"by": way, "proof": proof}), began);
                 self.validate_later(proof);
+                if let Some(was) = known.filter(|was| *was != way) {
+                    self.notes
+                        .step("chat.send_moved", json!({"was": was, "is": way}), began);
+                }
                 self.map.send = Some(way);
                 return Ok(());
             }
@@ -250,13 +268,14 @@ impl Conversation<'_> {
     }
 
     /// The known way first; then, by what the page looks like with the question typed, the button or the Enter key.
-    async fn ways(&mut self) -> Result<Vec<SendBy>, BrowserError> {
+    async fn ways(&mut self, anew: bool) -> Result<Vec<SendBy>, BrowserError> {
         let mut ways: Vec<SendBy> = self.map.send.iter().cloned().collect();
         let known = match &self.map.send {
+            _ if anew => false,
             Some(SendBy::Button(locator)) => {
                 self.page.js::<Value>("state", (locator,)).await?["disabled"] == Value::Bool(false)
             }
-            Some(_) => true,
+            Some(_) => return Ok(ways),
             None => false,
         };
         if !known {

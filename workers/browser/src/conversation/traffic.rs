@@ -19,6 +19,8 @@ pub(super) struct Traffic {
     pub(super) broken: bool,
     pub(super) polling_stopped: bool,
     pub(super) page_behind: bool,
+    /// Something that was asked for has not come yet.
+    pub(super) waiting: bool,
     pub(super) failed: Option<u16>,
 }
 
@@ -48,6 +50,7 @@ pub(super) fn judge_traffic(
         if exchange.status.is_some() {
             traffic.failed = exchange.status;
         }
+        traffic.waiting |= exchange.open && exchange.ends;
         let streams = matches!(
             exchange.method,
             StreamMethod::Sse | StreamMethod::FetchStream

@@ -8,6 +8,32 @@ pub const INPUT_THRESHOLD: i32 = 30;
 /// At this a button is pressed before the Enter key is tried.
 pub const SEND_THRESHOLD: i32 = 20;
 
+/// Letters that a field's own words have at most, where one of them tells what it is for.
+const SHORT_WORDING: usize = 60;
+
+/// Whether a field may rather be for something else than a chat: a note, a search, a form of several fields. Nothing is tried out on such a one.
+pub(crate) fn may_be_another(field: &Field, facts: &PageFacts) -> bool {
+    let own = [
+        &field.name,
+        &field.id,
+        &field.placeholder,
+        &field.label,
+        &field.aria,
+    ]
+    .map(String::as_str)
+    .join(" ")
+    .to_lowercase();
+    let of_a_form = facts.fields.iter().any(|other| {
+        field.form.is_some() && other.form == field.form && other.locator != field.locator
+    });
+    field.r#type == "search"
+        || field.is_in("search")
+        || of_a_form
+        || [words::NOTE, words::SEARCH, words::NEWSLETTER]
+            .iter()
+            .any(|list| words::any(&own, list))
+}
+
 /// Fields that may be the chat box, best first, all above the threshold.
 #[must_use]
 pub fn inputs(facts: &PageFacts) -> Vec<Scored> {
@@ -80,6 +106,13 @@ fn judge_words(field: &Field, choice: &mut Scored) {
         || field.role == "combobox"
     {
         choice.add(-40, "worded as a search box");
+    }
+    // "Ask for a code review", "Comment puis-je vous aider ?": a word of it alone says little.
+    if words::any(&own, words::NOTE)
+        && !words::any(&own, words::MESSAGE)
+        && own.trim().chars().count() <= SHORT_WORDING
+    {
+        choice.add(-25, "worded as a note or feedback");
     }
     if words::any(&own, words::NEWSLETTER) {
         choice.add(-40, "worded as a newsletter");
@@ -326,6 +359,43 @@ mod tests {
             Vec::new(),
         );
         assert_eq!(inputs(&facts).first().map(|choice| choice.index), Some(2));
+    }
+
+    #[test]
+    fn a_question_that_has_a_word_for_notes_in_it_is_no_note() {
+        let score = |words: &str| {
+            let facts = page(
+                vec![field("textarea", words, [300.0, 740.0, 700.0, 40.0])],
+                Vec::new(),
+            );
+            inputs(&facts).first().map_or(0, |choice| choice.score)
+        };
+        let plain = score("Ask anything");
+        for words in ["Comment puis-je vous aider ?", "Ask for a code review"] {
+            assert_eq!(score(words), plain, "{words}");
+        }
+        assert!(score("Feedback") < score("Box"));
+    }
+
+    #[test]
+    fn nothing_is_tried_out_on_a_field_for_notes_or_of_a_form() {
+        let area = [300.0, 740.0, 700.0, 40.0];
+        let mut facts = page(
+            vec![
+                field("textarea", "Write a comment", area),
+                field("textarea", "Say something", area),
+                field("text", "Search", area),
+            ],
+            Vec::new(),
+        );
+        let others = |facts: &PageFacts| -> Vec<bool> {
+            let fields = facts.fields.iter();
+            fields.map(|field| may_be_another(field, facts)).collect()
+        };
+        assert_eq!(others(&facts), [true, false, true]);
+        facts.fields[1].form = Some(0);
+        facts.fields[2].form = Some(0);
+        assert_eq!(others(&facts), [true, true, true]);
     }
 
     #[test]

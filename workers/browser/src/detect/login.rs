@@ -51,6 +51,8 @@ pub enum Stage {
     Nothing,
 }
 
+/// What shows that somebody is signed in.
+pub(crate) const WAY_OUT: &str = "there is a way out";
 /// What a first step of a login has to score. Elsewhere, a field for an address is mostly for something else.
 const USER_STEP: i32 = 8;
 /// The same, where a login was just asked for.
@@ -84,7 +86,7 @@ fn judged(facts: &PageFacts, user_step_needs: i32) -> Stage {
     if let Some(button) = way_out(facts)
         && (opener.is_none() || chat.is_some())
     {
-        return Stage::Inside(format!("there is a way out: {}", shorten(&button.words())));
+        return Stage::Inside(format!("{WAY_OUT}: {}", shorten(&button.words())));
     }
     if chat.is_none()
         && let Some(way) = own_way(facts)

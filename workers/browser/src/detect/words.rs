@@ -83,7 +83,14 @@ pub(crate) const MESSAGE: &[&str] = &[
     "frag", "schreib", "eingabe", "demand", "pose", "écri", "mensaje", "pregunt", "escrib", "mensagem", "pergunt",
     "escrev", "messaggio", "chied", "domand", "scriv", "bericht", "vraag", "typ", "wiadomo", "zapyta", "meddelande",
     "fråga", "消息", "输入", "提问", "问", "訊息", "メッセージ", "質問", "入力", "메시지", "질문", "сообщен", "вопрос", "anything",
-    "how can", "help you",
+    "how can", "help you", "puis-je", "vous aider", "t'aider", "parlez", "helfen", "ayudar", "ajudar", "aiutar", "helpen", "pomóc", "помочь", "帮您", "帮你",
+    "お手伝い", "도와",
+];
+/// Boxes that take something to be read later by a person, and answer nothing.
+pub(crate) const NOTE: &[&str] = &[
+    "feedback", "comment", "note", "suggestion", "review", "rückmeldung", "kommentar", "notiz", "anmerkung", "bewertung", "commentaire", "remarque",
+    "avis", "comentario", "sugerencia", "reseña", "comentário", "commento", "recensione", "opmerking", "komentarz", "反馈", "评论", "备注", "コメント",
+    "フィードバック", "ご意見", "댓글", "의견", "комментар", "отзыв", "замет",
 ];
 pub(crate) const SEND: &[&str] = &[
     "send", "submit", "ask", "go", "post", "senden", "absenden", "abschicken", "fragen", "envoyer", "enviar",

@@ -139,31 +139,35 @@ const sig = el => el.localName + classes(el).split(/\s+/).filter(steady).slice(0
 const esc = s => CSS.escape(s);
 const quoted = s => '"' + s.replace(/\\/g, '\\\\').replace(/"/g, '\\"') + '"';
 const HOST = /^https?:\/\/([^/?#]+)/;
-const segment = el => {
+// What kind of locator survives a change of the page, and how likely.
+const STABILITY = { 'data-testid': 0.95, 'data-test': 0.95, name: 0.85, 'aria-label': 0.7, placeholder: 0.65, title: 0.6, autocomplete: 0.6, type: 0.4, role: 0.4 };
+const segment = el => segments(el)[0][0];
+const segments = (el, every) => {
   const root = el.getRootNode();
   const only = css => { try { const f = root.querySelectorAll(css); return f.length === 1 && f[0] === el; } catch { return false; } };
-  const tag = el.localName, tries = [];
+  const tag = el.localName, tries = [], held = [];
   const id = attr(el, 'id');
   // An id with a number in it is often counted up when the element is made anew.
   const named = id && !/\d{3,}|:|^[0-9a-f-]{16,}$/.test(id), counted = named && /\d/.test(id);
-  if (named && !counted) tries.push('#' + esc(id));
+  if (named && !counted) tries.push(['#' + esc(id), 0.9]);
   for (const a of isFrame(el) ? ['data-testid', 'data-test', 'title', 'name', 'aria-label'] : ['data-testid', 'data-test', 'name', 'autocomplete', 'aria-label', 'placeholder', 'type', 'role']) {
-    const v = attr(el, a); if (v && v.length < 80 && !(isFrame(el) && /\d{3,}/.test(v))) tries.push(`${tag}[${a}=${quoted(v)}]`);
+    const v = attr(el, a); if (v && v.length < 80 && !(isFrame(el) && /\d{3,}/.test(v))) tries.push([`${tag}[${a}=${quoted(v)}]`, STABILITY[a] || 0.5]);
   }
-  if (isFrame(el)) { const host = HOST.exec(attr(el, 'src')); if (host) tries.push(`${tag}[src*=${quoted('//' + host[1])}]`); }
-  if (tag === 'textarea' || tag.includes('-')) tries.push(tag);
-  if (counted) tries.push('#' + esc(id));
-  for (const css of tries) if (only(css)) return css;
-  for (const c of classes(el).split(/\s+/).filter(steady).slice(0, 4)) if (only(`${tag}.${esc(c)}`)) return `${tag}.${esc(c)}`;
+  if (isFrame(el)) { const host = HOST.exec(attr(el, 'src')); if (host) tries.push([`${tag}[src*=${quoted('//' + host[1])}]`, 0.6]); }
+  if (tag === 'textarea' || tag.includes('-')) tries.push([tag, 0.5]);
+  if (counted) tries.push(['#' + esc(id), 0.5]);
+  for (const c of classes(el).split(/\s+/).filter(steady).slice(0, 4)) tries.push([`${tag}.${esc(c)}`, 0.45]);
+  for (const one of tries) if (only(one[0])) { held.push(one); if (!every) return held; }
   let path = '';
   for (let n = el; n && n.nodeType === 1; n = n.parentElement) {
     const nid = attr(n, 'id');
-    if (n !== el && nid && !/\d{3,}|:/.test(nid) && root.querySelectorAll('#' + esc(nid)).length === 1) { path = `#${esc(nid)} > ${path}`; break; }
+    if (n !== el && nid && !/\d{3,}|:/.test(nid) && root.querySelectorAll('#' + esc(nid)).length === 1) { path = `#${esc(nid)} > ${path}`; held.push([path.replace(/ > $/, ''), 0.3]); return held; }
     let nth = 1; for (let s = n.previousElementSibling; s; s = s.previousElementSibling) if (s.localName === n.localName) nth++;
     path = `${n.localName}:nth-of-type(${nth})` + (path ? ' > ' + path : '');
-    if (only(path)) return path;
+    if (only(path)) { held.push([path, 0.2]); return held; }
   }
-  return path.replace(/ > $/, '');
+  held.push([path.replace(/ > $/, ''), 0.1]);
+  return held;
 };
 const locate = el => {
   const parts = [];
@@ -176,6 +180,15 @@ const locate = el => {
   }
   return parts.join(' >>> ');
 };
+// Every way to find an element again, with how likely each is to survive a change.
+const ways = locator => {
+  const el = find(locator);
+  if (!el) return [];
+  const whole = locate(el), last = segment(el), before = whole.slice(0, whole.length - last.length);
+  return segments(el, true).slice(0, 8).map(([css, stability]) => [before + css, stability]);
+};
+// The locator that an element has now.
+const canonical = locator => { const el = find(locator); return el ? locate(el) : null; };
 const find = locator => {
   let root = document, el = null;
   for (const part of (locator || '').split(' >>> ')) {

@@ -132,19 +132,25 @@ const newOnly = blocks => {
     return !closest(b.el, el => ALERTISH(el) && !(qEl && contains(el, qEl)));
   });
 };
-let qEl = null, lastBlocks = [];
+const SIDE_PLACE = el => /^(nav|aside|header|footer)$/.test(el.localName) || /^(navigation|complementary|menu|banner)$/.test(attr(el, 'role'));
+let qEl = null, lastBlocks = [], lastEl = null, wide = false, searchedAgain = 0;
 const answerBlocks = () => {
   const composer = composerBox();
+  wide = false;
   if (!qEl || !qEl.isConnected || !(watching.bare ? qEl.textContent.replace(/\s+/g, '') : key(qEl.textContent)).includes(watching.needle) || !rendered(qEl)) { qEl = pickQuestion(); voice = qEl ? voiceOf(qEl) : null; }
   if (qEl) {
     const top = composer ? common(qEl, composer) : document.body;
     const [strict, loose] = afterRoots(qEl, top, composer);
     const found = newOnly(blocksOf(strict));
-    return found.length || !loose.length ? found : newOnly(blocksOf(loose));
+    if (found.length) return found;
+    const near = loose.length ? newOnly(blocksOf(loose)) : [];
+    // Answers may stand apart from the questions: then anything new on the page may be one. Whoever asks judges by the traffic.
+    if (near.length || watching.resume || performance.now() - watching.sent < 3500) return near;
+    wide = true;
   }
   if (watching.resume || performance.now() - watching.sent < 1500) return [];
   const skip = composer && closest(composer, el => { const r = el.getBoundingClientRect(); return r.height > 160; }, 12);
-  return newOnly(blocksOf([document.body])).filter(b => !closest(b.el, beside(el => SIDE(el) || /^(header|footer|form)$/.test(el.localName))) && !(composer && contains(b.el, composer)) && !(skip && skip !== document.body && !contains(skip, b.el) && false));
+  return newOnly(blocksOf([document.body])).filter(b => !(qEl && contains(qEl, b.el)) && !closest(b.el, beside(el => SIDE(el) || /^(header|footer|form)$/.test(el.localName))) && !(composer && contains(b.el, composer)) && !(skip && skip !== document.body && !contains(skip, b.el) && false));
 };
 const STOP = /(^|[^\p{L}])(stop|abort|cancel|halt|interrupt|stopp(en)?|anhalten|abbrechen|arrêter|annuler|detener|parar|cancelar|interromper|annulla|ferma|interrompi|stoppen|annuleren|avbryt)([^\p{L}]|$)|停止|中止|中断|キャンセル|取消/iu;
 const BUSY_TOKEN = /^(is-?)?(stream(ing|ed)?(-?(message|text|content|response|answer))?|typing(-?(indicator|dots|cursor|animation))?|loading(-?(cursor|dots|indicator|message(-[a-z-]+)?|spinner|bubble))?|spinner|generating|thinking|pending|responding|writing|answering|processing|in-?progress|blink(ing)?(-?cursor)?|(typing|stream|streaming|text|blinking|loading)-?(cursor|caret)|dots?-?(flashing|typing|loader|pulse)|loader|busy|skeleton)$/i;
@@ -182,15 +188,15 @@ const baseline = (input, send, question) => {
   const spots = {};
   const text = leaves(composerBox());
   for (const needle of needlesOf(question)) { const n = standing(spotsFor(needle, text)).length; if (n) spots[needle] = n; }
-  base = { nodes, ...countBlocks(), spots, look: s ? s.look : null, marks: new Map(), alerts: alertsNow() };
+  base = { nodes, ...countBlocks(), spots, look: s ? s.look : null, marks: new Map(), alerts: alertsNow(), more: moreButtons().length };
   base.marks = marksNow();
   attend();
-  return { counts: [...base.counts], spots, look: base.look, marks: [...base.marks], alerts: base.alerts };
+  return { counts: [...base.counts], spots, look: base.look, marks: [...base.marks], alerts: base.alerts, more: base.more };
 };
 // The same baseline again, in a document that has replaced the one it was taken in.
 const restore = (input, send, question, b) => {
   watching = { input, send, question, sent: performance.now(), bare: !key(question), resume: false };
-  base = { nodes: new WeakMap(), counts: new Map(b.counts), seen: new WeakMap(), spots: b.spots, look: b.look, marks: new Map(b.marks), alerts: b.alerts };
+  base = { nodes: new WeakMap(), counts: new Map(b.counts), seen: new WeakMap(), spots: b.spots, look: b.look, marks: new Map(b.marks), alerts: b.alerts, more: b.more };
   qEl = null; voice = null; lastBlocks = []; dirty = true; attend();
   return true;
 };
@@ -226,10 +232,15 @@ const poll = full => {
   if (!watching) return { lost: true };
   const now = performance.now();
   let from = lastBlocks.length, blocks = [];
-  const moved = dirty || full;
+  // What has come may have to be looked for elsewhere, without anything more changing.
+  const again = !lastBlocks.length && !watching.resume && now - watching.sent > 1500 && now - searchedAgain > 1000;
+  if (again) searchedAgain = now;
+  const moved = dirty || full || again;
   if (moved) {
     dirty = false; attend();
-    const next = answerBlocks().map(b => ({ m: b.md, k: b.kind, h: b.head || '', s: sig(b.el), r: b.root }));
+    const found = answerBlocks();
+    lastEl = found.length ? found[found.length - 1].el : null;
+    const next = found.map(b => ({ m: b.md, k: b.kind, h: b.head || '', s: sig(b.el), r: b.root }));
     from = 0;
     while (!full && from < next.length && from < lastBlocks.length && next[from].m === lastBlocks[from].m && next[from].r === lastBlocks[from].r) from++;
     blocks = next.slice(from); lastBlocks = next;
@@ -239,7 +250,7 @@ const poll = full => {
     const marks = marksNow();
     lastMarks = [...marks].filter(([k, n]) => n > (base ? base.marks.get(k) || 0 : 0)).map(([k]) => k);
   }
-  const out = { q: !!qEl, n: lastBlocks.length, from, blocks, marks: lastMarks, unseen: unseenHosts.length };
+  const out = { wide, q: !!qEl, n: lastBlocks.length, from, blocks, marks: lastMarks, unseen: unseenHosts.length };
   if (moved) {
     const known = new Set(base ? base.alerts : []);
     out.alerts = alertsNow().filter(a => !known.has(a));
@@ -248,10 +259,22 @@ const poll = full => {
   }
   return out;
 };
+// A button at the end of an answer that asks for the rest of it, and was not there before. One word alone ("Continue", "Keep") may mean anything.
+const MORE = /^((continue|keep|finish|resume) (generating|generation|writing|response|answer(ing)?|output)|weiter ?(generieren|schreiben)|(antwort|generierung) (fortsetzen|fortführen)|continuer (la (génération|réponse)|à (générer|écrire))|seguir (generando|escribiendo)|continuar (generando|gerando|a gerar|escribiendo|escrevendo|la respuesta|a resposta)|continua (a (generare|scrivere)|la (generazione|risposta))|verder (genereren|schrijven)|(generuj|pisz) dalej|kontynuuj (generowanie|odpowiedź)|продолжить (генерацию|ответ)|继续(生成|回答)|繼續(生成|回答)|続き(を生成|を書く)|生成を続ける|계속 ?생성(하기)?)$/iu;
+const moreButtons = () => all(BUTTONS).filter(el => MORE.test(squash(el.localName === 'input' ? el.value : textOf(el, 40) || attr(el, 'aria-label'))) && shown(el) && !el.disabled);
+// Right after the answer's last block, or beside its end.
+const FAR = 160;
+const moreButton = () => {
+  if (!lastEl || !lastEl.isConnected) return null;
+  const end = rect(lastEl);
+  const now = moreButtons().filter(el => !closest(el, n => /^(alert)?dialog$/.test(attr(n, 'role'))) && !closest(el, beside(SIDE_PLACE)) && rect(el).top >= end.top - 6 && rect(el).top <= end.bottom + FAR);
+  const el = now[now.length - 1];
+  return el && moreButtons().length > (base ? base.more || 0 : 0) ? locate(el) : null;
+};
 const stopButton = () => {
   const seen = new Map();
   const now = stops().filter(el => { const k = 'stop:' + sig(el), n = (seen.get(k) || 0) + 1; seen.set(k, n); return !el.disabled && n > (base ? base.marks.get(k) || 0 : 0); });
   const el = now[now.length - 1];
   return el ? locate(el) : null;
 };
-globalThis.__ct = { fileInputs, filesShown, pickers, pickerShows, noteItems, newItems, chooseOption, hand, pasteCode, find, unseen, adopt, through, facts, ready, address, born, storage, point, overlay, focus, press, fieldText, holds, state, veil, fieldAt, challengePicture, baseline, restore, resume, sent, asks, times, poll, stopButton };
+globalThis.__ct = { fileInputs, filesShown, pickers, pickerShows, noteItems, newItems, chooseOption, hand, pasteCode, find, ways, canonical, unseen, adopt, through, facts, ready, address, born, storage, point, overlay, focus, press, fieldText, holds, state, veil, fieldAt, challengePicture, baseline, restore, resume, sent, asks, times, poll, stopButton, moreButton };

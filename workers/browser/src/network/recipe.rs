@@ -35,6 +35,14 @@ pub struct Recipe {
     pub mode: Mode,
 }
 
+impl Recipe {
+    /// Whether its text is made of several responses, one after the other: separate messages, without what stands between them.
+    pub(crate) fn is_joined(&self) -> bool {
+        self.mode == Mode::Delta
+            && matches!(self.method, StreamMethod::Polling | StreamMethod::Response)
+    }
+}
+
 /// Which exchange a text came in: a stream of its own, or all requests to one address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Source {
@@ -132,6 +140,41 @@ impl Assembler {
         best.map(|(_, recipe, text)| (recipe, text.to_owned()))
     }
 
+    /// The longest text that comes in pieces and that the page shows, as `shown` tells.
+    pub(crate) fn streaming(&self, shown: impl Fn(&str) -> bool) -> Option<Recipe> {
+        let mut best: Option<(usize, bool, Recipe)> = None;
+        for ((source, tag, leaf), series) in &self.series {
+            let (mode, text) = if series.extends {
+                (Mode::Cumulative, &series.last)
+            } else {
+                (Mode::Delta, &series.joined)
+            };
+            let longer = best
+                .as_ref()
+                .is_none_or(|(length, told, _)| (text.len(), tag != "*") > (*length, *told));
+            let streams = matches!(
+                method_of(source.method),
+                StreamMethod::Sse | StreamMethod::FetchStream | StreamMethod::Websocket
+            );
+            // Responses one after the other are separate messages, unless each holds what was before.
+            if !streams && mode == Mode::Delta {
+                continue;
+            }
+            if series.count < PIECES || !longer || !is_readable(text) || !shown(text) {
+                continue;
+            }
+            let recipe = Recipe {
+                method: method_of(source.method),
+                address: source.address.clone(),
+                tag: tag.clone(),
+                leaf: leaf.clone(),
+                mode,
+            };
+            best = Some((text.len(), tag != "*", recipe));
+        }
+        best.map(|(.., recipe)| recipe)
+    }
+
     /// Any text at all that says exactly what the page shows.
     pub(crate) fn exact(&self, shown: &str) -> Option<String> {
         if shown.is_empty() {
@@ -144,21 +187,63 @@ impl Assembler {
             .cloned()
     }
 
+    fn fitting<'a>(&'a self, recipe: &Recipe) -> impl Iterator<Item = &'a Series> {
+        let fits = |((source, tag, leaf), series): &(&(Source, String, String), &Series)| {
+            *tag == recipe.tag
+                && *leaf == recipe.leaf
+                && source.address == recipe.address
+                && series.count > 0
+        };
+        self.series.iter().filter(fits).map(|(_, series)| series)
+    }
+
     /// What a known recipe has assembled so far; the longest where several exchanges fit.
     pub(crate) fn assembled(&self, recipe: &Recipe) -> Option<&str> {
-        self.series
-            .iter()
-            .filter(|((source, tag, leaf), series)| {
-                *tag == recipe.tag
-                    && *leaf == recipe.leaf
-                    && source.address == recipe.address
-                    && series.count > 0
-            })
-            .map(|(_, series)| match recipe.mode {
+        self.fitting(recipe)
+            .map(|series| match recipe.mode {
                 Mode::Delta => series.joined.as_str(),
                 Mode::Cumulative | Mode::Snapshot => series.last.as_str(),
             })
             .max_by_key(|text| text.len())
+    }
+
+    /// Whether a recipe has brought one text and no other. Of several, [`Self::assembled`] knows one only: the others may be parts of the answer.
+    pub(crate) fn brings_one(&self, recipe: &Recipe) -> bool {
+        let mut found = self
+            .fitting(recipe)
+            .filter(|series| !series.joined.trim().is_empty());
+        let Some(one) = found.next() else {
+            return false;
+        };
+        found.next().is_none() && (recipe.mode == Mode::Delta || one.count == 1 || one.extends)
+    }
+
+    /// The exchanges that have brought this text (reduced), alone or in a longer one. `as_answer` leaves out what is named as an error there.
+    pub(crate) fn carriers(&self, shown: &str, as_answer: bool) -> Vec<u64> {
+        let named = |tag: &str, leaf: &str| {
+            let name = format!("{tag} {leaf}").to_lowercase();
+            name.contains("error") || name.contains("fail")
+        };
+        let holds = |text: &str| text.len() >= shown.len() && reduce(text).contains(shown);
+        self.series
+            .iter()
+            // Under any tag, what is named as an error comes once more without its name.
+            .filter(|((_, tag, leaf), _)| !as_answer || tag != "*" && !named(tag, leaf))
+            .filter(|(_, series)| holds(&series.joined) || holds(&series.last))
+            .map(|((source, ..), _)| source.exchange)
+            .collect()
+    }
+
+    /// All that came where a recipe points: also where it came as several messages. None where more than one exchange brought some.
+    pub(crate) fn whole(&self, recipe: &Recipe) -> Option<&str> {
+        let mut found = self
+            .fitting(recipe)
+            .filter(|series| !series.joined.trim().is_empty());
+        let one = found.next()?;
+        if found.next().is_some() {
+            return None;
+        }
+        Some(if one.extends { &one.last } else { &one.joined })
     }
 
     /// Whether an exchange carries an answer that begins like what is shown (reduced): the longest such text's
@@ -282,6 +367,44 @@ mod tests {
             assembler.exact("Helloworld").as_deref(),
             Some("Hello **world**")
         );
+    }
+
+    #[test]
+    fn a_stream_is_found_by_what_the_page_shows_of_it() {
+        let mut assembler = Assembler::default();
+        for piece in ["Hel", "lo", " **wor", "ld**"] {
+            take(&mut assembler, 1, "/token", "text", piece);
+            take(&mut assembler, 1, "/token", "id", "x");
+        }
+        let recipe = assembler.streaming(|text| text == "Hello **world**");
+        let recipe = recipe.unwrap();
+        assert_eq!(
+            (recipe.tag.as_str(), recipe.leaf.as_str()),
+            ("/token", "text")
+        );
+        assert!(assembler.streaming(|text| text == "Hello").is_none());
+    }
+
+    #[test]
+    fn a_second_text_of_one_address_is_noticed() {
+        let mut assembler = Assembler::default();
+        for piece in ["Fir", "st ", "par", "t"] {
+            take(&mut assembler, 1, "/token", "text", piece);
+        }
+        let (recipe, _) = assembler.matching("Firstpart").unwrap();
+        assert!(assembler.brings_one(&recipe));
+        take(&mut assembler, 2, "/token", "text", "So the total is 42.");
+        assert!(!assembler.brings_one(&recipe));
+    }
+
+    #[test]
+    fn what_is_named_as_an_error_is_not_carried_as_an_answer() {
+        let mut assembler = Assembler::default();
+        take(&mut assembler, 1, "/token", "text", "All is well");
+        take(&mut assembler, 2, "", "error.message", "It went wrong");
+        assert_eq!(assembler.carriers("Alliswell", true), [1]);
+        assert!(assembler.carriers("Itwentwrong", true).is_empty());
+        assert!(assembler.carriers("Itwentwrong", false).contains(&2));
     }
 
     #[test]

@@ -30,6 +30,10 @@ pub(crate) struct Exchange {
     pub(crate) ends: bool,
     /// The status of a failed request that asked the site itself for something to be done.
     pub(crate) status: Option<u16>,
+    /// It asked the page's own site for something to be done.
+    pub(crate) asks: bool,
+    /// When the answer to it began.
+    pub(crate) began: Instant,
     pub(crate) ended: Option<Instant>,
     /// It ended before its end, and not because the page wanted it so.
     pub(crate) broken: bool,
@@ -218,7 +222,13 @@ impl Ear {
             "Network.webSocketCreated" => {
                 let number = self.number();
                 let address = address(text("/url"));
-                self.open(number, StreamMethod::Websocket, &address, false, None);
+                self.open(
+                    number,
+                    StreamMethod::Websocket,
+                    &address,
+                    false,
+                    (false, None),
+                );
                 self.sockets.insert(id, (number, address));
             }
             "Network.webSocketFrameReceived" => {
@@ -226,7 +236,7 @@ impl Ear {
                     Some(known) => known.clone(),
                     None => {
                         let number = self.number();
-                        self.open(number, StreamMethod::Websocket, "", false, None);
+                        self.open(number, StreamMethod::Websocket, "", false, (false, None));
                         self.sockets
                             .entry(id)
                             .or_insert((number, String::new()))
@@ -278,7 +288,7 @@ impl Ear {
         method: StreamMethod,
         address: &str,
         ends: bool,
-        status: Option<u16>,
+        (asks, status): (bool, Option<u16>),
     ) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let address = address.to_owned();
@@ -289,6 +299,8 @@ impl Ear {
             open: true,
             ends,
             status,
+            asks,
+            began: Instant::now(),
             ended: None,
             broken: false,
         });
@@ -322,14 +334,15 @@ impl Ear {
         }
         let (number, method, address) = (request.number, request.method, request.address.clone());
         let session = request.session.clone();
-        let failed = status.filter(|status| request.asks && *status >= 400);
+        let asks = request.asks;
+        let failed = status.filter(|status| asks && *status >= 400);
         if request.by_event {
             // Its messages come as events of their own.
-            self.open(number, method, &address, true, failed);
+            self.open(number, method, &address, true, (asks, failed));
             return;
         }
         request.waiting = Some(Vec::new());
-        self.open(number, method, &address, true, failed);
+        self.open(number, method, &address, true, (asks, failed));
         let (link, late) = (self.link.clone(), late.clone());
         tokio::spawn(async move {
             let stream = StreamResourceContentParams::new(RequestId::new(id.clone()));

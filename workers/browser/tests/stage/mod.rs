@@ -6,6 +6,7 @@ use computetower_browser::{
     Account, BrowserError, ChatMap, Chromium, Conversation, LaunchConfig, Note, Notes, Page,
     Profile, Session, discover_chat, sign_in,
 };
+use computetower_test_site::normal::normal;
 use computetower_test_site::{Site, echo};
 
 pub(crate) fn config(data_dir: &std::path::Path) -> LaunchConfig {
@@ -71,8 +72,8 @@ impl Stage {
             };
             let wanted = echo::answer(question);
             assert_eq!(
-                letters(&text),
-                letters(&wanted),
+                normal(&text),
+                normal(&wanted),
                 "{shape}: {question}: closed by {signal}\n{text}\n{}",
                 story(&mut record)
             );

@@ -1,0 +1,157 @@
+//! A page that is not as it was found: another way to the box, and what an answer has proved of the page, for the next question.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{Conversation, Reading};
+use crate::chat_map::{ChatMap, StreamMethod};
+use crate::detect::chat;
+use crate::facts::{Field, PageFacts};
+use crate::selectors::{is_due, prove};
+
+/// How long a page may take to show its box where it was, before the other ways to it are tried.
+const OTHER_WAYS: Duration = Duration::from_millis(500);
+/// And before the likeliest box is taken for it.
+const LIKELIEST: Duration = Duration::from_secs(2);
+/// So many points more than the known box has to have another one that is taken in its place.
+const DISPLACES: i32 = 30;
+/// Ways in the traffic that are kept.
+const RECIPES: usize = 4;
+
+impl Conversation<'_> {
+    /// Whether a question was lost in this box before.
+    pub(super) fn is_given_up(&self, locator: &str) -> bool {
+        self.map.given_up.iter().any(|known| known == locator)
+    }
+
+    /// Whether what stands where the box was is hardly one any more, and another is.
+    pub(super) fn is_displaced(&self, facts: &PageFacts) -> bool {
+        let choices = chat::inputs(facts);
+        let Some(best) = choices.first() else {
+            return false;
+        };
+        let here = choices
+            .iter()
+            .find(|choice| facts.fields[choice.index].locator == self.map.input);
+        here.map_or(0, |choice| choice.score) + DISPLACES <= best.score
+    }
+
+    /// The box by another of the ways that are known to it, or the likeliest one. After it was looked for in vain for a while, that is.
+    pub(super) async fn another_box(
+        &self,
+        facts: &PageFacts,
+        waited: Duration,
+    ) -> Option<(Field, &'static str)> {
+        if waited < OTHER_WAYS {
+            return None;
+        }
+        let choices = chat::inputs(facts);
+        let boxes = || choices.iter().map(|choice| &facts.fields[choice.index]);
+        let fits = |field: &&Field| !field.disabled && !self.is_given_up(&field.locator);
+        for selector in &self.map.inputs {
+            // The frame that it was in may be gone.
+            let found = self
+                .page
+                .js::<Option<String>>("canonical", (&selector.locator,));
+            let Ok(Some(now)) = found.await else { continue };
+            let place = crate::view::frame_of(&selector.locator).unwrap_or_default();
+            let now = crate::view::inside(place, &now);
+            if let Some(field) = boxes().filter(fits).find(|field| field.locator == now) {
+                return Some((field.clone(), "another selector"));
+            }
+        }
+        if waited < LIKELIEST {
+            return None;
+        }
+        let best = boxes().find(fits).or_else(|| boxes().next());
+        best.map(|field| (field.clone(), "its looks"))
+    }
+
+    /// Takes in what an answer has proved.
+    pub(super) async fn take_in(&mut self, reading: &Reading) {
+        let input = self.map.input.clone();
+        self.map.given_up.retain(|known| *known != input);
+        self.take_in_the_way(reading);
+        let changed = self.map.input != self.known.input || self.map.send != self.known.send;
+        if changed || is_due(&self.map.inputs, seconds()) {
+            self.take_in_the_elements().await;
+        }
+    }
+
+    /// Notes every way to the box, as an answer has proved it.
+    pub(crate) async fn take_in_the_elements(&mut self) {
+        let now = seconds();
+        let ways = self.ways_to(&self.map.input).await;
+        if !ways.is_empty() {
+            prove(&mut self.map.inputs, &ways, now);
+        }
+    }
+
+    /// Every way to an element, with what each promises; none when it is gone.
+    async fn ways_to(&self, locator: &str) -> Vec<(String, f32)> {
+        let place = crate::view::frame_of(locator).unwrap_or_default();
+        let found = self.page.js::<Vec<(String, f32)>>("ways", (locator,)).await;
+        let found = found.unwrap_or_default();
+        found
+            .into_iter()
+            .map(|(way, stability)| (crate::view::inside(place, &way), stability))
+            .collect()
+    }
+
+    /// How the answer came. What stood around it is learned in trials alone: an answer may have had it for a part.
+    fn take_in_the_way(&mut self, reading: &Reading) {
+        let mut learned = Vec::new();
+        let found = reading
+            .recipe
+            .as_ref()
+            .or(reading.inside.as_ref().map(|(recipe, _)| recipe));
+        if let Some(recipe) = found
+            && !self.map.recipes.contains(recipe)
+            && recipe.method != StreamMethod::Dom
+            && !recipe.is_joined()
+        {
+            self.map.recipes.insert(0, recipe.clone());
+            self.map.recipes.truncate(RECIPES);
+            self.map.method = recipe.method;
+            learned.push("transport");
+        }
+        if reading.answer.closing_signal == "quiet" {
+            // It outlasted the answer: the next one need not wait for it.
+            for mark in &reading.lasting {
+                if !self.map.ignored.contains(mark) {
+                    self.map.ignored.push(mark.clone());
+                    learned.push("sign");
+                }
+            }
+        } else {
+            for mark in &reading.closing {
+                if !self.map.closing.contains(mark) && !self.map.ignored.contains(mark) {
+                    self.map.closing.push(mark.clone());
+                }
+            }
+        }
+        if !learned.is_empty() {
+            self.notes
+                .step("chat.learned", json!({ "of": learned }), Instant::now());
+        }
+    }
+
+    /// What an answer has made known of the page, if it is more than was known when the conversation began. Without an answer nothing has proved right.
+    #[must_use]
+    pub fn learned(&self) -> Option<ChatMap> {
+        let mut now = self.map.clone();
+        let reasons = std::mem::replace(&mut now.reasons, self.known.reasons.clone());
+        let changed = now != self.known;
+        now.reasons = reasons;
+        changed.then_some(now)
+    }
+}
+
+fn seconds() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
+}
