@@ -2,7 +2,7 @@
 //! exactly. Pure.
 
 use super::assemble::Block;
-use crate::network::decode::reduce;
+use crate::network::decode::{is_fence, reduce};
 
 /// What has been given out, and what was seen last.
 #[derive(Debug, Default)]
@@ -68,36 +68,59 @@ impl Emitter {
 
 /// Where to go on in `text` after `given`: behind the same number of letters, as far as the letters agree.
 fn continuation(given: &str, text: &str) -> (usize, Fit) {
-    let letters = |text: &str| {
-        text.chars()
-            .filter(|c| c.is_alphanumeric())
-            .collect::<Vec<_>>()
-    };
     let (wanted, have) = (letters(given), letters(text));
-    let agreed = wanted.iter().zip(&have).take_while(|(a, b)| a == b).count();
+    let alike = |(a, b): &(&Letter, &Letter)| a.1 == b.1;
+    let agreed = wanted.iter().zip(&have).take_while(alike).count();
     let fit = if agreed == wanted.len() {
         Fit::Letters
     } else {
         Fit::Retracted
     };
-    let mut left = agreed;
-    for (at, letter) in text.char_indices() {
-        if left == 0 {
-            // What stands between two letters was given out already, after the last one or before this one.
-            let between = |c: char| !c.is_alphanumeric();
-            let ended = given.chars().next_back().is_some_and(between);
-            let skip = if ended {
-                text[at..].find(|c: char| !between(c)).unwrap_or(0)
-            } else {
-                0
-            };
-            return (at + skip, fit);
-        }
-        if letter.is_alphanumeric() {
-            left -= 1;
-        }
+    let end = |letter: &Letter| letter.0 + letter.1.len_utf8();
+    let behind = agreed.checked_sub(1).map_or(0, |last| end(&have[last]));
+    let tail = &given[wanted.last().map_or(0, end)..];
+    if tail.is_empty() {
+        return (behind, fit);
     }
-    (text.len(), fit)
+    // What stands between two letters was given out already, but for fences that were not.
+    let next = have.get(agreed).map(|letter| letter.0);
+    let gap = &text[behind..next.unwrap_or(text.len())];
+    let at = match (fences(gap).get(fences(tail).len()), next) {
+        (Some(fence), _) => behind + fence,
+        (None, Some(next)) => next,
+        (None, None) => behind + common(tail, gap),
+    };
+    (at, fit)
+}
+
+/// Where lines begin that begin or end code blocks.
+fn fences(text: &str) -> Vec<usize> {
+    let mut start = 0;
+    let mut found = Vec::new();
+    for line in text.split_inclusive('\n') {
+        if is_fence(line) {
+            found.push(start);
+        }
+        start += line.len();
+    }
+    found
+}
+
+/// A letter or digit, and where it stands.
+type Letter = (usize, char);
+
+/// The letters of a text, but for what stands beside the fences of code blocks: pages seldom show the language.
+fn letters(text: &str) -> Vec<Letter> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if !is_fence(line) {
+            let letters = line.char_indices().filter(|(_, c)| c.is_alphanumeric());
+            found.extend(letters.map(|(at, letter)| (start + at, letter)));
+        }
+        start += line.len();
+    }
+    found
 }
 
 fn common(a: &str, b: &str) -> usize {
@@ -253,6 +276,31 @@ mod tests {
         assert_eq!(chunks, whole);
         assert_eq!(fit, Fit::Letters);
         assert!(whole.ends_with("here now and then") && whole.matches("bold").count() == 1);
+    }
+
+    #[test]
+    fn a_language_that_the_page_does_not_show_is_no_letter_of_the_answer() {
+        let end = |given: &str, text: &str| {
+            let (at, fit) = continuation(given, text);
+            (format!("{given}{}", &text[at..]), fit)
+        };
+        let page = "See:\n\n```\nx = 1\ny = 2\n```\n\nEnd";
+        let whole = "See:\n\n```python\nx = 1\ny = 2\n```\n\nEnd";
+        for cut in [
+            "```python\n",
+            "x = 1",
+            "x = 1\n",
+            "y = 2\n",
+            "```\n\n",
+            "En",
+        ] {
+            let at = whole.rfind(cut).unwrap() + cut.len();
+            let told = end(&whole[..at], page);
+            assert_eq!(told, (whole.to_owned(), Fit::Letters), "after {cut:?}");
+        }
+        let page = "See:\n\n```\nx = 1\n```";
+        let whole = "See:\n\n```python\nx = 1\n```";
+        assert_eq!(end("See:\n\n```python\nx = 1\n", page).0, whole);
     }
 
     #[test]

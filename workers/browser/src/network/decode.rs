@@ -376,10 +376,10 @@ fn join(path: &str, name: &str) -> String {
 pub(crate) fn reduce(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.lines() {
-        let line = line.trim_start_matches([' ', '\t', '>']);
-        if line.starts_with("```") || line.starts_with("~~~") {
+        if is_fence(line) {
             continue;
         }
+        let line = line.trim_start_matches([' ', '\t', '>']);
         let unnumbered = line.trim_start_matches(|c: char| c.is_ascii_digit());
         let line = if unnumbered.len() < line.len()
             && unnumbered.starts_with([')', '.'])
@@ -398,6 +398,12 @@ pub(crate) fn reduce(text: &str) -> String {
         push_letters(&mut out, rest);
     }
     out
+}
+
+/// Whether a line begins or ends a code block.
+pub(crate) fn is_fence(line: &str) -> bool {
+    let line = line.trim_start_matches([' ', '\t', '>']);
+    line.starts_with("```") || line.starts_with("~~~")
 }
 
 fn push_letters(out: &mut String, text: &str) {
