@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::connect::Store;
 use crate::error::StoreError;
+use crate::providers::limit_key;
 
 /// A provider whose page is to be looked at again.
 #[derive(Clone, Debug)]
@@ -13,8 +14,8 @@ pub struct ToRecheck {
     pub id: ProviderId,
     /// Whose.
     pub tenant: TenantId,
-    /// Who signs in, if anybody.
-    pub credential: Option<CredentialId>,
+    /// The limit key of its jobs.
+    pub limit_key: String,
 }
 
 impl Store {
@@ -60,7 +61,9 @@ impl Store {
                  order by u.updated_at limit 20 for update skip locked)
                and not exists (select 1 from jobs j where j.kind = 'discovery' and j.payload ->> 'provider_id' = p.id::text
                                and j.state in ('pending', 'queued', 'running', 'paused', 'intervention_needed'))
-             returning p.id, p.tenant_id, p.credential_id",
+             returning p.id, p.tenant_id, p.credential_id,
+                 exists (select 1 from provider_accounts a where a.provider_id = p.id
+                         and a.credential_id is distinct from p.credential_id) as \"more_accounts!\"",
             seconds
         )
         .fetch_all(&self.system)
@@ -68,7 +71,12 @@ impl Store {
         let found = rows.into_iter().map(|row| ToRecheck {
             id: ProviderId(row.id),
             tenant: TenantId(row.tenant_id),
-            credential: row.credential_id.map(CredentialId),
+            limit_key: limit_key(
+                ProviderId(row.id),
+                row.credential_id
+                    .map(CredentialId)
+                    .filter(|_| !row.more_accounts),
+            ),
         });
         Ok(found.collect())
     }

@@ -42,14 +42,19 @@ pub struct Provider {
     pub created_at: DateTime<Utc>,
 }
 
+/// The limit key of a provider's jobs, where this account is its only one.
+pub(crate) fn limit_key(id: ProviderId, only: Option<CredentialId>) -> String {
+    match only {
+        Some(credential) => format!("credential:{credential}"),
+        None => format!("provider:{id}"),
+    }
+}
+
 impl Provider {
     /// What its jobs have in common for limits: the account, or the page itself where there is none or more than one.
     #[must_use]
     pub fn limit_key(&self) -> String {
-        match self.credential {
-            Some(credential) if !self.more_accounts => format!("credential:{credential}"),
-            _ => format!("provider:{}", self.id),
-        }
+        limit_key(self.id, self.credential.filter(|_| !self.more_accounts))
     }
 
     /// The models that the page offers, as it calls them.
@@ -312,7 +317,7 @@ impl Store {
     /// # Errors
     /// When Postgres does not answer.
     pub async fn provider_miss(&self, id: ProviderId) -> Result<i32, StoreError> {
-        let misses = sqlx::query_scalar!("update providers set misses = misses + 1, updated_at = now() where id = $1 returning misses", id.0)
+        let misses = sqlx::query_scalar!("update providers set misses = misses + 1, updated_at = case when status = 'unhealthy' then updated_at else now() end where id = $1 returning misses", id.0)
             .fetch_optional(&self.system)
             .await?;
         Ok(misses.unwrap_or_default())

@@ -443,6 +443,7 @@ mod tests {
         BrowserError::ProviderRateLimited {
             observation: "Your account is locked".to_owned(),
             retry_after,
+            in_its_place: false,
             evidence: Evidence::default(),
         }
     }

@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 import threading
-import time
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -39,20 +39,20 @@ class Conversation:
                 "from": sender,
                 "conversation": {"id": self.name},
                 "channelId": "directline",
-                "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
+                "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             }
         )
         return self.activities[-1]["id"]
 
-    def reply(self):
+    def reply(self, question):
         """A live stream: typing activities that hold all of the text so far, then the message."""
         text, sequence, first = "", itertools.count(1), None
         for piece in stream(self.asked):
             text += piece
             facts = {"streamType": "streaming", "streamSequence": next(sequence), **({"streamId": first} if first else {})}
-            said = self.say(type="typing", text=text, textFormat="markdown", channelData=facts)
+            said = self.say(type="typing", replyToId=question, text=text, textFormat="markdown", channelData=facts)
             first = first or said
-        self.say(type="message", text=text, textFormat="markdown", channelData={"streamType": "final", "streamId": first})
+        self.say(type="message", replyToId=question, text=text, textFormat="markdown", channelData={"streamType": "final", "streamId": first})
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -96,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
         number = talk.say(sender=body.get("from") or {"id": "traveller", "role": "user"}, **kept)
         if body.get("type") == "message":
             talk.asked.append(body["text"])
-            threading.Thread(target=talk.reply, daemon=True).start()
+            threading.Thread(target=talk.reply, args=(number,), daemon=True).start()
         self.json(200, {"id": number})
 
 

@@ -75,6 +75,8 @@ pub struct NewChat {
     pub agree: Option<String>,
     /// Whether the page is loaded again by it.
     pub loads: bool,
+    /// Whether the page speaks with its server then: the new conversation is there only when that has ended.
+    pub speaks: bool,
 }
 
 /// The page's own control that chooses its model.
@@ -143,6 +145,8 @@ pub struct ChatMap {
     pub trial: String,
     /// Its answer.
     pub trial_answer: String,
+    /// The trial's questions showed in the conversation.
+    pub shows_questions: bool,
     /// How long an answer must be unchanged after the last mark has gone, in milliseconds; 0 for the default.
     pub settle_ms: u64,
     /// 0 to 1.

@@ -122,9 +122,11 @@ async fn discover(
         learn_marks(&mut map, &second);
         readings.push(second);
     }
+    map.shows_questions = readings.iter().all(|reading| reading.question_seen);
     map.recipes.retain(|recipe: &Recipe| {
         recipe.mode != Mode::Snapshot || recipe.method != StreamMethod::Dom
     });
+    avoid.retain(|given_up| *given_up != map.input);
     map.given_up = avoid;
     let mut proved = Conversation::new(page, &map, notes);
     proved.take_in_the_elements().await;

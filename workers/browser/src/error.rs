@@ -107,6 +107,8 @@ pub enum BrowserError {
         observation: String,
         /// Seconds to wait, when the page named them.
         retry_after: Option<u64>,
+        /// It stands where the answer to a question belongs: the question itself was refused.
+        in_its_place: bool,
         /// The page as it looked.
         evidence: Evidence,
     },

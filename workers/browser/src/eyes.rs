@@ -10,6 +10,9 @@ use crate::facts::PageFacts;
 use crate::notes::Notes;
 use crate::page::Page;
 
+/// How the reason ends for which a box was taken that somebody has pointed at.
+pub(crate) const POINTED: &str = "points at it";
+
 /// A point in a picture, by fractions of its width and height.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pointed {
@@ -59,7 +62,7 @@ pub(crate) async fn find_box(
         url: facts.url.clone(),
         input,
         input_kind,
-        reasons: vec![format!("input: {} points at it", pointed.by)],
+        reasons: vec![format!("input: {} {POINTED}", pointed.by)],
         ..ChatMap::default()
     })
 }

@@ -211,6 +211,7 @@ impl Page {
             429 => Err(BrowserError::ProviderRateLimited {
                 observation: "the server answered with status 429".to_owned(),
                 retry_after: None,
+                in_its_place: false,
                 evidence: self.evidence().await,
             }),
             status @ 500.. => Err(BrowserError::Network {

@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::detect::between::{approval, passage};
+use crate::detect::chat;
 pub use crate::detect::login::LoginForm;
 use crate::detect::login::{Stage, WAY_OUT, stage, stage_expecting, submit_button};
 use crate::detect::verdict::{Outcome, Since, judge};
@@ -187,7 +188,10 @@ async fn sign_in_as(
                     evidence: page.evidence().await,
                 });
             }
-            Stage::Opener(_) | Stage::Chooser(_) if stepped => {
+            // What was pressed for it has opened nothing, and there is no chat without it.
+            Stage::Opener(_) | Stage::Chooser(_)
+                if stepped || opener.is_some() && !solved && chat::inputs(&facts).is_empty() =>
+            {
                 let what = "password field".to_owned();
                 return Err(BrowserError::ElementNotFound {
                     what,
@@ -382,6 +386,7 @@ pub(crate) async fn limited(page: &Page, observation: String) -> BrowserError {
     BrowserError::ProviderRateLimited {
         observation,
         retry_after: None,
+        in_its_place: false,
         evidence: page.evidence().await,
     }
 }

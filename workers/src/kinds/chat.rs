@@ -324,6 +324,10 @@ async fn converse(
                         in_its_place: true,
                         ..
                     }
+                    | BrowserError::ProviderRateLimited {
+                        in_its_place: true,
+                        ..
+                    }
             ) {
                 note_cut(place).await;
             }

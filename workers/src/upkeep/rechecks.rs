@@ -17,13 +17,9 @@ const ONCE: RetryPolicy = RetryPolicy {
 pub(super) async fn run(store: &Store) -> Result<usize, StoreError> {
     let found = store.take_unhealthy(FIRST).await?;
     for provider in &found {
-        // As its other jobs, so that the limits of the account hold for it too.
-        let key = match provider.credential {
-            Some(credential) => format!("credential:{credential}"),
-            None => format!("provider:{}", provider.id),
-        };
         let again = NewJob {
-            limit_key: Some(key),
+            // As its other jobs, so that the limits of the account hold for it too.
+            limit_key: Some(provider.limit_key.clone()),
             retry: Some(ONCE),
             ..NewJob::now(JobKind::Discovery, json!({ "provider_id": provider.id }))
         };

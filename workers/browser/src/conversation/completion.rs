@@ -1,6 +1,6 @@
 //! When an answer is complete: a fusion of signals, with the one that closed it named. Pure; time is given, not taken.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -22,6 +22,8 @@ pub(crate) struct Look<'a> {
     pub(crate) polling_stopped: bool,
     /// The traffic has more of the answer than the page shows.
     pub(crate) page_behind: bool,
+    /// How long the page took to be looked at.
+    pub(crate) took: Duration,
 }
 
 /// What is to be done.
@@ -84,6 +86,25 @@ pub(crate) struct Watcher {
     closing: BTreeSet<String>,
     stream_cleared: Option<Instant>,
     stream_was_open: bool,
+    /// How long the last looks took.
+    took: VecDeque<Duration>,
+    /// How long the last pauses between two pieces were.
+    pauses: VecDeque<Duration>,
+}
+
+/// Looks by which a page is judged to be slow.
+const LOOKS: usize = 8;
+/// A page that is slow to be looked at is slow to draw: it has so many times as long to draw what it has.
+const SLOW: u32 = 5;
+/// And so many times the usual pause between two pieces.
+const PAUSES: u32 = 2;
+const LONGEST_SETTLE: Duration = Duration::from_secs(2);
+
+fn note(recent: &mut VecDeque<Duration>, one: Duration) {
+    if recent.len() == LOOKS {
+        recent.pop_front();
+    }
+    recent.push_back(one);
 }
 
 impl Watcher {
@@ -104,16 +125,22 @@ impl Watcher {
             closing: closing.iter().cloned().collect(),
             stream_cleared: None,
             stream_was_open: false,
+            took: VecDeque::with_capacity(LOOKS),
+            pauses: VecDeque::with_capacity(LOOKS),
         }
     }
 
     pub(crate) fn look(&mut self, now: Instant, look: &Look<'_>) -> Progress {
         if look.changed {
+            if look.has_text && self.had_text {
+                note(&mut self.pauses, now - self.last_change);
+            }
             self.last_change = now;
             if look.has_text && self.had_text {
                 self.growths += 1;
             }
         }
+        note(&mut self.took, look.took);
         let grew = look.changed && look.has_text && self.had_text;
         self.had_text |= look.has_text;
         for name in look.marks {
@@ -200,16 +227,31 @@ impl Watcher {
         if closing.is_none() && look.polling_stopped {
             closing = Some((self.last_change, "polling_stopped".to_owned()));
         }
+        let settle = self.settle(look);
         match closing {
-            Some((cleared, signal))
-                if still >= self.limits.settle && now - cleared >= self.limits.settle / 2 =>
-            {
+            Some((cleared, signal)) if still >= settle && now - cleared >= settle / 2 => {
                 Progress::Done(signal)
             }
             Some(_) => Progress::Wait,
             None if still >= self.limits.quiet => Progress::Done("quiet".to_owned()),
             None => Progress::Wait,
         }
+    }
+
+    /// How long an answer must be unchanged: longer where the page draws slowly, unless the traffic says that all of it is there.
+    fn settle(&self, look: &Look<'_>) -> Duration {
+        let usual = self.limits.settle;
+        if look.stream_ended {
+            return usual;
+        }
+        let slowest = self.took.iter().max().copied().unwrap_or_default();
+        let mut pauses: Vec<Duration> = self.pauses.iter().copied().collect();
+        pauses.sort_unstable();
+        // The usual one: a single long silence says nothing of the pace.
+        let pause = pauses.get(pauses.len().saturating_sub(1) / 2);
+        let pause = pause.copied().unwrap_or_default();
+        let needed = (slowest * SLOW).max(pause * PAUSES).min(LONGEST_SETTLE);
+        usual.max(needed)
     }
 
     /// Marks that were on while the answer grew and have cleared since.
@@ -232,7 +274,7 @@ impl Watcher {
 }
 
 /// Animations and class names decorate many things; controls and declared states mean what they say.
-fn is_weak(mark: &str) -> bool {
+pub(super) fn is_weak(mark: &str) -> bool {
     ["anim:", "class:", "smil:"]
         .iter()
         .any(|kind| mark.starts_with(kind))
@@ -351,6 +393,37 @@ mod tests {
             play.at(8400, false, true, &["anim:dot"]),
             Progress::Done("busy_cleared:stop:b".to_owned())
         );
+    }
+
+    #[test]
+    fn a_page_that_draws_slowly_is_given_time_for_its_last_words() {
+        fn slow(ms: u64, took: u64, marks: &[String], changed: bool) -> (Duration, Look<'_>) {
+            let look = Look {
+                has_text: true,
+                changed,
+                marks,
+                took: Duration::from_millis(took),
+                ..Look::default()
+            };
+            (Duration::from_millis(ms), look)
+        }
+        let stop = ["stop:b".to_owned()];
+        for (took, closed_at) in [(10, 900), (300, 2000)] {
+            let mut play = Play::new();
+            for ms in [300, 400, 500] {
+                let (at, look) = slow(ms, took, &stop, true);
+                play.watcher.look(play.start + at, &look);
+            }
+            let mut closed = None;
+            for ms in (600..4000).step_by(100) {
+                let (at, look) = slow(ms, took, &[], false);
+                if let Progress::Done(_) = play.watcher.look(play.start + at, &look) {
+                    closed = Some(ms);
+                    break;
+                }
+            }
+            assert_eq!(closed, Some(closed_at), "looks of {took} ms");
+        }
     }
 
     #[test]

@@ -70,6 +70,22 @@ fn parted(assembler: &Assembler, blocks: Vec<Block>, text: &str) -> Option<Vec<B
     Some(said)
 }
 
+/// Whether a text is all of what is shown (`reduced`), but for names and times around it. One that the page only begins with is not: what follows may
+/// be the rest of the answer.
+fn is_whole(
+    assembler: &Assembler,
+    recipe: &Recipe,
+    text: &str,
+    shown: impl Fn() -> Vec<Block>,
+    reduced: &str,
+) -> bool {
+    let letters = reduce(text);
+    if letters.is_empty() || !reduced.contains(&letters) {
+        return false;
+    }
+    letters == reduced || assembler.brings_one(recipe) && parted(assembler, shown(), text).is_some()
+}
+
 impl Conversation<'_> {
     pub(super) fn old_blocks(&self) -> HashSet<String> {
         let counts = self.baseline["counts"].as_array();
@@ -86,7 +102,7 @@ impl Conversation<'_> {
     }
 
     /// Whether one of the ways by which answers came before has brought any of this one.
-    fn came_as_known(&self, heard: &Heard) -> bool {
+    pub(super) fn came_as_known(&self, heard: &Heard) -> bool {
         let brought = |recipe: &Recipe| {
             let text = heard.assembler.assembled(recipe);
             text.is_some_and(|text| !text.trim().is_empty())
@@ -110,12 +126,15 @@ impl Conversation<'_> {
                 && parted(&heard.assembler, self.shown(state), text).is_some()
     }
 
-    /// The same of a text of this recipe, where the page shows all of it.
+    /// Whether a text of this recipe is all of the answer that the page shows: beside it stands nothing that may be a part of it.
     pub(super) fn is_all(&self, heard: &Heard, recipe: &Recipe, text: &str, state: &State) -> bool {
-        let letters = reduce(text);
-        !letters.is_empty()
-            && state.reduced.contains(&letters)
-            && self.is_said(heard, recipe, text, state)
+        is_whole(
+            &heard.assembler,
+            recipe,
+            text,
+            || self.shown(state),
+            &state.reduced,
+        )
     }
 
     /// What the page shows of this text, without names and times around it; all of it where they cannot be told apart.
@@ -202,7 +221,7 @@ impl Conversation<'_> {
             let found = heard.exchanges.iter().find(|e| e.number == *number);
             found.is_none_or(|found| {
                 let mut alike = heard.exchanges.iter();
-                alike.any(|e| e.address == found.address && e.status.is_none())
+                alike.any(|e| e.address == found.address && !e.refused)
             })
         };
         let brought = heard.assembler.carriers(&state.reduced, true);
@@ -214,12 +233,18 @@ impl Conversation<'_> {
             let exchanges = heard.exchanges.iter();
             exchanges.filter(|e| e.asks && since_sent(e.began))
         };
-        let all_failed = asked().next().is_some() && asked().all(|e| e.status.is_some());
+        // A socket may have brought it, beside requests of which all have failed.
+        let all_failed = asked().next().is_some()
+            && asked().all(|e| e.status.is_some())
+            && !self.came_as_known(&heard);
         let by_failed = || {
             let carriers = heard.assembler.carriers(&state.reduced, false);
             carriers.iter().any(|number| !went_well(number))
         };
-        let other_way = || !self.map.recipes.is_empty() && !self.came_as_known(&heard);
+        // An answer that is read on has no traffic to be judged by.
+        let other_way = || {
+            self.sent_at.is_some() && !self.map.recipes.is_empty() && !self.came_as_known(&heard)
+        };
         all_failed || by_failed() || other_way()
     }
 
@@ -239,6 +264,15 @@ impl Conversation<'_> {
         let known = |recipe: &Recipe| recipe.tag == found.tag && recipe.leaf == found.leaf;
         let text = heard.assembler.assembled(&found).unwrap_or_default();
         (unknown || self.map.recipes.iter().any(known)) && self.is_all(&heard, &found, text, state)
+    }
+
+    /// Whether what is read while the question does not show is none of the answer, for all that can be told: questions do show on this page (a
+    /// greeting may have taken its place), or no known way says it.
+    pub(super) fn is_astray(&self, state: &State) -> bool {
+        self.sent_at.is_some()
+            && !self.learning
+            && state.emitter.given().is_empty()
+            && (self.map.shows_questions || !self.map.recipes.is_empty() && !self.agrees(state))
     }
 
     /// Whether to wait before the page's text is given out: it came by another way than answers did so far, or it stood there before.
@@ -314,6 +348,29 @@ mod tests {
         let two = heard(&["Seven items", source]);
         let both = ["Seven items", source];
         assert_eq!(left(&two, &both, source), None, "brought by another");
+    }
+
+    #[test]
+    fn a_text_that_the_page_only_begins_with_is_not_all_of_it() {
+        let thought = "First I look at the orders, one by one, and then at the days.";
+        let one = heard(&[thought]);
+        let recipe = Recipe {
+            method: crate::chat_map::StreamMethod::Sse,
+            address: "/chat".to_owned(),
+            tag: String::new(),
+            leaf: "text".to_owned(),
+            mode: crate::network::recipe::Mode::Delta,
+        };
+        let whole = |page: &[&str]| {
+            let blocks = || page.iter().map(|text| block(text)).collect::<Vec<_>>();
+            is_whole(&one, &recipe, thought, blocks, &reduce(&page.join("\n\n")))
+        };
+        assert!(whole(&[thought]));
+        assert!(whole(&["Echo", "12:03", thought]), "a name and a time");
+        assert!(
+            !whole(&[thought, "It arrives on Tuesday."]),
+            "the answer below"
+        );
     }
 
     #[test]

@@ -38,6 +38,12 @@ impl Emitter {
         Some(rest)
     }
 
+    /// The next chunk of a source text that is known whole, as far as the page shows it letter by letter.
+    pub(crate) fn shown_chunk(&mut self, source: &str, page: &str) -> Option<String> {
+        let shown = &source[..common(source, page)];
+        self.source_chunk(shown.trim_end())
+    }
+
     /// The next chunk of what the page shows: what two looks agree on, up to a safe place.
     pub(crate) fn page_chunk(&mut self, text: &str, blocks: &[Block]) -> Option<String> {
         let agreed = common(&self.seen, text);
@@ -263,6 +269,18 @@ mod tests {
                 .as_deref(),
             Some("ee")
         );
+    }
+
+    #[test]
+    fn a_text_that_is_known_whole_is_given_out_as_the_page_shows_it() {
+        let source = "one *two* three";
+        let mut emitter = Emitter::default();
+        let mut told = |page: &str| emitter.shown_chunk(source, page);
+        assert_eq!(told("on").as_deref(), Some("on"));
+        assert_eq!(told("one ").as_deref(), Some("e"));
+        assert_eq!(told("one *tw*").as_deref(), Some(" *tw"));
+        assert_eq!(told("one other"), None, "the page says something else");
+        assert_eq!(told("one *two* three").as_deref(), Some("o* three"));
     }
 
     #[test]

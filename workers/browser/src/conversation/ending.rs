@@ -29,6 +29,7 @@ impl Conversation<'_> {
         // One full look, past every cache.
         if let Ok(poll) = self.page.js_in::<Poll>(self.place(), "poll", (true,)).await
             && !poll.lost
+            && !(poll.wide && poll.q && !state.wide)
         {
             self.absorb(&mut state, &poll);
         }
@@ -141,6 +142,7 @@ impl Conversation<'_> {
         self.tap = None;
         Ok(Reading {
             answer,
+            question_seen: state.question_seen,
             raw: state.blocks,
             recipe,
             inside,

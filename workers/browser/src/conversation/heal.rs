@@ -5,9 +5,11 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::completion::is_weak;
 use super::{Conversation, Reading};
 use crate::chat_map::{ChatMap, StreamMethod};
 use crate::detect::chat;
+use crate::eyes::POINTED;
 use crate::facts::{Field, PageFacts};
 use crate::selectors::{is_due, prove};
 
@@ -35,7 +37,10 @@ impl Conversation<'_> {
         let here = choices
             .iter()
             .find(|choice| facts.fields[choice.index].locator == self.map.input);
-        here.map_or(0, |choice| choice.score) + DISPLACES <= best.score
+        // A box that no rule finds was pointed at, and has proved itself.
+        let mut reasons = self.known.reasons.iter();
+        let pointed = reasons.any(|reason| reason.ends_with(POINTED));
+        !pointed && here.map_or(0, |choice| choice.score) + DISPLACES <= best.score
     }
 
     /// The box by another of the ways that are known to it, or the likeliest one. After it was looked for in vain for a while, that is.
@@ -48,6 +53,7 @@ impl Conversation<'_> {
             return None;
         }
         let choices = chat::inputs(facts);
+        let best = choices.first().map_or(0, |choice| choice.score);
         let boxes = || choices.iter().map(|choice| &facts.fields[choice.index]);
         let fits = |field: &&Field| !field.disabled && !self.is_given_up(&field.locator);
         for selector in &self.map.inputs {
@@ -58,15 +64,38 @@ impl Conversation<'_> {
             let Ok(Some(now)) = found.await else { continue };
             let place = crate::view::frame_of(&selector.locator).unwrap_or_default();
             let now = crate::view::inside(place, &now);
-            if let Some(field) = boxes().filter(fits).find(|field| field.locator == now) {
+            // Not where another field is far more likely to be the box.
+            let near = choices
+                .iter()
+                .filter(|choice| choice.score + DISPLACES > best);
+            let mut near = near.map(|choice| &facts.fields[choice.index]).filter(fits);
+            if let Some(field) = near.find(|field| field.locator == now) {
                 return Some((field.clone(), "another selector"));
             }
         }
         if waited < LIKELIEST {
             return None;
         }
-        let best = boxes().find(fits).or_else(|| boxes().next());
-        best.map(|field| (field.clone(), "its looks"))
+        let likeliest = boxes().find(fits).or_else(|| boxes().next());
+        likeliest.map(|field| (field.clone(), "its looks"))
+    }
+
+    /// Finds a box that has moved, before a conversation is read that an earlier attempt left.
+    pub(super) async fn find_moved_box(&mut self) {
+        let Ok(facts) = self.page.facts().await else {
+            return;
+        };
+        if facts
+            .fields
+            .iter()
+            .any(|field| field.locator == self.map.input)
+        {
+            return;
+        }
+        if let Some((field, _)) = self.another_box(&facts, LIKELIEST).await {
+            self.map.input.clone_from(&field.locator);
+            self.map.input_kind.clone_from(&field.r#type);
+        }
     }
 
     /// Takes in what an answer has proved.
@@ -118,8 +147,13 @@ impl Conversation<'_> {
             learned.push("transport");
         }
         if reading.answer.closing_signal == "quiet" {
-            // It outlasted the answer: the next one need not wait for it.
-            for mark in &reading.lasting {
+            // It outlasted the answer: the next one need not wait for it. What a page declares means what it says, and what was not seen to begin
+            // may always be on.
+            let telling = |mark: &&String| {
+                self.sent_at.is_some() && is_weak(mark) && !self.map.closing.contains(mark)
+            };
+            let lasting: Vec<&String> = reading.lasting.iter().filter(telling).collect();
+            for mark in lasting {
                 if !self.map.ignored.contains(mark) {
                     self.map.ignored.push(mark.clone());
                     learned.push("sign");

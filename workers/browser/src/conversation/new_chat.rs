@@ -17,6 +17,10 @@ use crate::page::Page;
 const EMPTIED_WITHIN: Duration = Duration::from_secs(5);
 /// A control that changes nothing in this time is none.
 const NOTHING_HAPPENED: Duration = Duration::from_millis(1500);
+/// A page that is to speak with its server about a new conversation has begun to by then.
+const SPEAKS_WITHIN: Duration = Duration::from_millis(1500);
+/// And is done when it has said nothing, and shown nothing new, for so long.
+const AT_REST: Duration = Duration::from_millis(700);
 /// Characters of an answer by which it is recognised.
 const EXCERPT: usize = 60;
 
@@ -81,7 +85,11 @@ pub async fn start_new(
         return Ok(false);
     };
     let began = Instant::now();
+    let activity = page.activity();
     let done = press(page, map, control, last).await?.is_some();
+    if done && control.speaks {
+        comes_to_rest(page, activity).await?;
+    }
     notes.step(
         "chat.new",
         json!({"button": control.button, "done": done}),
@@ -108,7 +116,10 @@ pub(crate) async fn learn(
             button: button.locator.clone(),
             ..NewChat::default()
         };
+        let activity = page.activity();
         let found = press(page, map, &control, last).await?;
+        let speaks = found.is_some() && comes_to_rest(page, activity).await?;
+        let found = found.map(|control| NewChat { speaks, ..control });
         let text = page.facts().await?.text.chars().count();
         let proven = found.filter(|_| text <= most);
         notes.step(
@@ -156,6 +167,7 @@ async fn press(
                     loads: born_now > born,
                     button: control.button.clone(),
                     agree: agreed,
+                    speaks: false,
                 }));
             }
             if !left
@@ -175,6 +187,28 @@ async fn press(
         }
         sleep(Duration::from_millis(60)).await;
     }
+}
+
+/// Waits until a page that speaks with its server about a new conversation has done so, and shows what came of it: what is typed before that may be
+/// thrown away with the old one. False when it has said nothing.
+async fn comes_to_rest(page: &Page, before: u64) -> Result<bool, BrowserError> {
+    let began = Instant::now();
+    while page.activity() == before {
+        if began.elapsed() > SPEAKS_WITHIN {
+            return Ok(false);
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    let (mut seen, mut since) = ((0, String::new()), Instant::now());
+    while began.elapsed() < EMPTIED_WITHIN && since.elapsed() < AT_REST {
+        let facts = page.facts().await?;
+        let now = (page.activity(), facts.text);
+        if now != seen {
+            (seen, since) = (now, Instant::now());
+        }
+        sleep(Duration::from_millis(80)).await;
+    }
+    Ok(true)
 }
 
 fn usable(facts: &PageFacts, input: &str) -> bool {

@@ -13,7 +13,7 @@ use super::assemble::{Block, content, is_placeholder, join};
 use super::complaints::Regrets;
 use super::completion::{Limits, Look, Progress, Watcher};
 use super::emit::{Emitter, compatible, within};
-use super::traffic::{Traffic, judge_traffic};
+use super::traffic::{Asked, Traffic, judge_traffic};
 use super::{Answer, Conversation};
 use crate::error::BrowserError;
 use crate::network::decode::reduce;
@@ -53,11 +53,17 @@ const LOST_AFTER: Duration = Duration::from_secs(20);
 const MOST_CONTINUED: u32 = 20;
 /// How long the rest may take to begin.
 const CONTINUES_WITHIN: Duration = Duration::from_secs(10);
+/// How long what may be no answer has to stand unchanged before it is judged for good.
+const FRESH: Duration = Duration::from_secs(20);
+/// How soon a page shows what has come, if it does so at once.
+const DUE: Duration = Duration::from_secs(2);
 
 /// An answer with what can be learned from it.
 #[derive(Debug)]
 pub(crate) struct Reading {
     pub(crate) answer: Answer,
+    /// The question stood in the conversation.
+    pub(crate) question_seen: bool,
     /// Every block after the question, furniture included.
     pub(crate) raw: Vec<Block>,
     /// Where in the traffic exactly this text was.
@@ -96,12 +102,22 @@ pub(super) struct State {
     pub(super) asked_on: Option<(Instant, usize)>,
     /// The question was seen in the conversation.
     pub(super) question_seen: bool,
+    /// The last look saw nothing below the question, and blocks from elsewhere.
+    pub(super) wide: bool,
     /// The last look saw another text than the one before.
     pub(super) grows: bool,
     /// When the text last changed.
     pub(super) changed_at: Option<Instant>,
     /// Since when there is text.
     pub(super) text_since: Option<Instant>,
+    /// When a known way first brought something.
+    brought_at: Option<Instant>,
+}
+
+impl State {
+    fn is_fresh(&self) -> bool {
+        self.changed_at.is_none_or(|at| at.elapsed() < FRESH)
+    }
 }
 
 impl Conversation<'_> {
@@ -128,6 +144,7 @@ impl Conversation<'_> {
     pub async fn resume(&mut self, question: &str) -> Result<bool, BrowserError> {
         question.clone_into(&mut self.question);
         self.sent_at = None;
+        self.find_moved_box().await;
         self.tap = Some(Tap::start(self.page));
         self.page
             .js("resume", (&self.map.input, self.send_locator(), question))
@@ -154,6 +171,9 @@ impl Conversation<'_> {
             limits.stuck = Duration::from_secs(20);
             limits.leftover = Duration::from_secs(3);
             limits.first = Duration::from_secs(40);
+        } else if self.sent_at.is_none() {
+            // What was on before the question is not known: most of it means nothing.
+            limits.stuck = Duration::from_secs(30);
         }
         let mut state = State {
             blocks: Vec::new(),
@@ -175,15 +195,18 @@ impl Conversation<'_> {
             continued: 0,
             asked_on: None,
             question_seen: false,
+            wide: false,
             grows: false,
             changed_at: None,
             text_since: None,
+            brought_at: None,
         };
         let mut first_chunk: Option<Duration> = None;
         let signal = loop {
             let wakes = state.recipe.is_some() || !self.map.recipes.is_empty();
-            self.pause(wakes, state.grows && state.recipe.is_none())
-                .await;
+            let due = state.recipe.is_none() && (state.grows || self.is_due(&mut state));
+            self.pause(wakes, due).await;
+            let looked = Instant::now();
             let poll = match self
                 .page
                 .js_in::<Poll>(self.place(), "poll", (false,))
@@ -208,6 +231,7 @@ impl Conversation<'_> {
                     continue;
                 }
             };
+            let took = looked.elapsed();
             state.trouble_since = None;
             if poll.unseen > 0 {
                 // Messages may have closed roots of their own; the next look goes into them.
@@ -217,6 +241,7 @@ impl Conversation<'_> {
             state.regrets.listen(changed, &state.alerts, &state.text);
             let traffic = self.traffic(&mut state);
             state.question_seen |= poll.q;
+            state.wide = poll.wide && poll.q;
             state.grows = changed;
             let unbegun = self.is_unbegun(&state);
             if state.text.is_empty() || unbegun {
@@ -231,10 +256,10 @@ impl Conversation<'_> {
             let at_rest = state
                 .changed_at
                 .is_some_and(|at| at.elapsed() >= limits.quiet);
-            let doubtful = unbegun
-                || self.is_complaint(&state)
-                || poll.wide && poll.q && !(at_rest && self.is_carried(&state, traffic));
-            let chunk = if doubtful {
+            let elsewhere = poll.wide && poll.q && !(at_rest && self.is_carried(&state, traffic))
+                || !poll.q && self.is_astray(&state);
+            let doubtful = unbegun || elsewhere || self.is_complaint(&state);
+            let chunk = if doubtful || self.is_ahead(&poll, traffic) {
                 None
             } else {
                 self.next_chunk(&mut state, changed, poll.q)
@@ -257,12 +282,27 @@ impl Conversation<'_> {
                 stream_ended: traffic.stream_ended,
                 polling_stopped: traffic.polling_stopped,
                 page_behind: traffic.page_behind,
+                took,
             };
             match state.watcher.look(Instant::now(), &look) {
                 Progress::Wait => {}
+                // What may be no answer is given time to become one.
+                Progress::Done(_) if !has_text && state.is_fresh() => {}
+                Progress::Done(_) if state.text.is_empty() || elsewhere => {
+                    return Err(BrowserError::AnswerStalled {
+                        received: 0,
+                        waited_for: "an answer below the question".to_owned(),
+                        evidence: self.page.evidence().await,
+                    });
+                }
                 Progress::Done(signal) => {
+                    let patience = if traffic.waiting {
+                        limits.stuck
+                    } else {
+                        CONTINUES_WITHIN
+                    };
                     let waits = |(at, length): (Instant, usize)| {
-                        state.text.len() == length && at.elapsed() < CONTINUES_WITHIN
+                        state.text.len() == length && at.elapsed() < patience
                     };
                     if state.asked_on.is_some_and(waits) {
                         continue;
@@ -296,10 +336,11 @@ impl Conversation<'_> {
         self.finish(state, signal, began, first_chunk, chunks).await
     }
 
-    /// A tick, or less when a known recipe has news, or when a second look has to agree with the last before anything is told.
-    async fn pause(&self, wakes: bool, agree: bool) {
+    /// A tick, or less when a known recipe has news, or when something is `due` on the page: a second look that has to agree with the last before
+    /// anything is told, or a text that has come.
+    async fn pause(&self, wakes: bool, due: bool) {
         match &self.tap {
-            _ if agree => sleep(AGREE).await,
+            _ if due => sleep(AGREE).await,
             Some(tap) if wakes => {
                 sleep(Duration::from_millis(25)).await;
                 tokio::select! {
@@ -373,8 +414,13 @@ impl Conversation<'_> {
             state.traffic_key = key;
             state.carrying = heard.assembler.carrying(&state.reduced);
         }
+        let asked = Asked {
+            recipes: &self.map.recipes,
+            sent: self.sent_at,
+        };
         judge_traffic(
             &heard,
+            asked,
             &state.carrying,
             state.reduced.len(),
             !state.text.is_empty(),
@@ -459,7 +505,48 @@ impl Conversation<'_> {
         if state.emitter.given().is_empty() && self.is_doubtful(state) {
             return None;
         }
+        if let Some(chunk) = self.shown_chunk(state) {
+            return Some(chunk);
+        }
         let blocks = content(&state.blocks, &self.map.furniture);
         state.emitter.page_chunk(&state.text, &blocks)
+    }
+
+    /// Whether a known way has just brought what the page does not show yet.
+    fn is_due(&self, state: &mut State) -> bool {
+        if !state.text.is_empty() {
+            return false;
+        }
+        let brought = |tap: &Tap| self.came_as_known(&tap.heard());
+        if state.brought_at.is_none() && self.tap.as_ref().is_some_and(brought) {
+            state.brought_at = Some(Instant::now());
+        }
+        state.brought_at.is_some_and(|at| at.elapsed() < DUE)
+    }
+
+    /// Whether the page is at work, and none of the ways by which answers come has brought anything: what it shows may be what it does, or thinks. To
+    /// wait costs time; what was told cannot be taken back.
+    fn is_ahead(&self, poll: &Poll, traffic: Traffic) -> bool {
+        let Some(tap) = &self.tap else { return false };
+        let works = traffic.stream_open
+            || traffic.waiting
+            || poll
+                .marks
+                .iter()
+                .any(|mark| !self.map.ignored.contains(mark));
+        self.sent_at.is_some()
+            && !self.map.recipes.is_empty()
+            && works
+            && !self.came_as_known(&tap.heard())
+    }
+
+    /// What the page shows of an answer that came whole, by a known way: no second look has to agree.
+    fn shown_chunk(&self, state: &mut State) -> Option<String> {
+        let heard = self.tap.as_ref()?.heard();
+        let whole = |recipe: &&Recipe| recipe.mode == Mode::Snapshot;
+        let texts = self.map.recipes.iter().filter(whole);
+        let mut texts = texts.filter_map(|recipe| heard.assembler.assembled(recipe));
+        let source = texts.find(|text| compatible(text, &state.text))?;
+        state.emitter.shown_chunk(source, &state.text)
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::chat_map::StreamMethod;
 use crate::network::recipe::Recipe;
-use crate::network::tap::Heard;
+use crate::network::tap::{Exchange, Heard};
 
 /// What the traffic says about the answer shown.
 #[derive(Debug, Default, Clone, Copy)]
@@ -39,18 +39,48 @@ pub(super) fn polled(mut recipe: Recipe, heard: &Heard) -> Recipe {
     recipe
 }
 
+/// What is asked for so soon after a question was sent is the question's own.
+const OWN: Duration = Duration::from_millis(1500);
+
+/// What tells the question's own traffic from the page's other business.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// The ways by which answers are known to come.
+    pub(super) recipes: &'a [Recipe],
+    /// When the question was sent; none where it was found on the page.
+    pub(super) sent: Option<Instant>,
+}
+
+impl Asked<'_> {
+    fn is_own(&self, exchange: &Exchange) -> bool {
+        let mut ways = self.recipes.iter();
+        let soon = |sent: Instant| exchange.asked + OWN >= sent && exchange.asked <= sent + OWN;
+        self.recipes.is_empty()
+            || ways.any(|recipe| recipe.address == exchange.address)
+            || self.sent.is_some_and(soon)
+    }
+}
+
+/// Whether the same was asked for again, and came.
+fn is_mended(heard: &Heard, failed: &Exchange) -> bool {
+    let mut later = heard.exchanges.iter();
+    later.any(|e| e.address == failed.address && e.asked > failed.asked && !e.refused)
+}
+
 pub(super) fn judge_traffic(
     heard: &Heard,
+    asked: Asked<'_>,
     carrying: &HashMap<u64, usize>,
     shown: usize,
     any_text: bool,
 ) -> Traffic {
     let mut traffic = Traffic::default();
     for exchange in &heard.exchanges {
-        if exchange.status.is_some() {
+        let own = asked.is_own(exchange);
+        if exchange.status.is_some() && own && !is_mended(heard, exchange) {
             traffic.failed = exchange.status;
         }
-        traffic.waiting |= exchange.open && exchange.ends;
+        traffic.waiting |= exchange.open && exchange.ends && own;
         let streams = matches!(
             exchange.method,
             StreamMethod::Sse | StreamMethod::FetchStream
@@ -115,4 +145,63 @@ pub(super) fn judge_traffic(
         }
     }
     traffic
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange(address: &str, asked: Instant, status: Option<u16>) -> Exchange {
+        Exchange {
+            number: 1,
+            method: StreamMethod::Response,
+            address: address.to_owned(),
+            open: false,
+            ends: true,
+            status,
+            refused: status.is_some(),
+            asked,
+            asks: true,
+            began: asked,
+            ended: None,
+            broken: false,
+        }
+    }
+
+    fn failed(exchanges: Vec<Exchange>, sent: Instant) -> Option<u16> {
+        let heard = Heard {
+            exchanges,
+            ..Heard::default()
+        };
+        let recipe = Recipe {
+            method: StreamMethod::Websocket,
+            address: "/socket".to_owned(),
+            tag: String::new(),
+            leaf: "text".to_owned(),
+            mode: crate::network::recipe::Mode::Delta,
+        };
+        let asked = Asked {
+            recipes: &[recipe],
+            sent: Some(sent),
+        };
+        judge_traffic(&heard, asked, &HashMap::new(), 0, false).failed
+    }
+
+    #[test]
+    fn what_fails_beside_a_question_is_not_its_failure() {
+        let sent = Instant::now();
+        let later = sent + Duration::from_secs(20);
+        let own = exchange("/ask", sent, Some(500));
+        assert_eq!(failed(vec![own.clone()], sent), Some(500));
+        assert_eq!(
+            failed(vec![exchange("/statistics", later, Some(500))], sent),
+            None
+        );
+        let again = exchange("/ask", sent + Duration::from_millis(900), None);
+        assert_eq!(
+            failed(vec![own, again], sent),
+            None,
+            "asked again, and answered"
+        );
+    }
 }

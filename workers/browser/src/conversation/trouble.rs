@@ -38,7 +38,9 @@ impl Conversation<'_> {
         traffic: Traffic,
         poll: &Poll,
     ) -> Result<(), BrowserError> {
-        let idle = poll.marks.is_empty() && !traffic.stream_open && !traffic.waiting;
+        // A send button looks otherwise beside an empty box.
+        let works = |mark: &String| !mark.starts_with("send-");
+        let idle = !poll.marks.iter().any(works) && !traffic.stream_open && !traffic.waiting;
         let quiet = || {
             let tap = self.tap.as_ref();
             tap.is_some_and(|tap| tap.heard().exchanges.is_empty())
@@ -72,6 +74,16 @@ impl Conversation<'_> {
             ),
             Err(_) => false,
         }
+    }
+
+    /// Whether all that was asked of the page's own site since the question was sent was refused: the question with it.
+    fn all_refused(&self) -> bool {
+        let (Some(tap), Some(sent)) = (&self.tap, self.sent_at) else {
+            return false;
+        };
+        let heard = tap.heard();
+        let mut asked = heard.exchanges.iter().filter(|e| e.asks && e.began >= sent);
+        asked.all(|exchange| exchange.refused)
     }
 
     /// Errors that the page shows instead of an answer.
@@ -142,6 +154,7 @@ impl Conversation<'_> {
         if failed == Some(429) || words::any(&text.to_lowercase(), words::LOCKED) {
             return Err(BrowserError::ProviderRateLimited {
                 retry_after: seconds_in(&text),
+                in_its_place: in_its_place || failed == Some(429) && self.all_refused(),
                 observation: text,
                 evidence,
             });

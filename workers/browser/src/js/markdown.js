@@ -10,7 +10,10 @@ const BLOCKY = 'p,div,ul,ol,pre,table,blockquote,h1,h2,h3,h4,h5,h6,hr,section,ar
 const readerOnly = el => {
   const r = el.getBoundingClientRect();
   if (r.width > 2 && r.height > 2) return false;
-  const s = style(el);
+  const s = style(el), tag = el.localName;
+  // Taken out of the page, and cut to a point: whatever it is.
+  if (r.width <= 2 && r.height <= 2 && /^(absolute|fixed)$/.test(s.position) && (s.overflow !== 'visible' || s.clip !== 'auto' || s.clipPath !== 'none')) return true;
+  if (!(tag === 'div' || (tag === 'span' || tag === 'p' || /^h\d$/.test(tag)) && el.textContent.length < 80)) return false;
   return (s.position === 'absolute' || s.position === 'fixed' || s.overflow === 'hidden') && (r.width <= 2 || r.height <= 2) && (s.overflow !== 'visible' || s.clip !== 'auto' || s.clipPath !== 'none');
 };
 const mathOf = el => { const a = el.querySelector && el.querySelector('annotation[encoding="application/x-tex"]'); return a ? a.textContent.trim() : ''; };
@@ -28,10 +31,13 @@ const silent = el => {
   if (c) for (const token of c.split(/\s+/)) if (SILENT_CLASS.test(token) || ICON_CLASS.test(token) && !el.firstElementChild && el.textContent.length < 30) return true;
   if (!rendered(el)) return true;
   if (tag === 'time' && squash(up(el)?.textContent) === squash(el.textContent)) return true;
-  return (tag === 'span' || tag === 'div' || tag === 'p' || /^h\d$/.test(tag)) && (tag === 'div' || el.textContent.length < 80) && readerOnly(el);
+  return readerOnly(el);
 };
+// Code of several lines is a block, also in an element for a few words.
+const linesOfCode = el => { const n = el.textContent.trim().split('\n').length; return n > 2 || n > 1 && /^(pre|break-spaces)/.test(style(el).whiteSpace); };
 const isInline = el => {
   const tag = el.localName;
+  if (tag === 'code' && linesOfCode(el)) return false;
   if (rootOf(el) || isFrame(el)) return false;
   if (!INLINE.has(tag)) { if (tag.includes('-') || tag === 'slot') return /^inline/.test(style(el).display) && !el.querySelector(BLOCKY); return false; }
   if (el.firstElementChild && el.querySelector(BLOCKY)) return false;
@@ -133,6 +139,7 @@ const isCodeBox = el => {
   if (el.localName !== 'code' && el.localName !== 'div') return false;
   if (el.localName === 'div' && !/(^|[\s_-])(code|highlight|hljs|shiki|prism|codehilite)/i.test(classes(el))) return false;
   if (el.localName === 'div') return false;
+  if (linesOfCode(el)) return true;
   const s = style(el); return s.display.startsWith('block') && s.whiteSpace.startsWith('pre');
 };
 // The words of a code block's head, without those of its buttons and the numbers of its lines.
@@ -140,7 +147,8 @@ const wordsOf = head => head.toLowerCase().split(/\s+/).filter(w => w && !/^(\d+
 // A box that holds one code block and otherwise only its head (language, copy): the head is furniture.
 const soleCode = el => {
   if (el.localName === 'li' || el.localName === 'td' || !el.querySelector) return null;
-  const pres = [...el.querySelectorAll('pre,[role=textbox]')].filter(isCodeBox);
+  const inPre = n => n.localName === 'code' && closest(up(n), a => a.localName === 'pre' || attr(a, 'role') === 'textbox');
+  const pres = [...el.querySelectorAll('pre,[role=textbox],code')].filter(n => isCodeBox(n) && !inPre(n));
   if (pres.length !== 1 || !rendered(pres[0])) return null;
   let head = '';
   const visit = n => { if (n === pres[0] || head.length > 60) return; if (n.nodeType === 3) head += ' ' + n.data; else if (n.nodeType === 1 && !silent(n)) for (const k of kids(n)) visit(k); };

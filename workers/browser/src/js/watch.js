@@ -133,7 +133,7 @@ const newOnly = blocks => {
   });
 };
 const SIDE_PLACE = el => /^(nav|aside|header|footer)$/.test(el.localName) || /^(navigation|complementary|menu|banner)$/.test(attr(el, 'role'));
-let qEl = null, lastBlocks = [], lastEl = null, wide = false, searchedAgain = 0;
+let qEl = null, lastBlocks = [], lastEl = null, wide = false, searchedAgain = 0, searchedWide = 0, wideBlocks = [];
 const answerBlocks = () => {
   const composer = composerBox();
   wide = false;
@@ -147,10 +147,14 @@ const answerBlocks = () => {
     // Answers may stand apart from the questions: then anything new on the page may be one. Whoever asks judges by the traffic.
     if (near.length || watching.resume || performance.now() - watching.sent < 3500) return near;
     wide = true;
+    // All of the page is much to look through, while it draws.
+    if (performance.now() - searchedWide < 700) { dirty = true; return wideBlocks.filter(b => b.el.isConnected); }
+    searchedWide = performance.now();
   }
   if (watching.resume || performance.now() - watching.sent < 1500) return [];
   const skip = composer && closest(composer, el => { const r = el.getBoundingClientRect(); return r.height > 160; }, 12);
-  return newOnly(blocksOf([document.body])).filter(b => !(qEl && contains(qEl, b.el)) && !closest(b.el, beside(el => SIDE(el) || /^(header|footer|form)$/.test(el.localName))) && !(composer && contains(b.el, composer)) && !(skip && skip !== document.body && !contains(skip, b.el) && false));
+  wideBlocks = newOnly(blocksOf([document.body])).filter(b => !(qEl && contains(qEl, b.el)) && !closest(b.el, beside(el => SIDE(el) || /^(header|footer|form)$/.test(el.localName))) && !(composer && contains(b.el, composer)) && !(skip && skip !== document.body && !contains(skip, b.el) && false));
+  return wideBlocks;
 };
 const STOP = /(^|[^\p{L}])(stop|abort|cancel|halt|interrupt|stopp(en)?|anhalten|abbrechen|arrêter|annuler|detener|parar|cancelar|interromper|annulla|ferma|interrompi|stoppen|annuleren|avbryt)([^\p{L}]|$)|停止|中止|中断|キャンセル|取消/iu;
 const BUSY_TOKEN = /^(is-?)?(stream(ing|ed)?(-?(message|text|content|response|answer))?|typing(-?(indicator|dots|cursor|animation))?|loading(-?(cursor|dots|indicator|message(-[a-z-]+)?|spinner|bubble))?|spinner|generating|thinking|pending|responding|writing|answering|processing|in-?progress|blink(ing)?(-?cursor)?|(typing|stream|streaming|text|blinking|loading)-?(cursor|caret)|dots?-?(flashing|typing|loader|pulse)|loader|busy|skeleton)$/i;
@@ -174,7 +178,9 @@ const marksNow = () => {
   if (!c || !c.shown) add('composer-gone'); else if (c.disabled || c.readonly) add('composer-disabled');
   if (watching && watching.send) {
     const s = stateOf(senderEl());
-    if (!s || !s.shown) add('send-gone'); else { if (s.disabled) add('send-disabled'); if (base && base.look !== null && s.look !== base.look && c && c.empty) add('send-changed'); }
+    // Beside an empty box, without a look from before the question, neither says anything.
+    const telling = base || !(c && c.empty);
+    if (!s || !s.shown) { if (telling) add('send-gone'); } else { if (s.disabled && telling) add('send-disabled'); if (base && base.look !== null && s.look !== base.look && c && c.empty) add('send-changed'); }
   }
   return found;
 };
@@ -182,7 +188,7 @@ const alertsNow = () => alertEls().filter(el => !(qEl && contains(el, qEl)) && !
 // Taken before the question is typed, with an empty composer.
 const baseline = (input, send, question) => {
   watching = { input, send, question, sent: performance.now(), bare: !key(question), resume: false };
-  base = null; qEl = null; voice = null; lastBlocks = []; dirty = true;
+  base = null; qEl = null; voice = null; lastBlocks = []; searchedWide = 0; dirty = true;
   const nodes = new WeakMap(); for (const n of leaves(null).nodes) nodes.set(n, n.data);
   const s = stateOf(senderEl());
   const spots = {};
@@ -197,13 +203,13 @@ const baseline = (input, send, question) => {
 const restore = (input, send, question, b) => {
   watching = { input, send, question, sent: performance.now(), bare: !key(question), resume: false };
   base = { nodes: new WeakMap(), counts: new Map(b.counts), seen: new WeakMap(), spots: b.spots, look: b.look, marks: new Map(b.marks), alerts: b.alerts, more: b.more };
-  qEl = null; voice = null; lastBlocks = []; dirty = true; attend();
+  qEl = null; voice = null; lastBlocks = []; searchedWide = 0; dirty = true; attend();
   return true;
 };
 // Reading the answer to a question that was asked before this watch began.
 const resume = (input, send, question) => {
   watching = { input, send, question, sent: performance.now() - 60000, bare: !key(question), resume: true };
-  base = null; qEl = null; voice = null; lastBlocks = []; dirty = true; attend();
+  base = null; qEl = null; voice = null; lastBlocks = []; searchedWide = 0; dirty = true; attend();
   return !!pickQuestion();
 };
 const sent = () => {
@@ -238,6 +244,7 @@ const poll = full => {
   const moved = dirty || full || again;
   if (moved) {
     dirty = false; attend();
+    if (full) searchedWide = 0;
     const found = answerBlocks();
     lastEl = found.length ? found[found.length - 1].el : null;
     const next = found.map(b => ({ m: b.md, k: b.kind, h: b.head || '', s: sig(b.el), r: b.root }));

@@ -160,7 +160,8 @@ impl Assembler {
             if !streams && mode == Mode::Delta {
                 continue;
             }
-            if series.count < PIECES || !longer || !is_readable(text) || !shown(text) {
+            let beside = is_beside(tag) || is_beside(leaf);
+            if beside || series.count < PIECES || !longer || !is_readable(text) || !shown(text) {
                 continue;
             }
             let recipe = Recipe {
@@ -229,7 +230,10 @@ impl Assembler {
             .iter()
             // Under any tag, what is named as an error comes once more without its name.
             .filter(|((_, tag, leaf), _)| !as_answer || tag != "*" && !named(tag, leaf))
-            .filter(|(_, series)| holds(&series.joined) || holds(&series.last))
+            .filter(|(_, series)| {
+                let apart = !series.extends || series.count == 1;
+                holds(&series.last) || apart && holds(&series.joined)
+            })
             .map(|((source, ..), _)| source.exchange)
             .collect()
     }
@@ -315,6 +319,14 @@ impl Assembler {
     }
 }
 
+/// Whether what stands at a place is named as something beside an answer: what a model thinks, or what a page does meanwhile.
+fn is_beside(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["reason", "think", "thought", "title", "status", "summary"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
 /// Text as people write it; anything else is a protocol's.
 fn is_readable(text: &str) -> bool {
     !text
@@ -383,6 +395,24 @@ mod tests {
             ("/token", "text")
         );
         assert!(assembler.streaming(|text| text == "Hello").is_none());
+    }
+
+    #[test]
+    fn what_a_model_thinks_is_no_stream_to_follow() {
+        let mut assembler = Assembler::default();
+        for piece in ["Let ", "me ", "think ", "first"] {
+            take(&mut assembler, 1, "", "delta.reasoning_content", piece);
+        }
+        assert!(
+            assembler
+                .streaming(|text| text.starts_with("Let"))
+                .is_none()
+        );
+        for piece in ["The ", "answer ", "is ", "42"] {
+            take(&mut assembler, 1, "", "delta.content", piece);
+        }
+        let found = assembler.streaming(|_| true).unwrap();
+        assert_eq!(found.leaf, "delta.content");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::engine::link::{Event, Link};
 use crate::page::{PAGE_LIMIT, Page};
 
 /// One request or socket.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Exchange {
     pub(crate) number: u64,
     pub(crate) method: StreamMethod,
@@ -30,6 +30,10 @@ pub(crate) struct Exchange {
     pub(crate) ends: bool,
     /// The status of a failed request that asked the site itself for something to be done.
     pub(crate) status: Option<u16>,
+    /// It was answered with an error, whoever was asked for whatever.
+    pub(crate) refused: bool,
+    /// When it was asked for.
+    pub(crate) asked: Instant,
     /// It asked the page's own site for something to be done.
     pub(crate) asks: bool,
     /// When the answer to it began.
@@ -103,11 +107,19 @@ struct Request {
     broken: bool,
     /// It asked the page's own site for something to be done. Others fail without consequence: statistics, advertisements, what is only fetched.
     asks: bool,
+    asked: Instant,
     /// The streaming request was refused: the body is fetched when it is complete.
     fetch: bool,
     by_event: bool,
     /// What its texts are collected under: itself for a stream, the first request to its address otherwise.
     group: u64,
+}
+
+/// What an exchange began with.
+struct Asking {
+    asks: bool,
+    status: Option<u16>,
+    at: Instant,
 }
 
 enum Late {
@@ -167,6 +179,7 @@ impl Ear {
                         finished: false,
                         broken: false,
                         asks,
+                        asked: Instant::now(),
                         fetch: false,
                         by_event,
                         group: number,
@@ -222,13 +235,7 @@ impl Ear {
             "Network.webSocketCreated" => {
                 let number = self.number();
                 let address = address(text("/url"));
-                self.open(
-                    number,
-                    StreamMethod::Websocket,
-                    &address,
-                    false,
-                    (false, None),
-                );
+                self.open_socket(number, &address);
                 self.sockets.insert(id, (number, address));
             }
             "Network.webSocketFrameReceived" => {
@@ -236,7 +243,7 @@ impl Ear {
                     Some(known) => known.clone(),
                     None => {
                         let number = self.number();
-                        self.open(number, StreamMethod::Websocket, "", false, (false, None));
+                        self.open_socket(number, "");
                         self.sockets
                             .entry(id)
                             .or_insert((number, String::new()))
@@ -282,14 +289,7 @@ impl Ear {
         self.next
     }
 
-    fn open(
-        &self,
-        number: u64,
-        method: StreamMethod,
-        address: &str,
-        ends: bool,
-        (asks, status): (bool, Option<u16>),
-    ) {
+    fn open(&self, number: u64, method: StreamMethod, address: &str, ends: bool, asking: Asking) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let address = address.to_owned();
         heard.exchanges.push(Exchange {
@@ -298,12 +298,23 @@ impl Ear {
             address,
             open: true,
             ends,
-            status,
-            asks,
+            status: asking.status.filter(|status| asking.asks && *status >= 400),
+            refused: asking.status.is_some_and(|status| status >= 400),
+            asked: asking.at,
+            asks: asking.asks,
             began: Instant::now(),
             ended: None,
             broken: false,
         });
+    }
+
+    fn open_socket(&self, number: u64, address: &str) {
+        let asking = Asking {
+            asks: false,
+            status: None,
+            at: Instant::now(),
+        };
+        self.open(number, StreamMethod::Websocket, address, false, asking);
     }
 
     fn respond(
@@ -334,15 +345,18 @@ impl Ear {
         }
         let (number, method, address) = (request.number, request.method, request.address.clone());
         let session = request.session.clone();
-        let asks = request.asks;
-        let failed = status.filter(|status| asks && *status >= 400);
+        let asking = Asking {
+            asks: request.asks,
+            status,
+            at: request.asked,
+        };
         if request.by_event {
             // Its messages come as events of their own.
-            self.open(number, method, &address, true, (asks, failed));
+            self.open(number, method, &address, true, asking);
             return;
         }
         request.waiting = Some(Vec::new());
-        self.open(number, method, &address, true, (asks, failed));
+        self.open(number, method, &address, true, asking);
         let (link, late) = (self.link.clone(), late.clone());
         tokio::spawn(async move {
             let stream = StreamResourceContentParams::new(RequestId::new(id.clone()));

@@ -70,8 +70,10 @@ pub(super) async fn events(
                 }
                 let counts = match event.method.as_ref() {
                     "Network.webSocketFrameSent" => true,
+                    // An `EventSource` asks by its address.
                     "Network.requestWillBeSent" => {
-                        !gets || document
+                        let by_event = event.params.get("type").and_then(Value::as_str) == Some("EventSource");
+                        !gets || document || by_event
                     }
                     _ => false,
                 };
