@@ -469,7 +469,7 @@
     if (looks('search')) top.append(make('form', { role: 'search', onsubmit: (event) => event.preventDefault() }, make('input', { type: 'search', name: 'q', placeholder: 'Search articles' }), make('button', {}, 'Search')));
     if (looks('new-chat')) top.append(make('button', { type: 'button', onclick: () => location.assign(app.base + '/') }, 'New chat'));
     if (looks('new-chat-asks')) top.append(make('button', { type: 'button', id: 'new-chat-button', 'aria-label': 'New chat', onclick: askForNew }, '✎'));
-    if (looks('false-inside')) {
+    if (looks('false-inside') && !app.signedIn) {
       if (looks('sign-in-link')) top.append(make('a', { href: app.base + '/login' }, 'Sign in'));
     } else if (app.signedIn) top.append(make('a', { href: app.base + '/logout', onclick: () => localStorage.removeItem('token:' + app.shape) }, 'Sign out'));
     if (looks('model-select')) top.append(...modelSelect());

@@ -63,7 +63,8 @@ async fn front(at: At, headers: HeaderMap) -> Response {
     }
     let last = at.record().conversations.last().map(|(id, _)| id.clone());
     let open = last.filter(|_| at.shape.looks(Look::Reopens));
-    Html(page(&at, open.as_deref())).into_response()
+    let inside = at.signed_in(&headers) || at.shape.login == Login::Token;
+    Html(page(&at, open.as_deref(), inside)).into_response()
 }
 
 fn to_login(at: &At) -> Response {
@@ -74,7 +75,7 @@ async fn inner(at: At, headers: HeaderMap) -> Response {
     if !at.signed_in(&headers) {
         return to_login(&at);
     }
-    Html(page(&at, None)).into_response()
+    Html(page(&at, None, true)).into_response()
 }
 
 async fn kept(at: At, headers: HeaderMap, Path((_, id)): Path<(String, String)>) -> Response {
@@ -90,7 +91,7 @@ async fn kept(at: At, headers: HeaderMap, Path((_, id)): Path<(String, String)>)
         return Redirect::to(&format!("{}/", at.base())).into_response();
     }
     at.record().pages += 1;
-    Html(page(&at, Some(&id))).into_response()
+    Html(page(&at, Some(&id), true)).into_response()
 }
 
 async fn me(at: At, headers: HeaderMap) -> Response {
@@ -111,8 +112,8 @@ async fn new_conversation(at: At, headers: HeaderMap) -> Response {
 }
 
 /// The page; what it shall look like is given to its script as JSON.
-fn page(at: &At, conversation: Option<&str>) -> String {
-    let facts = facts(at, conversation).to_string().replace('<', "\\u003c");
+fn page(at: &At, conversation: Option<&str>, inside: bool) -> String {
+    let facts = facts(at, conversation, inside).to_string().replace('<', "\\u003c");
     let never = if at.shape.looks(Look::NeverLoaded) {
         "<img src=\"/never.png\" alt=\"\" width=\"1\" height=\"1\">"
     } else {
@@ -134,7 +135,7 @@ fn title(shape: &Shape) -> &'static str {
     }
 }
 
-fn facts(at: &At, conversation: Option<&str>) -> Value {
+fn facts(at: &At, conversation: Option<&str>, inside: bool) -> Value {
     let shape = at.shape;
     let record = at.record();
     let mut messages = Vec::new();
@@ -157,7 +158,7 @@ fn facts(at: &At, conversation: Option<&str>) -> Value {
     json!({
         "base": at.base(),
         "shape": shape.name,
-        "signedIn": shape.login != Login::None,
+        "signedIn": shape.login != Login::None && inside,
         "token": shape.login == Login::Token,
         "input": shape.input.word(),
         "transport": shape.transport.word(),

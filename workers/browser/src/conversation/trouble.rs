@@ -139,7 +139,8 @@ impl Conversation<'_> {
             .cloned()
             .unwrap_or_else(|| format!("a request failed with status {}", failed.unwrap_or(0)));
         let unsigned = self.account && (failed == Some(401) || asks_to_sign_in(&text));
-        if unsigned && self.wants_a_sign_in().await {
+        let refused = self.account && failed == Some(401) && self.all_refused();
+        if refused || unsigned && self.wants_a_sign_in().await {
             return Err(BrowserError::SessionExpired {
                 evidence: self.page.evidence().await,
             });
