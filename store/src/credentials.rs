@@ -195,7 +195,7 @@ impl Store {
         .ok_or(StoreError::NotFound("credential"))?;
         self.lane.tell_signed_out(id).await;
         if let Some(key) = row.profile_key {
-            self.objects.delete(&key).await?;
+            self.remove_profile(tenant, &key).await?;
         }
         Ok(())
     }
@@ -355,7 +355,7 @@ impl Store {
         drop(connection);
         self.lane.tell_signed_out(id).await;
         if let Some(key) = profile.profile_key {
-            self.objects.delete(&key).await?;
+            self.remove_profile(tenant, &key).await?;
         }
         Ok(())
     }
@@ -382,7 +382,7 @@ impl Store {
         drop(connection);
         self.lane.tell_signed_out(id).await;
         if let Some(key) = was.profile_key {
-            self.objects.delete(&key).await?;
+            self.remove_profile(tenant, &key).await?;
         }
         Ok(())
     }
@@ -465,6 +465,7 @@ impl Store {
             .seal(tenant, &format!("{PROFILE_PURPOSE}/{id}"), profile)
             .await?;
         let key = profile_key(tenant, id);
+        self.keep_profile(&key).await?;
         self.objects
             .put(&key, "application/octet-stream", sealed)
             .await?;
@@ -479,7 +480,7 @@ impl Store {
         .execute(&self.system)
         .await?;
         if kept.rows_affected() == 0 {
-            self.objects.delete(&key).await?;
+            self.remove_profile(tenant, &key).await?;
         }
         Ok(())
     }

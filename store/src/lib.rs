@@ -30,6 +30,7 @@ pub mod queues;
 pub mod recoveries;
 pub mod redis_keys;
 pub mod schedules;
+pub mod stored_objects;
 pub mod threads;
 pub mod turn_signals;
 pub mod validations;
