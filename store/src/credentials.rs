@@ -14,7 +14,7 @@ use crate::vault::Secret;
 const PURPOSE: &str = "credentials.secret";
 const TOTP_PURPOSE: &str = "credentials.totp";
 const TOTP_STEP_PURPOSE: &str = "credentials.totp step";
-const PROFILE_PURPOSE: &str = "profile";
+pub(crate) const PROFILE_PURPOSE: &str = "profile";
 
 /// For how long a sign-in that was not accepted is remembered.
 pub const TROUBLE_WINDOW: Duration = Duration::from_secs(900);
@@ -355,33 +355,6 @@ impl Store {
         drop(connection);
         self.lane.tell_signed_out(id).await;
         if let Some(key) = profile.profile_key {
-            self.remove_profile(tenant, &key).await?;
-        }
-        Ok(())
-    }
-
-    /// Forgets the browser state of an account's last login: the next one begins with a fresh browser.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] also when it is another tenant's.
-    pub async fn forget_profile(
-        &self,
-        tenant: TenantId,
-        id: CredentialId,
-    ) -> Result<(), StoreError> {
-        let mut connection = self.as_tenant(tenant).await?;
-        let was = sqlx::query!(
-            "with was as (select id, profile_key from credentials where id = $1 and tenant_id = $2 for update)
-             update credentials c set profile_key = null, updated_at = now() from was where c.id = was.id returning was.profile_key",
-            id.0,
-            tenant.0
-        )
-        .fetch_optional(&mut *connection)
-        .await?
-        .ok_or(StoreError::NotFound("credential"))?;
-        drop(connection);
-        self.lane.tell_signed_out(id).await;
-        if let Some(key) = was.profile_key {
             self.remove_profile(tenant, &key).await?;
         }
         Ok(())

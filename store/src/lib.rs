@@ -20,6 +20,7 @@ pub mod lane;
 mod leadership;
 pub mod limits;
 pub mod load;
+pub mod logouts;
 pub mod metrics;
 pub mod objects;
 pub mod openai_objects;

@@ -63,7 +63,9 @@ impl Store {
         // The rows stay locked until the objects are gone: what is stored again meanwhile is stored after that.
         let due = sqlx::query!(
             r#"select o.key,
-                   case when o.job_id is not null then
+                   case when o.key like '%/signing-out/%' then
+                       exists (select from jobs j where j.id = o.job_id and j.state not in ('completed', 'failed', 'cancelled'))
+                   when o.job_id is not null then
                        exists (select from jobs j where j.id = o.job_id)
                        or exists (select from chat_exchanges e where e.id = o.job_id and e.validation ->> 'screenshot_key' = o.key)
                        or exists (select from chat_session_turns t where t.job_id = o.job_id)

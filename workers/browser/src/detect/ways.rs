@@ -11,14 +11,18 @@ pub fn way_out(facts: &PageFacts) -> Option<&Button> {
         let says = words.chars().count() < 60
             && words::any(&words, words::EXIT)
             && !words::any(&words, words::SIGN_IN);
-        let address = button.href.to_lowercase();
-        let leads = address.split(['/', '?', '#', '&', '=']).any(|part| {
-            matches!(
-                part,
-                "logout" | "signout" | "log-out" | "sign-out" | "logoff" | "log_out" | "sign_out"
-            )
-        });
-        (says || leads) && !button.is_in("log") && !button.is_in("article")
+        (says || leads_out(button)) && !button.is_in("log") && !button.is_in("article")
+    })
+}
+
+/// Whether a link's address is that of a way out.
+pub(super) fn leads_out(button: &Button) -> bool {
+    let address = button.href.to_lowercase();
+    address.split(['/', '?', '#', '&', '=']).any(|part| {
+        matches!(
+            part,
+            "logout" | "signout" | "log-out" | "sign-out" | "logoff" | "log_out" | "sign_out"
+        )
     })
 }
 
