@@ -146,7 +146,10 @@ pub(crate) async fn list(
     if let Some(subject) = &params.subject
         && !SUBJECTS.contains(&subject.as_str())
     {
-        return Err(Problem::field("subject", "must be login, logout, send or receive"));
+        return Err(Problem::field(
+            "subject",
+            "must be login, logout, send or receive",
+        ));
     }
     let filter = ValidationFilter {
         job: read_word("job", params.job)?,

@@ -71,13 +71,23 @@ async fn the_page_is_told_by_its_own_way_out_and_asks_to_sign_in_again() {
             (&json!(true), &json!("signed_out")),
             "{door}: {result}"
         );
-        assert_eq!(result["validation"]["subject"], "logout", "{door}: {result}");
+        assert_eq!(
+            result["validation"]["subject"], "logout",
+            "{door}: {result}"
+        );
         assert_eq!(site.door_inside(door), 0, "{door}: the server knows of it");
         let events = client.events(&job, 0).await;
-        assert_eq!(steps(&events, "logout.pressed"), pressed, "{door}: {events:?}");
+        assert_eq!(
+            steps(&events, "logout.pressed"),
+            pressed,
+            "{door}: {events:?}"
+        );
         assert_eq!(steps(&events, "logout.opened"), menus, "{door}: {events:?}");
         let wrong = site.door_pressed(door);
-        assert!(!wrong.contains(&"remove".to_owned()) && !wrong.contains(&"help".to_owned()), "{wrong:?}");
+        assert!(
+            !wrong.contains(&"remove".to_owned()) && !wrong.contains(&"help".to_owned()),
+            "{wrong:?}"
+        );
         for key in [
             profile_key(app.tenant, credential),
             signing_out_key(app.tenant, job.parse().unwrap()),
@@ -110,7 +120,11 @@ async fn a_page_that_could_not_be_told_is_said_to_be_so() {
         assert_eq!(result["validation"]["passed"], false, "{door}: {result}");
         let key = profile_key(app.tenant, account.parse().unwrap());
         assert!(!is_kept(&app, &key).await, "{door}");
-        assert_eq!(site.door_inside(door), 1, "{door}: nothing was pressed by chance");
+        assert_eq!(
+            site.door_inside(door),
+            1,
+            "{door}: nothing was pressed by chance"
+        );
         // Nothing is left that could be signed out.
         let job = log_out(&client, &account).await;
         let result = ended(&client, &job).await;
@@ -125,7 +139,11 @@ async fn a_page_that_could_not_be_told_is_said_to_be_so() {
     site.door_sign_everyone_out("plain");
     let job = log_out(&client, &account).await;
     let result = ended(&client, &job).await;
-    assert_eq!((&result["page_told"], &result["outcome"]), (&json!(false), &json!("was_out")), "{result}");
+    assert_eq!(
+        (&result["page_told"], &result["outcome"]),
+        (&json!(false), &json!("was_out")),
+        "{result}"
+    );
     app.stop().await;
 }
 
@@ -141,7 +159,10 @@ async fn another_worker_signs_out_with_what_was_laid_aside_for_it() {
     let job = log_out(&client, &account).await;
     let aside = signing_out_key(app.tenant, job.parse().unwrap());
     assert!(!is_kept(&app, &profile_key(app.tenant, account.parse().unwrap())).await);
-    assert!(is_kept(&app, &aside).await, "nobody has the session any more");
+    assert!(
+        is_kept(&app, &aside).await,
+        "nobody has the session any more"
+    );
     // A sign-in that comes meanwhile is another session.
     let _worker = WorkerProcess::start(&app, "login").await;
     let result = ended(&client, &job).await;
@@ -179,7 +200,9 @@ async fn what_was_laid_aside_goes_with_a_job_that_never_ran() {
     };
     assert_eq!(due().await.removed, 0);
     assert!(is_kept(&app, &aside).await);
-    client.post(&format!("/api/v1/jobs/{job}/cancel"), json!({})).await;
+    client
+        .post(&format!("/api/v1/jobs/{job}/cancel"), json!({}))
+        .await;
     app.start_dispatcher();
     until("it is gone", || async {
         sqlx::query("update stored_objects set look_at = now()")
@@ -191,7 +214,9 @@ async fn what_was_laid_aside_goes_with_a_job_that_never_ran() {
     .await;
     // Another tenant's account is not there.
     let stranger = app.stranger().await;
-    let reply = stranger.post(&format!("/api/v1/credentials/{id}/logout"), json!({})).await;
+    let reply = stranger
+        .post(&format!("/api/v1/credentials/{id}/logout"), json!({}))
+        .await;
     assert_eq!(reply.status, 404, "{}", reply.body);
     let payload = json!({"kind": "logout", "payload": {"credential_id": id}});
     assert_eq!(stranger.post("/api/v1/jobs", payload).await.status, 422);

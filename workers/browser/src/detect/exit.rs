@@ -26,13 +26,13 @@ pub fn exits(facts: &PageFacts) -> Vec<&Button> {
         .filter_map(|button| {
             let text = said(button);
             let short = !text.is_empty() && text.chars().count() <= LONGEST;
-            if words::any(&text, words::SIGN_IN) || words::any(&text, words::REMOVE) {
+            if words::any(&text, words::REMOVE) {
                 return None;
             }
-            let says = short && words::said(&text, words::EXIT);
+            let says = short && words::leaves(&text);
             // An address alone speaks for a control that says nothing else.
             let leads = leads_out(button) && (says || text.is_empty());
-            let named = text.is_empty() && words::any(&button.words(), words::EXIT);
+            let named = text.is_empty() && words::leaves(&button.words());
             if !(says || leads || named) {
                 return None;
             }

@@ -37,6 +37,12 @@ fn has(text: &str, word: &str) -> bool {
     false
 }
 
+/// Whether `text` (lower case) says that it signs out, and nothing of signing in besides: in some languages the one has the other in it.
+pub(crate) fn leaves(text: &str) -> bool {
+    let rest = EXIT.iter().fold(text.to_owned(), |rest, word| rest.replace(word, " "));
+    any(text, EXIT) && !any(&rest, SIGN_IN)
+}
+
 /// Whether `text` (lower case) speaks of a challenge that is to prove that a person is there.
 pub(crate) fn names_challenge(text: &str) -> bool {
     text.contains("captcha") || any(text, PERSON)
