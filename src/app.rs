@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::api::auth::KeyCache;
 use crate::chat_sessions::LiveSessions;
 use crate::config::{Config, PrivateUrls};
+use crate::openai::room::Room;
 
 /// For how long queues are not counted again: several scrapers cost no more than one.
 const COUNTED: Duration = Duration::from_secs(1);
@@ -34,6 +35,7 @@ struct Inner {
     bound_to_loopback: bool,
     load: Mutex<Option<(Instant, Arc<[QueueLoad]>)>>,
     live_sessions: LiveSessions,
+    room: Room,
 }
 
 impl App {
@@ -52,6 +54,7 @@ impl App {
                 bound_to_loopback: config.bind.ip().is_loopback(),
                 load: Mutex::default(),
                 live_sessions: LiveSessions::default(),
+                room: Room::new(config.large_requests),
             }),
         }
     }
@@ -96,6 +99,12 @@ impl App {
     #[must_use]
     pub fn live_sessions(&self) -> &LiveSessions {
         &self.inner.live_sessions
+    }
+
+    /// What large questions may hold in memory together.
+    #[must_use]
+    pub fn room(&self) -> &Room {
+        &self.inner.room
     }
 
     /// True when only this machine reaches the API directly.

@@ -139,6 +139,8 @@ pub struct Config {
     pub private_urls: PrivateUrls,
     /// How long the repetition of a request may take beyond the pause that its client makes.
     pub repeat_patience: Duration,
+    /// Bytes that the bodies of large requests may have together while they are in memory.
+    pub large_requests: usize,
     /// End when standard input closes.
     pub until_stdin_closes: bool,
     /// The name of this machine.
@@ -339,6 +341,14 @@ pub fn read(mut environment: Environment<'_>) -> Result<Config, Problems> {
         )
         .min(600),
     );
+    let large_requests = env
+        .number(
+            "COMPUTETOWER_LARGE_REQUESTS_MIB",
+            256_usize,
+            "mebibytes that large requests may have together while they are in memory",
+        )
+        .clamp(20, 1 << 20)
+        << 20;
     let data_dir = env
         .get("COMPUTETOWER_DATA_DIR")
         .map_or_else(|| std::env::temp_dir().join("computetower"), PathBuf::from);
@@ -381,6 +391,7 @@ pub fn read(mut environment: Environment<'_>) -> Result<Config, Problems> {
         grace,
         private_urls,
         repeat_patience,
+        large_requests,
         until_stdin_closes,
         host,
         metrics,

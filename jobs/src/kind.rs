@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::kinds::{chat, discovery, login, noop};
+use crate::kinds::{chat, discovery, login, logout, noop};
 use crate::policy::KindPolicy;
 use crate::queue::Queue;
 
@@ -18,6 +18,8 @@ use crate::queue::Queue;
 pub enum JobKind {
     /// Signs a credential in and keeps its profile.
     Login,
+    /// Signs a credential out on its web app.
+    Logout,
     /// Finds out how a provider's page works.
     Discovery,
     /// Asks a chat page one question.
@@ -31,6 +33,8 @@ pub enum JobKind {
 pub enum Payload {
     /// See [`login::Login`].
     Login(login::Login),
+    /// See [`logout::Logout`].
+    Logout(logout::Logout),
     /// See [`discovery::Discovery`].
     Discovery(discovery::Discovery),
     /// See [`chat::Chat`].
@@ -41,8 +45,9 @@ pub enum Payload {
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [JobKind; 4] = [
+    pub const ALL: [JobKind; 5] = [
         JobKind::Login,
+        JobKind::Logout,
         JobKind::Discovery,
         JobKind::Chat,
         JobKind::Noop,
@@ -53,6 +58,7 @@ impl JobKind {
     pub const fn name(self) -> &'static str {
         match self {
             JobKind::Login => "login",
+            JobKind::Logout => "logout",
             JobKind::Discovery => "discovery",
             JobKind::Chat => "chat",
             JobKind::Noop => "noop",
@@ -63,7 +69,7 @@ impl JobKind {
     #[must_use]
     pub const fn queue(self) -> Queue {
         match self {
-            JobKind::Login | JobKind::Discovery => Queue::Login,
+            JobKind::Login | JobKind::Logout | JobKind::Discovery => Queue::Login,
             JobKind::Chat => Queue::Chat,
             JobKind::Noop => Queue::Noop,
         }
@@ -74,6 +80,7 @@ impl JobKind {
     pub const fn policy(self) -> KindPolicy {
         match self {
             JobKind::Login => login::POLICY,
+            JobKind::Logout => logout::POLICY,
             JobKind::Discovery => discovery::POLICY,
             JobKind::Chat => chat::POLICY,
             JobKind::Noop => noop::POLICY,
@@ -91,6 +98,7 @@ impl JobKind {
         }
         Ok(match self {
             JobKind::Login => Payload::Login(read(payload)?),
+            JobKind::Logout => Payload::Logout(read(payload)?),
             JobKind::Discovery => Payload::Discovery(read(payload)?),
             JobKind::Chat => {
                 let chat: chat::Chat = read(payload)?;
@@ -145,7 +153,7 @@ impl fmt::Display for JobKind {
 
 /// A word that is not a kind.
 #[derive(Debug, thiserror::Error)]
-#[error("unknown job kind: use one of login, discovery, chat, noop")]
+#[error("unknown job kind: use one of login, logout, discovery, chat, noop")]
 pub struct UnknownKind(pub String);
 
 impl FromStr for JobKind {

@@ -135,6 +135,7 @@ impl Payload {
         match self {
             Payload::Noop(_) => None,
             Payload::Login(login) => Some(Named::Credential(login.credential_id)),
+            Payload::Logout(logout) => Some(Named::Credential(logout.credential_id)),
             Payload::Discovery(discovery) => Some(Named::Provider(discovery.provider_id)),
             Payload::Chat(chat) => Some(Named::Model(chat.model.clone())),
         }

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json as Answer, Router};
 use chrono::{DateTime, Utc};
-use computetower_jobs::{CredentialId, Totp};
+use computetower_jobs::{CredentialId, JobId, Totp};
 use computetower_store::credentials::{Credential, CredentialChange, NewCredential};
 use computetower_store::vault::Secret;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use crate::api::auth::{Reader, Writer};
 use crate::api::extract::{Id, Json};
 use crate::api::problem::{Problem, ProblemBody};
 use crate::app::App;
-use crate::service::urls;
+use crate::service::{sign_in, urls};
 
 /// Characters that a name, a label or a password may have.
 pub(crate) const LONGEST: usize = 1_000;
@@ -217,16 +217,28 @@ pub(crate) async fn change(
     ))
 }
 
-/// Forgets the browser state that was kept for an account, and ends its live sessions as soon as no job works in them. The web app is not told.
+/// What was begun.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"job_id": "01890000-0000-7000-8000-000000000001", "status": "signing_out"}))]
+pub(crate) struct SigningOut {
+    /// The job that signs out on the web app. Its result says whether the page was told.
+    job_id: JobId,
+    status: &'static str,
+}
+
+/// Forgets the browser state that was kept for an account, and ends its live sessions as soon as no job works in them. A `logout` job then presses the
+/// page's own way out, and its result says whether the page was told (`page_told`).
 #[utoipa::path(post, path = "/api/v1/credentials/{id}/logout", tag = "credentials", security(("api_key" = [])), params(("id" = CredentialId, Path)),
-    responses((status = 204), (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
+    responses((status = 202, body = SigningOut), (status = 404, body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn logout(
     State(app): State<App>,
     Writer(caller): Writer,
     Id(id): Id<CredentialId>,
-) -> Result<StatusCode, Problem> {
-    app.store().forget_profile(caller.tenant, id).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<(StatusCode, Answer<SigningOut>), Problem> {
+    app.store().credential(caller.tenant, id).await?;
+    let job_id = sign_in::begin_logout(&app, caller.tenant, id).await?;
+    let status = "signing_out";
+    Ok((StatusCode::ACCEPTED, Answer(SigningOut { job_id, status })))
 }
 
 /// Lists accounts, newest first.

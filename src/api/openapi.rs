@@ -39,7 +39,7 @@ use crate::{chat_sessions, openai};
         metrics::metrics,
     ),
     components(schemas(
-        computetower_jobs::kinds::login::Login, computetower_jobs::kinds::discovery::Discovery, computetower_jobs::kinds::chat::Chat,
+        computetower_jobs::kinds::login::Login, computetower_jobs::kinds::logout::Logout, computetower_jobs::kinds::discovery::Discovery, computetower_jobs::kinds::chat::Chat,
         computetower_jobs::kinds::noop::Noop, computetower_jobs::Event, computetower_jobs::FailureCode,
     )),
     modifiers(&Keys, &Refusals),

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::service::links;
 
 /// What is judged.
-const SUBJECTS: [&str; 3] = ["login", "send", "receive"];
+const SUBJECTS: [&str; 4] = ["login", "logout", "send", "receive"];
 
 pub(super) fn router() -> Router<App> {
     Router::new()
@@ -146,7 +146,10 @@ pub(crate) async fn list(
     if let Some(subject) = &params.subject
         && !SUBJECTS.contains(&subject.as_str())
     {
-        return Err(Problem::field("subject", "must be login, send or receive"));
+        return Err(Problem::field(
+            "subject",
+            "must be login, logout, send or receive",
+        ));
     }
     let filter = ValidationFilter {
         job: read_word("job", params.job)?,

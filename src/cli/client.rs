@@ -71,12 +71,7 @@ impl Api {
         path: &[&str],
         query: &[(&str, Option<String>)],
     ) -> Result<Value, CallError> {
-        let mut url = self.url(path);
-        for (name, value) in query {
-            if let Some(value) = value {
-                url.query_pairs_mut().append_pair(name, value);
-            }
-        }
+        let url = self.queried(path, query);
         self.json(self.http.request(Method::GET, url)).await
     }
 
@@ -102,10 +97,24 @@ impl Api {
             .await
     }
 
-    /// Removes something.
-    pub(super) async fn delete(&self, path: &[&str]) -> Result<Value, CallError> {
-        self.change(Method::DELETE, path, None, HeaderMap::new())
-            .await
+    /// Removes something, or all that fits a query.
+    pub(super) async fn delete(
+        &self,
+        path: &[&str],
+        query: &[(&str, Option<String>)],
+    ) -> Result<Value, CallError> {
+        let url = self.queried(path, query);
+        self.json(self.http.request(Method::DELETE, url)).await
+    }
+
+    /// Reads what may be long, piece by piece.
+    pub(super) async fn stream(
+        &self,
+        path: &[&str],
+        query: &[(&str, Option<String>)],
+    ) -> Result<Response, CallError> {
+        let url = self.queried(path, query);
+        self.opened(self.http.request(Method::GET, url)).await
     }
 
     async fn change(
@@ -131,12 +140,26 @@ impl Api {
         );
         let url = self.url(&["jobs", &job.to_string(), "events"]);
         let request = self.http.request(Method::GET, url).headers(headers);
+        self.opened(request).await
+    }
+
+    async fn opened(&self, request: RequestBuilder) -> Result<Response, CallError> {
         let response = self.send(request).await?;
         if response.status().is_success() {
             Ok(response)
         } else {
             Err(self.refusal(response).await)
         }
+    }
+
+    fn queried(&self, path: &[&str], query: &[(&str, Option<String>)]) -> Url {
+        let mut url = self.url(path);
+        for (name, value) in query {
+            if let Some(value) = value {
+                url.query_pairs_mut().append_pair(name, value);
+            }
+        }
+        url
     }
 
     fn url(&self, path: &[&str]) -> Url {

@@ -68,7 +68,7 @@ pub(super) async fn run(args: Args, json: bool) -> Result<(), Failure> {
             out::made(&api.put(&["limits"], &limit).await?, json)
         }
         Action::Delete { id } => {
-            api.delete(&["limits", &id.to_string()]).await?;
+            api.delete(&["limits", &id.to_string()], &[]).await?;
             out::deleted(json)
         }
     }

@@ -7,6 +7,7 @@ mod client;
 mod completions;
 mod dispatcher;
 mod doctor;
+mod history;
 mod input;
 mod jobs;
 mod keys;
@@ -67,6 +68,9 @@ enum Command {
     /// Make, list and change schedules of a running computetower: jobs at the ticks of a cron expression.
     #[command(after_help = ASKS)]
     Schedules(schedules::Args),
+    /// List, search, show, export and delete what was asked and answered on chat pages.
+    #[command(after_help = ASKS)]
+    History(history::Args),
     /// List the worker processes of a running computetower, or drain one.
     #[command(after_help = ASKS_EITHER)]
     Workers(workers::Args),
@@ -181,6 +185,7 @@ impl Cli {
             Command::Jobs(args) => return asked(jobs::run(args, json).await),
             Command::Batches(args) => return asked(batches::run(args, json).await),
             Command::Schedules(args) => return done(schedules::run(args, json).await),
+            Command::History(args) => return done(history::run(args, json).await),
             Command::Workers(args) => return done(workers::run(args, json).await),
             Command::Queues(args) => return done(queues::run(args, json).await),
             Command::Limits(args) => return done(limits::run(args, json).await),

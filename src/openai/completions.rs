@@ -4,14 +4,11 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use computetower_jobs::JobId;
-use computetower_store::accounts::Scope;
 use computetower_store::openai_objects::ObjectKind;
 use futures::Stream;
 use serde_json::Value;
@@ -21,8 +18,8 @@ use super::error::OpenAiError;
 use super::kept::Keeper;
 use super::repeats::Sent;
 use super::request::read;
+use super::room::Question;
 use super::shape::Shape;
-use crate::api::auth::caller;
 use crate::app::App;
 
 /// How often a quiet stream shows that it lives. Comments only: the official clients fail on anything else.
@@ -41,13 +38,20 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 pub(crate) async fn create(
     State(app): State<App>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    question: Question,
 ) -> Result<Response, OpenAiError> {
-    let caller = caller(&app, &headers, Scope::Write).await?;
-    let body = body.map_err(|rejection| OpenAiError::unreadable(rejection.status()))?;
-    let request = read(&body)?;
+    let Question {
+        caller,
+        body,
+        place,
+    } = question;
+    let mut request = read(&body)?;
     let sent = Sent::read(&app, caller.tenant, "completions", &headers, &body).await?;
+    drop(body);
     let mut asked = ask(&app, caller.tenant, request.ask.clone(), request.n, sent).await?;
+    // The pictures are in the bucket: nothing large is held while the page answers.
+    request.ask.pictures.clear();
+    drop(place);
     let jobs = asked.jobs.clone();
     let shape = Shape::new(&jobs, &request.ask, request.legacy);
     let keeper = request.keep.map(|keep| Keeper {

@@ -53,16 +53,30 @@ impl OpenAiError {
         }
     }
 
-    /// The body is too large, or ended early.
+    /// The body is too large, ended early, or took too long.
     pub(crate) fn unreadable(status: StatusCode) -> Self {
         let mut error = Self::invalid(
             "body",
             format!("The body ended early, or has more than {QUESTION_LIMIT} bytes."),
         );
-        if status == StatusCode::PAYLOAD_TOO_LARGE {
+        if status == StatusCode::PAYLOAD_TOO_LARGE || status == StatusCode::REQUEST_TIMEOUT {
             error.status = status;
         }
         error
+    }
+
+    /// There are too many large questions at once. Nothing was accepted.
+    pub(crate) fn no_room(wait: Duration) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            message: "There are too many large requests at once. Send it again in a moment."
+                .to_owned(),
+            kind: "server_error",
+            param: None,
+            code: Some("unavailable".to_owned()),
+            may_retry: true,
+            wait: Some(wait),
+        }
     }
 
     /// Storage failed after the job had been accepted: a client that asked again would ask twice.

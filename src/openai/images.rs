@@ -152,6 +152,11 @@ async fn kept(app: &App, tenant: TenantId, picture: &Picture) -> Result<ChatFile
             format!("The picture {why}."),
         )
     };
+    // Those of the body have their place with it.
+    let _place = match &picture.source {
+        Source::Bytes(_) => None,
+        Source::Url(_) => app.room().take(LARGEST).await?,
+    };
     let fetched;
     let bytes: &[u8] = match &picture.source {
         Source::Bytes(bytes) => bytes,
@@ -170,7 +175,10 @@ async fn kept(app: &App, tenant: TenantId, picture: &Picture) -> Result<ChatFile
     let digest = Sha256::digest(bytes);
     let sha256: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let key = format!("{}{sha256}.{ending}", chat_files_folder(tenant));
-    app.store().objects.put(&key, media, bytes.to_vec()).await?;
+    let store = app.store();
+    store
+        .store_object(tenant, None, &key, media, bytes.to_vec())
+        .await?;
     Ok(ChatFile {
         turn: picture.turn,
         key,

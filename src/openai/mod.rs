@@ -20,6 +20,7 @@ pub mod models;
 mod repeats;
 mod request;
 pub mod responses;
+pub mod room;
 mod schema;
 mod shape;
 pub mod stored;

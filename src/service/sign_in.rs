@@ -165,6 +165,28 @@ pub async fn begin(
     Ok(submit_once(app, tenant, request, idempotency).await?.id)
 }
 
+/// How long the job that signs an account out may wait for a worker: what it needs is not kept for longer.
+const LOGOUT_WITHIN: chrono::Duration = chrono::Duration::minutes(15);
+
+/// Queues the sign-out of an account on its web app, and forgets its browser state at once.
+///
+/// # Errors
+/// When storage does not answer.
+pub async fn begin_logout(
+    app: &App,
+    tenant: TenantId,
+    credential: CredentialId,
+) -> Result<JobId, Problem> {
+    let deadline = chrono::Utc::now() + LOGOUT_WITHIN;
+    let request =
+        json!({"kind": "logout", "payload": {"credential_id": credential}, "deadline": deadline});
+    let request: SubmitRequest = serde_json::from_value(request)
+        .map_err(|error| Problem::field("credential_id", error.to_string()))?;
+    let job = submit_once(app, tenant, request, None).await?.id;
+    app.store().begin_logout(tenant, credential, job).await?;
+    Ok(job)
+}
+
 /// What came of a sign-in, as far as is known.
 #[derive(Clone, Debug, Default)]
 pub struct SignedIn {

@@ -14,7 +14,7 @@ use crate::vault::Secret;
 const PURPOSE: &str = "credentials.secret";
 const TOTP_PURPOSE: &str = "credentials.totp";
 const TOTP_STEP_PURPOSE: &str = "credentials.totp step";
-const PROFILE_PURPOSE: &str = "profile";
+pub(crate) const PROFILE_PURPOSE: &str = "profile";
 
 /// For how long a sign-in that was not accepted is remembered.
 pub const TROUBLE_WINDOW: Duration = Duration::from_secs(900);
@@ -195,7 +195,7 @@ impl Store {
         .ok_or(StoreError::NotFound("credential"))?;
         self.lane.tell_signed_out(id).await;
         if let Some(key) = row.profile_key {
-            self.objects.delete(&key).await?;
+            self.remove_profile(tenant, &key).await?;
         }
         Ok(())
     }
@@ -355,34 +355,7 @@ impl Store {
         drop(connection);
         self.lane.tell_signed_out(id).await;
         if let Some(key) = profile.profile_key {
-            self.objects.delete(&key).await?;
-        }
-        Ok(())
-    }
-
-    /// Forgets the browser state of an account's last login: the next one begins with a fresh browser.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] also when it is another tenant's.
-    pub async fn forget_profile(
-        &self,
-        tenant: TenantId,
-        id: CredentialId,
-    ) -> Result<(), StoreError> {
-        let mut connection = self.as_tenant(tenant).await?;
-        let was = sqlx::query!(
-            "with was as (select id, profile_key from credentials where id = $1 and tenant_id = $2 for update)
-             update credentials c set profile_key = null, updated_at = now() from was where c.id = was.id returning was.profile_key",
-            id.0,
-            tenant.0
-        )
-        .fetch_optional(&mut *connection)
-        .await?
-        .ok_or(StoreError::NotFound("credential"))?;
-        drop(connection);
-        self.lane.tell_signed_out(id).await;
-        if let Some(key) = was.profile_key {
-            self.objects.delete(&key).await?;
+            self.remove_profile(tenant, &key).await?;
         }
         Ok(())
     }
@@ -465,6 +438,7 @@ impl Store {
             .seal(tenant, &format!("{PROFILE_PURPOSE}/{id}"), profile)
             .await?;
         let key = profile_key(tenant, id);
+        self.keep_profile(&key).await?;
         self.objects
             .put(&key, "application/octet-stream", sealed)
             .await?;
@@ -479,7 +453,7 @@ impl Store {
         .execute(&self.system)
         .await?;
         if kept.rows_affected() == 0 {
-            self.objects.delete(&key).await?;
+            self.remove_profile(tenant, &key).await?;
         }
         Ok(())
     }

@@ -227,14 +227,16 @@ impl Store {
     /// [`StoreError::NotFound`] also when it is another tenant's.
     pub async fn forget_exchange(&self, tenant: TenantId, id: JobId) -> Result<(), StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
-        let done = sqlx::query!(
-            "delete from chat_exchanges where id = $1 and tenant_id = $2",
+        let gone = sqlx::query_scalar!(
+            r#"with gone as (delete from chat_exchanges where id = $1 and tenant_id = $2 returning id),
+               screenshots as (update stored_objects set look_at = now() where job_id in (select id from gone))
+               select count(*) as "count!" from gone"#,
             id.0,
             tenant.0
         )
-        .execute(&mut *connection)
+        .fetch_one(&mut *connection)
         .await?;
-        match done.rows_affected() {
+        match gone {
             0 => Err(StoreError::NotFound("exchange")),
             _ => Ok(()),
         }
@@ -250,12 +252,14 @@ impl Store {
         filter: &ExchangeFilter,
     ) -> Result<u64, StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
-        let done = sqlx::query!(
-            "delete from chat_exchanges
+        let gone = sqlx::query_scalar!(
+            r#"with gone as (delete from chat_exchanges
              where tenant_id = $1 and ($2::text is null or search @@ websearch_to_tsquery('simple', $2))
                and ($3::text is null or question ilike $3 or answer ilike $3)
                and ($4::text is null or model = $4 or provider_id::text = lower($4)) and ($5::uuid is null or conversation_id = $5)
-               and ($6::timestamptz is null or at >= $6) and ($7::timestamptz is null or at < $7)",
+               and ($6::timestamptz is null or at >= $6) and ($7::timestamptz is null or at < $7) returning id),
+             screenshots as (update stored_objects set look_at = now() where job_id in (select id from gone))
+             select count(*) as "count!" from gone"#,
             tenant.0,
             filter.words,
             filter.pattern(),
@@ -264,9 +268,9 @@ impl Store {
             filter.since,
             filter.until
         )
-        .execute(&mut *connection)
+        .fetch_one(&mut *connection)
         .await?;
-        Ok(done.rows_affected())
+        Ok(u64::try_from(gone).unwrap_or_default())
     }
 
     /// Forgets exchanges that are older than their tenants want, a slice of them.
@@ -274,15 +278,17 @@ impl Store {
     /// # Errors
     /// When Postgres does not answer.
     pub async fn forget_old_exchanges(&self) -> Result<u64, StoreError> {
-        let done = sqlx::query!(
-            "delete from chat_exchanges where id in (
+        let gone = sqlx::query_scalar!(
+            r#"with gone as (delete from chat_exchanges where id in (
                  select e.id from tenants t cross join lateral (
                      select id from chat_exchanges where tenant_id = t.id and at < now() - make_interval(days => t.chat_history_days) limit 1000) e
-                 limit 1000)"
+                 limit 1000) returning id),
+               screenshots as (update stored_objects set look_at = now() where job_id in (select id from gone))
+               select count(*) as "count!" from gone"#
         )
-        .execute(&self.system)
+        .fetch_one(&self.system)
         .await?;
-        Ok(done.rows_affected())
+        Ok(u64::try_from(gone).unwrap_or_default())
     }
 
     /// Days for which a tenant's exchanges are kept.

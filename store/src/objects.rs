@@ -204,6 +204,12 @@ pub fn profile_key(tenant: TenantId, credential: CredentialId) -> String {
     format!("{tenant}/profiles/{credential}")
 }
 
+/// The key of the copy of a credential's profile with which a `logout` job signs it out.
+#[must_use]
+pub fn signing_out_key(tenant: TenantId, job: JobId) -> String {
+    format!("{tenant}/signing-out/{job}")
+}
+
 /// Where the pictures lie that a tenant's questions bring along.
 #[must_use]
 pub fn chat_files_folder(tenant: TenantId) -> String {

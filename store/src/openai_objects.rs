@@ -216,8 +216,14 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut connection = self.as_tenant(tenant).await?;
         let done = sqlx::query!(
-            "update openai_objects set deleted = true, object = '{}', input = '[]', messages = null, metadata = '{}'
-             where id = $1 and tenant_id = $2 and kind = $3 and not deleted",
+            // Its pictures are looked at after the time that a request under way has, which may go on from it.
+            "with was as (select id, messages from openai_objects where id = $1 and tenant_id = $2 and kind = $3 and not deleted for update),
+             pictures as (
+                 update stored_objects o set look_at = now() + interval '20 minutes' from was
+                 cross join jsonb_array_elements(case when jsonb_typeof(was.messages -> 'files') = 'array' then was.messages -> 'files' else '[]' end) file
+                 where o.key = file ->> 'key' and o.tenant_id = $2 and o.job_id is null)
+             update openai_objects r set deleted = true, object = '{}', input = '[]', messages = null, metadata = '{}'
+             from was where r.id = was.id",
             id.0,
             tenant.0,
             kind.name()
@@ -235,12 +241,19 @@ impl Store {
     /// # Errors
     /// When Postgres does not answer.
     pub async fn forget_old_objects(&self, days: i32) -> Result<u64, StoreError> {
-        let done = sqlx::query!(
-            "delete from openai_objects where id in (select id from openai_objects where at < now() - make_interval(days => $1) limit 1000)",
+        let gone = sqlx::query_scalar!(
+            r#"with gone as (
+                   delete from openai_objects where id in (select id from openai_objects where at < now() - make_interval(days => $1) limit 1000)
+                   returning tenant_id, messages),
+               pictures as (
+                   update stored_objects o set look_at = now() + interval '20 minutes' from gone
+                   cross join jsonb_array_elements(case when jsonb_typeof(gone.messages -> 'files') = 'array' then gone.messages -> 'files' else '[]' end) file
+                   where o.key = file ->> 'key' and o.tenant_id = gone.tenant_id and o.job_id is null)
+               select count(*) as "count!" from gone"#,
             days
         )
-        .execute(&self.system)
+        .fetch_one(&self.system)
         .await?;
-        Ok(done.rows_affected())
+        Ok(u64::try_from(gone).unwrap_or_default())
     }
 }

@@ -17,7 +17,7 @@
 //! | `P:wake:<queue>` | a message was put on the lane |
 //! | `P:events:<job>` | one event, as JSON |
 //! | `P:turn` | the name of a queue: a job waits in Postgres for its turn |
-//! | `P:control` | `cancel <job>`, `pause <job>`, `sign-out <credential>` |
+//! | `P:control` | `cancel <job>`, `pause <job>`, `sign-out <credential>`, `log-out <credential>` |
 
 use computetower_jobs::{JobId, Queue};
 

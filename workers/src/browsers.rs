@@ -22,6 +22,9 @@ const IDLE: Duration = Duration::from_secs(900);
 
 /// A session that was seen to be signed in is believed to be so for as long.
 const TRUSTED: Duration = Duration::from_secs(600);
+/// How long a session waits for the job that signs it out.
+const LEAVING: Duration = Duration::from_secs(300);
+
 /// Where Chromium is and how it is started.
 #[derive(Clone, Debug)]
 pub struct BrowserSettings {
@@ -149,6 +152,11 @@ impl LiveSession {
         lock(&self.trust).generation
     }
 
+    /// Somebody closes its pages that no job works with.
+    pub(crate) fn close_pages(&self) {
+        *lock(&self.pages) = Pages::default();
+    }
+
     fn touch(&self) {
         *lock(&self.last_used) = Instant::now();
     }
@@ -236,6 +244,8 @@ impl Drop for OpenPage {
 struct State {
     chromium: Option<Chromium>,
     sessions: HashMap<SessionOwner, Arc<LiveSession>>,
+    /// Sessions that a `logout` job uses for the last time, and since when they wait for it.
+    leaving: HashMap<SessionOwner, (Instant, Arc<LiveSession>)>,
 }
 
 /// The process's Chromium and its sessions.
@@ -301,6 +311,9 @@ impl Browsers {
         for session in state.sessions.values() {
             session.pages().close_idle();
         }
+        state
+            .leaving
+            .retain(|_, (since, _)| since.elapsed() < LEAVING);
         closed
     }
 
@@ -312,6 +325,55 @@ impl Browsers {
     /// Gives a session up: the next one starts afresh.
     pub async fn forget(&self, owner: SessionOwner) {
         self.state.lock().await.sessions.remove(&owner);
+    }
+
+    /// Gives a session up, but for the job that signs it out: nobody else uses it any more.
+    pub async fn part_with(&self, owner: SessionOwner) {
+        let mut state = self.state.lock().await;
+        if let Some(session) = state.sessions.remove(&owner) {
+            state.leaving.insert(owner, (Instant::now(), session));
+        }
+    }
+
+    /// The session of an account that is signed out: one that was given up, or was begun before the account had this `version`; else one that is restored
+    /// by `profile`; none where there is nothing to restore.
+    ///
+    /// # Errors
+    /// When Chromium does not start.
+    pub async fn last_session(
+        &self,
+        owner: SessionOwner,
+        version: DateTime<Utc>,
+        profile: Option<&Profile>,
+    ) -> Result<Option<Arc<LiveSession>>, BrowserError> {
+        let mut state = self.state.lock().await;
+        if state
+            .sessions
+            .get(&owner)
+            .is_some_and(|live| live.version < Some(version))
+            && let Some(live) = state.sessions.remove(&owner)
+        {
+            return Ok(Some(live));
+        }
+        if let Some((_, session)) = state.leaving.remove(&owner) {
+            if session.version < Some(version) {
+                return Ok(Some(session));
+            }
+            // The order came late, and met the session of a sign-in since then.
+            state.sessions.entry(owner).or_insert(session);
+        }
+        let Some(profile) = profile else {
+            return Ok(None);
+        };
+        let chromium = self.chromium(&mut state).await?;
+        let session = chromium.new_session(Some(profile)).await?;
+        Ok(Some(Arc::new(LiveSession::new(session, None))))
+    }
+
+    /// Puts a session back that could not be signed out yet.
+    pub async fn wait_for_logout(&self, owner: SessionOwner, session: Arc<LiveSession>) {
+        let mut state = self.state.lock().await;
+        state.leaving.insert(owner, (Instant::now(), session));
     }
 
     /// The process group of Chromium, while it runs.
@@ -326,6 +388,7 @@ impl Browsers {
             return Ok(chromium.clone());
         }
         state.sessions.clear();
+        state.leaving.clear();
         if let Some(dead) = state.chromium.take() {
             tracing::warn!("Chromium is gone; starting another");
             dead.shutdown().await;
@@ -347,6 +410,7 @@ impl Browsers {
     pub async fn shutdown(&self) {
         let mut state = self.state.lock().await;
         state.sessions.clear();
+        state.leaving.clear();
         if let Some(chromium) = state.chromium.take() {
             let _ = tokio::time::timeout(Duration::from_secs(4), chromium.shutdown()).await;
         }

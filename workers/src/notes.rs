@@ -166,7 +166,11 @@ async fn keep_screenshot(context: &JobContext, name: &str, jpeg: Vec<u8>) -> Opt
         context.job.attempt,
         name,
     );
-    match context.store.objects.put(&key, "image/jpeg", jpeg).await {
+    let (tenant, job) = (context.job.tenant, context.job.id);
+    let stored = context
+        .store
+        .store_object(tenant, Some(job), &key, "image/jpeg", jpeg);
+    match stored.await {
         Ok(()) => Some(key),
         Err(error) => {
             tracing::warn!(job.id = %context.job.id, error = %chain(&error), "a screenshot could not be stored");

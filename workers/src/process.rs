@@ -253,6 +253,11 @@ async fn keep_leases(
                     shared.browsers.forget(owner).await;
                     release(&shared, vec![owner]).await;
                 }
+                Some(Control::LogOut(account)) => {
+                    let owner = SessionOwner::Credential(account);
+                    shared.browsers.part_with(owner).await;
+                    release(&shared, vec![owner]).await;
+                }
                 Some(Control::Missed) => {
                     renew(&shared).await;
                 }

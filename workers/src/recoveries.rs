@@ -17,7 +17,10 @@ const STEP: &str = "recovery";
 
 /// Whether a kind works with pages; others have nothing to mend but to run again.
 const fn works_with_pages(kind: JobKind) -> bool {
-    matches!(kind, JobKind::Login | JobKind::Discovery | JobKind::Chat)
+    matches!(
+        kind,
+        JobKind::Login | JobKind::Logout | JobKind::Discovery | JobKind::Chat
+    )
 }
 
 /// Whether it is a failure at all: what waits for something that is being prepared has not failed.

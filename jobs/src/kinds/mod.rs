@@ -3,4 +3,5 @@
 pub mod chat;
 pub mod discovery;
 pub mod login;
+pub mod logout;
 pub mod noop;

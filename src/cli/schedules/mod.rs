@@ -75,7 +75,7 @@ pub(super) async fn run(args: Args, json: bool) -> Result<(), Failure> {
             out::made(&job, json)
         }
         Action::Delete { id } => {
-            api.delete(&["schedules", &id.to_string()]).await?;
+            api.delete(&["schedules", &id.to_string()], &[]).await?;
             out::deleted(json)
         }
     }

@@ -8,15 +8,12 @@ mod request;
 pub mod stored;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use axum::response::sse;
 use axum::response::{IntoResponse, Response};
 use computetower_jobs::JobId;
 use computetower_jobs::kinds::chat::Chat;
-use computetower_store::accounts::Scope;
 use computetower_store::openai_objects::ObjectKind;
 use futures::Stream;
 use serde_json::Value;
@@ -29,7 +26,7 @@ use super::completions::{self, named};
 use super::error::OpenAiError;
 use super::kept::Keeper;
 use super::repeats::Sent;
-use crate::api::auth::caller;
+use super::room::Question;
 use crate::app::App;
 
 /// Asks a chat page. The header `x-computetower-job-id` names the job, whose events can be followed as well. Unless `store` is false, the response
@@ -47,17 +44,24 @@ use crate::app::App;
 pub(crate) async fn create(
     State(app): State<App>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    question: Question,
 ) -> Result<Response, OpenAiError> {
-    let caller = caller(&app, &headers, Scope::Write).await?;
-    let body = body.map_err(|rejection| OpenAiError::unreadable(rejection.status()))?;
+    let Question {
+        caller,
+        body,
+        place,
+    } = question;
     let previous = match request::previous(&body) {
         Some(id) => Some(Previous::find(&app, caller.tenant, &id).await?),
         None => None,
     };
-    let request = request::read(&body, previous.as_ref())?;
+    let mut request = request::read(&body, previous.as_ref())?;
     let sent = Sent::read(&app, caller.tenant, "responses", &headers, &body).await?;
+    drop(body);
     let mut asked = ask(&app, caller.tenant, request.ask.clone(), 1, sent).await?;
+    // The pictures are in the bucket: nothing large is held while the page answers.
+    request.ask.pictures.clear();
+    drop(place);
     let jobs = asked.jobs.clone();
     let object = Object::new(&jobs, &request);
     let keeper = request.store.then(|| Keeper {

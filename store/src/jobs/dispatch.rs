@@ -112,13 +112,22 @@ impl Store {
     /// # Errors
     /// When Postgres does not answer.
     pub async fn forget_old_jobs(&self, days: i32) -> Result<u64, StoreError> {
-        let done = sqlx::query!(
-            "delete from jobs where id in (select id from jobs where state in ('completed', 'failed', 'cancelled')
-             and finished_at < now() - make_interval(days => $1) limit 1000)",
+        // Their screenshots and pictures are looked at next; pictures after the time that a request under way has, which may be about to name them again.
+        let gone = sqlx::query_scalar!(
+            r#"with gone as (
+                   delete from jobs where id in (select id from jobs where state in ('completed', 'failed', 'cancelled')
+                   and finished_at < now() - make_interval(days => $1) limit 1000) returning id, tenant_id, payload),
+               screenshots as (
+                   update stored_objects set look_at = now() where job_id in (select id from gone)),
+               pictures as (
+                   update stored_objects o set look_at = now() + interval '20 minutes' from gone
+                   cross join jsonb_array_elements(case when jsonb_typeof(gone.payload -> 'files') = 'array' then gone.payload -> 'files' else '[]' end) file
+                   where o.key = file ->> 'key' and o.tenant_id = gone.tenant_id and o.job_id is null)
+               select count(*) as "count!" from gone"#,
             days
         )
-        .execute(&self.system)
+        .fetch_one(&self.system)
         .await?;
-        Ok(done.rows_affected())
+        Ok(u64::try_from(gone).unwrap_or_default())
     }
 }

@@ -18,6 +18,8 @@ pub enum Control {
     Pause(JobId),
     /// An account has signed out, or was changed: its live session is over.
     SignOut(CredentialId),
+    /// The same, and a `logout` job is about to use the session for the last time.
+    LogOut(CredentialId),
     /// Orders may have been missed: look at the leases now.
     Missed,
 }
@@ -117,6 +119,7 @@ fn read_order(bytes: &[u8]) -> Option<Control> {
     match order {
         "cancel" => Some(Control::Cancel(id.parse().ok()?)),
         "pause" => Some(Control::Pause(id.parse().ok()?)),
+        "log-out" => Some(Control::LogOut(id.parse().ok()?)),
         "sign-out" => Some(Control::SignOut(id.parse().ok()?)),
         _ => None,
     }

@@ -140,9 +140,18 @@ impl Lane {
 
     /// Tells every worker that an account's live session is over. Whoever does not hear it sees it when the session is used next.
     pub async fn tell_signed_out(&self, credential: CredentialId) {
+        self.tell_over("sign-out", credential).await;
+    }
+
+    /// The same, where a `logout` job is about to use the session for the last time.
+    pub async fn tell_logged_out(&self, credential: CredentialId) {
+        self.tell_over("log-out", credential).await;
+    }
+
+    async fn tell_over(&self, order: &'static str, credential: CredentialId) {
         let told: redis::RedisResult<i64> = redis::cmd("PUBLISH")
             .arg(self.keys.control())
-            .arg(format!("sign-out {credential}"))
+            .arg(format!("{order} {credential}"))
             .query_async(&mut self.redis.clone())
             .await;
         if let Err(error) = told {

@@ -26,7 +26,7 @@ use crate::load::QueueLoad;
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The duties of the dispatcher, as they are counted.
-pub const DUTIES: [&str; 10] = [
+pub const DUTIES: [&str; 12] = [
     "schedules",
     "settling",
     "turns",
@@ -35,8 +35,10 @@ pub const DUTIES: [&str; 10] = [
     "messages_of_lost_workers",
     "lost_messages",
     "abandoned_discoveries",
+    "abandoned_requests",
     "rechecks",
     "retention",
+    "unnamed_objects",
 ];
 
 /// From a millisecond to an hour: waits behind a backlog are long.

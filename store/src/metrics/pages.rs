@@ -13,7 +13,7 @@ use super::Metrics;
 use crate::captcha_uses::CaptchaOutcome;
 
 /// What is judged.
-const SUBJECTS: [&str; 3] = ["login", "send", "receive"];
+const SUBJECTS: [&str; 4] = ["login", "logout", "send", "receive"];
 /// What a vision model is asked for.
 const OPERATIONS: [&str; 4] = ["login", "send", "receive", "find"];
 /// The kinds of challenges; a page's own name for one is none of them.

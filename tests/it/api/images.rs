@@ -115,6 +115,20 @@ async fn a_page_is_given_the_pictures_of_a_question() {
             "{shape}: {text}"
         );
     }
+    // All that was stored is known to whoever removes what nothing names any more.
+    let (pictures, shots, unknown): (i64, i64, i64) = sqlx::query_as(
+        "with named as (select file ->> 'key' as key, true as sent from jobs cross join jsonb_array_elements(payload -> 'files') file where payload ? 'files'
+                        union select screenshot_key, false from visual_validations where screenshot_key is not null)
+         select count(*) filter (where sent), count(*) filter (where not sent), count(*) filter (where o.key is null)
+         from named n left join stored_objects o using (key)",
+    )
+    .fetch_one(&mut app.database().await)
+    .await
+    .unwrap();
+    assert!(
+        pictures == 2 && shots > 0 && unknown == 0,
+        "{pictures} {shots} {unknown}"
+    );
     app.stop().await;
 }
 

@@ -10,6 +10,7 @@ mod history;
 mod images;
 mod isolation;
 mod jobs;
+mod large;
 mod metrics;
 mod openai;
 mod openapi;
@@ -23,5 +24,6 @@ mod scale;
 mod schedules;
 mod session_commands;
 mod sessions;
+mod stored_objects;
 
 pub(crate) use openai::discovered;

@@ -2,6 +2,7 @@
 
 mod batches;
 mod completions;
+mod history;
 mod jobs;
 mod operator;
 mod options;

@@ -356,7 +356,7 @@ async fn an_account_that_is_signed_out_or_changed_signs_in_anew() {
             .post(&format!("{path}/logout"), json!({}))
             .await
             .status,
-        204
+        202
     );
     say(&client, "classic-sse", &mut Vec::new(), "Four").await;
     let after_logout = logins();

@@ -8,6 +8,7 @@ mod conversations;
 mod discovery;
 mod healing;
 mod login;
+mod logout;
 mod models;
 mod second_factor;
 mod sessions;

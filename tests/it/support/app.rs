@@ -279,6 +279,7 @@ fn config(folder: &tempfile::TempDir, objects: &S3Server, database_url: String) 
         private_urls: PrivateUrls::Loopback,
         // Clients and the machine may be slow; none of the tests waits for it to be over.
         repeat_patience: Duration::from_secs(30),
+        large_requests: 256 << 20,
         until_stdin_closes: false,
         host: "test".to_owned(),
         metrics: MetricsSettings::default(),

@@ -78,6 +78,14 @@ impl Site {
         self.shared.doors.with(name, |door| door.pressed.clone())
     }
 
+    /// How many sessions of a door are inside.
+    pub fn door_inside(&self, name: &str) -> usize {
+        self.shared.doors.with(name, |door| {
+            let visits = door.visits.values();
+            visits.filter(|visit| **visit == Visit::Inside).count()
+        })
+    }
+
     /// Confirms what the door `push` wants confirmed on a phone.
     pub fn approve(&self, name: &str) {
         self.shared.doors.with(name, |door| door.approved = true);
@@ -179,6 +187,19 @@ async fn home(
             ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response()
         }
         _ if inside && name == "quiet" => page("Things", "<p>One, two, three.</p>").into_response(),
+        "exit-menu" if inside => page(
+            "Dinge",
+            &format!(
+                "<header><a href=\"{base}/\">Dinge</a> <button aria-label=\"Teilen\" aria-haspopup=\"menu\">T</button> \
+                 <button id=\"me\" aria-haspopup=\"menu\" onclick=\"document.getElementById('own').hidden = false\">AL</button>\
+                 <ul id=\"own\" role=\"menu\" hidden><li><button onclick=\"fetch('{base}/remove')\">Konto löschen</button></li>\
+                 <li><button onclick=\"fetch('{base}/logout', {{method: 'POST', body: new URLSearchParams()}}).then(() => location = '{base}/login')\">Abmelden</button></li></ul>\
+                 </header><article>Eins, zwei. <a href=\"{base}/help\">Abmelden, aber wie?</a></article>"
+            ),
+        )
+        .into_response(),
+        "exit-asked" if inside => page("Things", &format!("<nav><a href=\"{base}/leave\">Log out</a></nav><p>Hello.</p>")).into_response(),
+        "exit-stuck" if inside => page("Things", &format!("<p>Hello.</p><a href=\"{base}/\">Log out</a>")).into_response(),
         _ if inside => page(
             "Things",
             &format!("<p>Hello.</p><a href=\"{base}/logout\">Log out</a>"),
@@ -286,6 +307,11 @@ async fn show(
             }
             _ => page("Denied", "<p>You have denied it.</p>").into_response(),
         },
+        "leave" if inside => page(
+            "Are you sure?",
+            &format!("<p>You are about to leave.</p><form method=\"post\" action=\"{base}/logout\"><button>Yes, log out</button></form><a href=\"{base}/\">Cancel</a>"),
+        )
+        .into_response(),
         "failed" => page("Hm", "<p>That was that.</p>").into_response(),
         "logout" => {
             if let Some(token) = token(&name, &headers) {
@@ -352,6 +378,12 @@ async fn take(
             let right = known && read && field("password") == Site::password();
             shared.doors.with(&name, |door| door.logins.push((field("email"), right)));
             if right { accepted(&shared, &name, &base) } else { refused(&name, &base) }
+        }
+        "logout" => {
+            if let Some(token) = token(&name, &headers) {
+                shared.doors.with(&name, |door| door.visits.remove(&token));
+            }
+            Redirect::to(&format!("{base}/")).into_response()
         }
         "api" => {
             let right = field("email") == Site::user() && field("password") == Site::password();

@@ -32,6 +32,7 @@ mod second_factor;
 mod selectors;
 mod session;
 mod sign_in;
+mod sign_out;
 pub mod trace;
 mod view;
 
@@ -52,3 +53,4 @@ pub use second_factor::{answer_challenge, submit_code};
 pub use selectors::Selector;
 pub use session::{Profile, Session};
 pub use sign_in::{Account, LoginForm, SignIn, sign_in, sign_in_past_challenge};
+pub use sign_out::{Departure, SignOut, sign_out};

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 /// A judgement that an action did what it should.
 #[derive(Clone)]
 pub struct Verdict {
-    /// `login`, `send` or `receive`.
+    /// `login`, `logout`, `send` or `receive`.
     pub subject: &'static str,
     /// Whether it did.
     pub passed: bool,

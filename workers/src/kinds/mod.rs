@@ -3,6 +3,7 @@
 mod chat;
 mod discovery;
 mod login;
+mod logout;
 mod noop;
 
 use computetower_jobs::{Failure, FailureCode, Outcome, Payload};
@@ -23,6 +24,7 @@ pub(crate) async fn handle(context: &JobContext) -> Outcome {
     match payload {
         Payload::Noop(noop) => noop::run(context, &noop).await,
         Payload::Login(login) => login::run(context, &login).await,
+        Payload::Logout(logout) => logout::run(context, &logout).await,
         Payload::Discovery(discovery) => discovery::run(context, &discovery).await,
         Payload::Chat(chat) => chat::run(context, &chat).await,
     }

@@ -10,6 +10,7 @@ mod retention;
 mod schedules;
 mod settle;
 mod turns;
+mod unnamed;
 
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ pub async fn run_dispatcher(store: Store, shutdown: CancellationToken) {
             lead(&store, &leads),
             do_duties(&store, leading.clone()),
             turns::give(&store, leading.clone()),
+            unnamed::remove(&store, leading.clone()),
         )
     };
     tokio::select! {

@@ -5,6 +5,7 @@ pub mod between;
 pub mod chat;
 pub mod code;
 mod elsewhere;
+pub mod exit;
 mod human;
 pub mod launcher;
 pub mod login;

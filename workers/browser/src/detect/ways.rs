@@ -8,17 +8,19 @@ use crate::facts::{Button, PageFacts};
 pub fn way_out(facts: &PageFacts) -> Option<&Button> {
     facts.buttons.iter().find(|button| {
         let words = button.words();
-        let says = words.chars().count() < 60
-            && words::any(&words, words::EXIT)
-            && !words::any(&words, words::SIGN_IN);
-        let address = button.href.to_lowercase();
-        let leads = address.split(['/', '?', '#', '&', '=']).any(|part| {
-            matches!(
-                part,
-                "logout" | "signout" | "log-out" | "sign-out" | "logoff" | "log_out" | "sign_out"
-            )
-        });
-        (says || leads) && !button.is_in("log") && !button.is_in("article")
+        let says = words.chars().count() < 60 && words::leaves(&words);
+        (says || leads_out(button)) && !button.is_in("log") && !button.is_in("article")
+    })
+}
+
+/// Whether a link's address is that of a way out.
+pub(super) fn leads_out(button: &Button) -> bool {
+    let address = button.href.to_lowercase();
+    address.split(['/', '?', '#', '&', '=']).any(|part| {
+        matches!(
+            part,
+            "logout" | "signout" | "log-out" | "sign-out" | "logoff" | "log_out" | "sign_out"
+        )
     })
 }
 
@@ -35,6 +37,7 @@ pub fn opener(facts: &PageFacts) -> Option<String> {
                 && !button.disabled
                 && words::any(&text, words::SIGN_IN)
                 && !words::any(&text, words::NOT_SUBMIT)
+                && !words::leaves(&text)
                 && !button.is_in("log")
                 && !button.is_in("article")
         })
@@ -151,6 +154,9 @@ mod tests {
         assert!(matches!(stage(&both), Stage::Opener(_)));
         let inside = facts(vec![link("Profile", "/p"), link("Log out", "/logout")]);
         assert!(matches!(stage(&inside), Stage::Inside(_)));
+        // It has "sign in" in it, and leads out.
+        let chinese = facts(vec![link("个人中心", "/p"), link("退出登录", "#")]);
+        assert!(matches!(stage(&chinese), Stage::Inside(_)));
         let picture = facts(vec![link("", "/account/logout?next=/")]);
         assert!(matches!(stage(&picture), Stage::Inside(_)));
     }

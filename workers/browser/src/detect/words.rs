@@ -37,6 +37,12 @@ fn has(text: &str, word: &str) -> bool {
     false
 }
 
+/// Whether `text` (lower case) says that it signs out, and nothing of signing in besides: in some languages the one has the other in it.
+pub(crate) fn leaves(text: &str) -> bool {
+    let rest = EXIT.iter().fold(text.to_owned(), |rest, word| rest.replace(word, " "));
+    any(text, EXIT) && !any(&rest, SIGN_IN)
+}
+
 /// Whether `text` (lower case) speaks of a challenge that is to prove that a person is there.
 pub(crate) fn names_challenge(text: &str) -> bool {
     text.contains("captcha") || any(text, PERSON)
@@ -169,6 +175,23 @@ pub(crate) const EXIT: &[&str] = &[
     "déconnexion", "se déconnecter", "déconnecter", "cerrar ses", "salir", "desconectar", "sair", "terminar sess", "encerrar sess", "esci",
     "disconnetti", "uitloggen", "afmelden", "wyloguj", "logga ut", "log ud", "logg ut", "kirjaudu ulos", "退出登录", "退出", "登出", "注销", "ログアウト",
     "サインアウト", "로그아웃", "выйти", "выход", "çıkış", "odhlásit", "вийти",
+];
+/// Said of signing out in more places than this one.
+pub(crate) const EVERYWHERE: &[&str] = &[
+    "everywhere", "all devices", "all sessions", "other devices", "other sessions", "überall", "allen geräten", "allen sitzungen", "anderen geräten", "partout",
+    "tous les appareils", "todos los dispositivos", "todas las sesiones", "todos os dispositivos", "tutti i dispositivi", "alle apparaten", "overal",
+    "wszystkich", "всех устройств", "所有设备", "すべてのデバイス", "모든 기기",
+];
+/// Said of what takes something away for good.
+pub(crate) const REMOVE: &[&str] = &[
+    "delete", "remove", "deactivate", "close account", "unsubscribe", "cancel", "löschen", "entfernen", "deaktivieren", "kündigen", "abbrechen", "supprimer",
+    "désactiver", "annuler", "eliminar", "borrar", "desactivar", "cancelar", "excluir", "apagar", "elimina", "annulla", "verwijder", "annuleren", "usuń",
+    "anuluj", "удалить", "отмена", "删除", "取消", "削除", "キャンセル", "삭제", "취소",
+];
+/// Said of a menu.
+pub(crate) const MENU: &[&str] = &[
+    "menu", "menü", "menú", "more", "mehr", "settings", "einstellungen", "options", "optionen", "paramètres", "ajustes", "configuración", "configurações",
+    "impostazioni", "instellingen", "ustawienia", "konto", "account", "user", "меню", "настройки", "菜单", "设置", "メニュー", "設定", "메뉴", "설정",
 ];
 pub(crate) const ACCOUNT: &[&str] = &[
     "my account", "mein konto", "mon compte", "mi cuenta", "minha conta", "il mio account", "mijn account", "moje konto", "profile", "profil",
