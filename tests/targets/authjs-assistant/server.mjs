@@ -1,5 +1,6 @@
 // A page bundled with esbuild, behind Auth.js as its documentation has it for Express.
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 const { MODULES, MODEL, DATA, PORT, APP_USER, APP_PASSWORD } = process.env;
@@ -36,8 +37,8 @@ async function members(request, response, next) {
   if (request.method === "GET") return response.redirect("/auth/signin");
   response.status(401).json({ error: "sign in first" });
 }
-app.get("/", members, (_, response) => response.sendFile(new URL("page.html", import.meta.url).pathname));
-app.get("/page.js", members, (_, response) => response.sendFile(`${DATA}/page.js`));
+app.get("/", members, (_, response) => response.type("html").send(readFileSync(new URL("page.html", import.meta.url))));
+app.get("/page.js", members, (_, response) => response.type("js").send(readFileSync(`${DATA}/page.js`)));
 app.post("/api/chat", members, express.json({ limit: "1mb" }), async (request, response) => {
   response.type("application/x-ndjson");
   for await (const piece of stream(request.body.messages.filter((turn) => turn.role === "user").map((turn) => turn.text))) {

@@ -7,8 +7,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::chat_map::StreamMethod;
-use crate::network::recipe::Recipe;
+use crate::network::recipe::{Carried, Recipe};
 use crate::network::tap::Heard;
+
+/// How long after a reply that holds the whole conversation no other may come, for it to have been the last.
+const WHOLE_RESTS: Duration = Duration::from_secs(2);
 
 /// What the traffic says about the answer shown.
 #[derive(Debug, Default, Clone, Copy)]
@@ -41,7 +44,7 @@ pub(super) fn polled(mut recipe: Recipe, heard: &Heard) -> Recipe {
 
 pub(super) fn judge_traffic(
     heard: &Heard,
-    carrying: &HashMap<u64, usize>,
+    carrying: &HashMap<u64, Carried>,
     shown: usize,
     any_text: bool,
 ) -> Traffic {
@@ -71,10 +74,11 @@ pub(super) fn judge_traffic(
         let lengths = carrying
             .iter()
             .filter(|(number, _)| broken(**number) == of_broken);
-        lengths.map(|(_, length)| *length).max()
+        lengths.map(|(_, carried)| carried.length).max()
     };
     traffic.broken = longest(true) > longest(false);
-    for (number, length) in carrying {
+    for (number, carried) in carrying {
+        let length = carried.length;
         let Some(first) = heard
             .exchanges
             .iter()
@@ -82,7 +86,7 @@ pub(super) fn judge_traffic(
         else {
             continue;
         };
-        if *length > shown {
+        if length > shown {
             traffic.page_behind = true;
         }
         if !first.ends {
@@ -99,9 +103,11 @@ pub(super) fn judge_traffic(
             let (Some(oldest), Some(newest)) = (ends.iter().min(), ends.iter().max()) else {
                 continue;
             };
+            // The whole conversation is also what pages poll for: more of the answer may come with the next reply.
+            let rested = !carried.among_others || newest.elapsed() > WHOLE_RESTS;
             if alike.len() <= 2 {
-                traffic.stream_ended |= !open && *length == shown;
-            } else if !open && *length == shown {
+                traffic.stream_ended |= !open && length == shown && rested;
+            } else if !open && length == shown {
                 let rhythm = (*newest - *oldest) / u32::try_from(alike.len() - 1).unwrap_or(1);
                 traffic.polling_stopped |=
                     newest.elapsed() > (rhythm * 3).max(Duration::from_millis(900));
@@ -110,7 +116,7 @@ pub(super) fn judge_traffic(
         }
         if first.open {
             traffic.stream_open = true;
-        } else if *length == shown {
+        } else if length == shown {
             traffic.stream_ended = true;
         }
     }
