@@ -10,7 +10,8 @@ a wrong password has to end in `invalid_credentials`. The answers are computed
 got it.
 
 Environment: COMPUTETOWER (the program; target/debug/computetower), CHROMIUM, KEEP_LOG=1 (keeps `up`'s log),
-VERBOSE=1 (a line for each question).
+VERBOSE=1 (a line for each question,
+and the steps of a job that failed).
 """
 
 import argparse
@@ -172,9 +173,16 @@ class Tower:
         while time.monotonic() < until:
             job = self.get(f"/api/v1/jobs/{number}")
             if job["state"] in ("completed", "failed", "cancelled", "intervention_needed"):
+                if os.environ.get("VERBOSE") and job["state"] != "completed":
+                    self.tell_steps(number)
                 return job
             time.sleep(0.1)
         return {**job, "state": f"still {job['state']} after {seconds} s"}
+
+    def tell_steps(self, number):
+        for step in self.get(f"/api/v1/jobs/{number}/steps"):
+            step = {name: value for name, value in step.items() if value is not None and name not in ("id", "job_id", "seq")}
+            print(f"      {json.dumps(step)[:600]}", flush=True)
 
     def ask(self, model, question, stream, history=()):
         """The answer, the seconds to its first piece, all its seconds, and the job's id."""
@@ -310,7 +318,7 @@ def wrong_password(tower, row, target):
     failure = json.dumps(job)
     ok = job["state"] == "failed" and "invalid_credentials" in failure
     row.login = "refused" if ok else "NOT refused"
-    row.note(ok, f"wrong password: {job['state']}: {failure[:500]}")
+    row.note(ok, f"wrong password: {job['state']}: {failure[:1500]}")
 
 
 def check(tower, name, deep):
