@@ -11,7 +11,7 @@ got it.
 
 Environment: COMPUTETOWER (the program; target/debug/computetower), CHROMIUM, KEEP_LOG=1 (keeps `up`'s log),
 VERBOSE=1 (a line for each question,
-and the steps of a job that failed).
+and the steps of a job that failed or took long).
 """
 
 import argparse
@@ -156,9 +156,9 @@ class Tower:
         with self.call("POST", "/admin/providers", self.admin_key, body) as response:
             return json.load(response)
 
-    def login(self, target):
+    def login(self, target, password=None):
         """A login job with an account of its own, from a fresh browser."""
-        account = {"url": target["url"], "password": target["password"]}
+        account = {"url": target["url"], "password": password or target["password"]}
         if target["user"]:
             account["username"] = target["user"]
         if target.get("totp"):
@@ -293,6 +293,8 @@ def one_question(tower, row, model, question, stream, label, history=()):
             row.note(False, f"{label}: no result of job {job}: {error}")
     if os.environ.get("VERBOSE"):
         print(f"    {label}: {took:.1f} s, {how.get('stream_method')}, {how.get('closing_signal')}", flush=True)
+        if job and took > 45:
+            tower.tell_steps(job)
     row.note(wrong is None, f"{label}: {wrong}", question=True)
     return [*history, {"role": "user", "content": question}, {"role": "assistant", "content": text}]
 
@@ -313,8 +315,11 @@ def twenty_questions(tower, row, name):
 
 def wrong_password(tower, row, target):
     row.login = "TAKEN"
-    registered = tower.register(f"{row.name}-wrong", target, "this-is-not-the-password")
-    job = tower.finished(registered["job_id"])
+    wrong = "this-is-not-the-password"
+    if target["chat"] == "yes":
+        job = tower.finished(tower.register(f"{row.name}-wrong", target, wrong)["job_id"])
+    else:
+        job = tower.login(target, wrong)
     failure = json.dumps(job)
     ok = job["state"] == "failed" and "invalid_credentials" in failure
     row.login = "refused" if ok else "NOT refused"
@@ -328,20 +333,21 @@ def check(tower, name, deep):
     app = None
     try:
         app = Target(name)
-        registering = time.monotonic()
-        registered = tower.register(name, app.facts, app.facts["password"])
-        job = tower.finished(registered["job_id"])
-        row.discovery = time.monotonic() - registering
-        row.discovered = row.note(job["state"] == "completed", f"discovery: {job['state']}: {json.dumps(job)[:800]}")
-        if row.discovered:
-            print(f"    discovered in {row.discovery:.1f} s", flush=True)
-            twenty_questions(tower, row, name)
-            if deep:
-                for number in range(100, 120):
-                    one_question(tower, row, name, f"What is the colour of pear {number} in {name}?", number % 2 == 0, f"in a row {number - 99}")
-                with concurrent.futures.ThreadPoolExecutor(5) as pool:
-                    for number in range(200, 205):
-                        pool.submit(one_question, tower, row, name, f"What is the colour of plum {number} in {name}?", True, f"at once {number - 199}")
+        if app.facts["chat"] == "yes":
+            registering = time.monotonic()
+            registered = tower.register(name, app.facts, app.facts["password"])
+            job = tower.finished(registered["job_id"])
+            row.discovery = time.monotonic() - registering
+            row.discovered = row.note(job["state"] == "completed", f"discovery: {job['state']}: {json.dumps(job)[:800]}")
+            if row.discovered:
+                print(f"    discovered in {row.discovery:.1f} s", flush=True)
+                twenty_questions(tower, row, name)
+                if deep:
+                    for number in range(100, 120):
+                        one_question(tower, row, name, f"What is the colour of pear {number} in {name}?", number % 2 == 0, f"in a row {number - 99}")
+                    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+                        for number in range(200, 205):
+                            pool.submit(one_question, tower, row, name, f"What is the colour of plum {number} in {name}?", True, f"at once {number - 199}")
         if app.facts["password"]:
             job = tower.login(app.facts)
             row.signed_in = "yes" if row.note(job["state"] == "completed", f"login: {job['state']}: {json.dumps(job)[:800]}") else "NO"

@@ -28,11 +28,16 @@ def on_message(state, _, payload):
         state.messages = [*before, (str(len(before)), said, users[1])]
 
 
+def reset(state):
+    state.messages = []
+
+
 with tgb.Page() as page:
     with tgb.part(render="{user == ''}"):
         tgb.login("Tara's desk", on_action=on_login, message="{message}")
     with tgb.part(render="{user != ''}"):
         tgb.text("# Tara's desk", mode="md")
+        tgb.button("New Conversation", on_action=reset)
         tgb.chat("{messages}", users="{users}", sender_id=users[0], on_action=on_message, show_sender=True, height="70vh")
 
 Gui(page=page).run(host="127.0.0.1", port=int(os.environ["PORT"]), run_browser=False, debug=False, use_reloader=False, title="Tara's desk", dark_mode=False)
