@@ -41,7 +41,8 @@ async fn attempt(context: &JobContext, login: &Login, pump: &NotePump) -> Result
         chat: None,
     };
     let signed_in = open_signed_in(context, place, pump.notes()).await?;
-    if let Some(observation) = unseen(&signed_in, credential.has_profile) {
+    let has_been_asked = credential.has_profile || signed_in.session.was_asked();
+    if let Some(observation) = unseen(&signed_in, has_been_asked) {
         let evidence = Evidence(signed_in.page.screenshot().await.ok());
         let error = BrowserError::SignInUnclear {
             observation,
@@ -62,11 +63,11 @@ async fn attempt(context: &JobContext, login: &Login, pump: &NotePump) -> Result
     }))
 }
 
-/// Why nothing says that somebody is in. A page that asks for no sign-in says so only of an account that has signed in there before.
-fn unseen(signed_in: &SignedIn, has_been_in: bool) -> Option<String> {
+/// Why nothing says that somebody is in. That a page asks for no sign-in says so only where it has asked before.
+fn unseen(signed_in: &SignedIn, has_been_asked: bool) -> Option<String> {
     match &signed_in.sign_in.as_ref()?.shows {
         Shows::Inside => None,
-        Shows::Nothing if has_been_in => None,
+        Shows::Nothing if has_been_asked => None,
         Shows::Nothing => Some(
             "the page shows neither a sign-in nor anything of somebody who is signed in".to_owned(),
         ),
