@@ -122,3 +122,48 @@ pub(super) fn judge_traffic(
     }
     traffic
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::tap::Exchange;
+
+    fn heard(ended: Instant) -> Heard {
+        let mut heard = Heard::default();
+        heard.exchanges.push(Exchange {
+            number: 1,
+            method: StreamMethod::Response,
+            address: "/update".to_owned(),
+            open: false,
+            ends: true,
+            status: None,
+            asks: true,
+            began: ended,
+            ended: Some(ended),
+            broken: false,
+        });
+        heard
+    }
+
+    #[test]
+    fn a_reply_that_holds_the_whole_conversation_has_to_be_the_last_for_a_while() {
+        let carrying = |among_others| {
+            let length = 8;
+            HashMap::from([(
+                1,
+                Carried {
+                    length,
+                    among_others,
+                },
+            )])
+        };
+        let ends = |at: Instant, among_others| {
+            judge_traffic(&heard(at), &carrying(among_others), 8, true).stream_ended
+        };
+        // A minute from now has not been long ago, however slow the machine is.
+        let just_now = Instant::now() + Duration::from_secs(60);
+        assert!(ends(just_now, false));
+        assert!(!ends(just_now, true));
+        assert!(ends(Instant::now() - WHOLE_RESTS * 2, true));
+    }
+}
