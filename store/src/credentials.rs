@@ -42,7 +42,8 @@ pub struct Credential {
     pub created_at: DateTime<Utc>,
     /// Whether it has the secret of an authenticator app.
     pub has_totp: bool,
-    has_profile: bool,
+    /// Whether browser state of a sign-in is kept.
+    pub has_profile: bool,
     /// As it was when it was read: what a sign-in finds out says nothing about an account that was changed since.
     updated_at: DateTime<Utc>,
 }

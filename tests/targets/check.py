@@ -10,7 +10,8 @@ a wrong password has to end in `invalid_credentials`. The answers are computed
 got it.
 
 Environment: COMPUTETOWER (the program; target/debug/computetower), CHROMIUM, KEEP_LOG=1 (keeps `up`'s log),
-VERBOSE=1 (a line for each question).
+VERBOSE=1 (a line for each question,
+and the steps of a job that failed or took long).
 """
 
 import argparse
@@ -155,9 +156,9 @@ class Tower:
         with self.call("POST", "/admin/providers", self.admin_key, body) as response:
             return json.load(response)
 
-    def login(self, target):
+    def login(self, target, password=None):
         """A login job with an account of its own, from a fresh browser."""
-        account = {"url": target["url"], "password": target["password"]}
+        account = {"url": target["url"], "password": password or target["password"]}
         if target["user"]:
             account["username"] = target["user"]
         if target.get("totp"):
@@ -172,9 +173,16 @@ class Tower:
         while time.monotonic() < until:
             job = self.get(f"/api/v1/jobs/{number}")
             if job["state"] in ("completed", "failed", "cancelled", "intervention_needed"):
+                if os.environ.get("VERBOSE") and job["state"] != "completed":
+                    self.tell_steps(number)
                 return job
             time.sleep(0.1)
         return {**job, "state": f"still {job['state']} after {seconds} s"}
+
+    def tell_steps(self, number):
+        for step in self.get(f"/api/v1/jobs/{number}/steps"):
+            step = {name: value for name, value in step.items() if value is not None and name not in ("id", "job_id", "seq")}
+            print(f"      {json.dumps(step)[:600]}", flush=True)
 
     def ask(self, model, question, stream, history=()):
         """The answer, the seconds to its first piece, all its seconds, and the job's id."""
@@ -285,6 +293,8 @@ def one_question(tower, row, model, question, stream, label, history=()):
             row.note(False, f"{label}: no result of job {job}: {error}")
     if os.environ.get("VERBOSE"):
         print(f"    {label}: {took:.1f} s, {how.get('stream_method')}, {how.get('closing_signal')}", flush=True)
+        if job and took > 45:
+            tower.tell_steps(job)
     row.note(wrong is None, f"{label}: {wrong}", question=True)
     return [*history, {"role": "user", "content": question}, {"role": "assistant", "content": text}]
 
@@ -305,12 +315,15 @@ def twenty_questions(tower, row, name):
 
 def wrong_password(tower, row, target):
     row.login = "TAKEN"
-    registered = tower.register(f"{row.name}-wrong", target, "this-is-not-the-password")
-    job = tower.finished(registered["job_id"])
+    wrong = "this-is-not-the-password"
+    if target["chat"] == "yes":
+        job = tower.finished(tower.register(f"{row.name}-wrong", target, wrong)["job_id"])
+    else:
+        job = tower.login(target, wrong)
     failure = json.dumps(job)
     ok = job["state"] == "failed" and "invalid_credentials" in failure
     row.login = "refused" if ok else "NOT refused"
-    row.note(ok, f"wrong password: {job['state']}: {failure[:500]}")
+    row.note(ok, f"wrong password: {job['state']}: {failure[:1500]}")
 
 
 def check(tower, name, deep):
@@ -320,20 +333,21 @@ def check(tower, name, deep):
     app = None
     try:
         app = Target(name)
-        registering = time.monotonic()
-        registered = tower.register(name, app.facts, app.facts["password"])
-        job = tower.finished(registered["job_id"])
-        row.discovery = time.monotonic() - registering
-        row.discovered = row.note(job["state"] == "completed", f"discovery: {job['state']}: {json.dumps(job)[:800]}")
-        if row.discovered:
-            print(f"    discovered in {row.discovery:.1f} s", flush=True)
-            twenty_questions(tower, row, name)
-            if deep:
-                for number in range(100, 120):
-                    one_question(tower, row, name, f"What is the colour of pear {number} in {name}?", number % 2 == 0, f"in a row {number - 99}")
-                with concurrent.futures.ThreadPoolExecutor(5) as pool:
-                    for number in range(200, 205):
-                        pool.submit(one_question, tower, row, name, f"What is the colour of plum {number} in {name}?", True, f"at once {number - 199}")
+        if app.facts["chat"] == "yes":
+            registering = time.monotonic()
+            registered = tower.register(name, app.facts, app.facts["password"])
+            job = tower.finished(registered["job_id"])
+            row.discovery = time.monotonic() - registering
+            row.discovered = row.note(job["state"] == "completed", f"discovery: {job['state']}: {json.dumps(job)[:800]}")
+            if row.discovered:
+                print(f"    discovered in {row.discovery:.1f} s", flush=True)
+                twenty_questions(tower, row, name)
+                if deep:
+                    for number in range(100, 120):
+                        one_question(tower, row, name, f"What is the colour of pear {number} in {name}?", number % 2 == 0, f"in a row {number - 99}")
+                    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+                        for number in range(200, 205):
+                            pool.submit(one_question, tower, row, name, f"What is the colour of plum {number} in {name}?", True, f"at once {number - 199}")
         if app.facts["password"]:
             job = tower.login(app.facts)
             row.signed_in = "yes" if row.note(job["state"] == "completed", f"login: {job['state']}: {json.dumps(job)[:800]}") else "NO"

@@ -201,7 +201,13 @@ async fn open(
             // Somebody else signed in while this page was opened; it may still show the login.
             page.goto(place.url).await?;
         }
-        let done = sign_in_with(context, &page, &credential, notes).await?;
+        let done = sign_in_with(context, &page, &credential, notes).await;
+        // There was a form, and nothing shows what became of it.
+        let unclear = |failure: &Failure| failure.code == FailureCode::ElementNotFound;
+        if done.as_ref().map_or_else(unclear, |done| done.needed) {
+            session.found_asking();
+        }
+        let done = done?;
         // What the page itself does not show is good for this page, and neither kept, trusted nor tried again.
         if done.is_shown() {
             session.trust();

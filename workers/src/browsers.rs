@@ -66,6 +66,7 @@ pub struct LiveSession {
     pub signing_in: Mutex<()>,
     last_used: std::sync::Mutex<Instant>,
     forgets: AtomicBool,
+    asked: AtomicBool,
     trust: std::sync::Mutex<Trust>,
 }
 
@@ -86,6 +87,7 @@ impl LiveSession {
             signing_in: Mutex::default(),
             last_used: std::sync::Mutex::new(Instant::now()),
             forgets: AtomicBool::new(false),
+            asked: AtomicBool::new(false),
             trust: std::sync::Mutex::default(),
         }
     }
@@ -128,6 +130,16 @@ impl LiveSession {
     /// A page that had just signed in asked again when it was loaded.
     pub fn found_forgetful(&self) {
         self.forgets.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a page of it has asked for a sign-in.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// A page of it has asked for a sign-in.
+    pub(crate) fn found_asking(&self) {
+        self.asked.store(true, Ordering::Relaxed);
     }
 
     /// The pages that no job works with.

@@ -2,7 +2,7 @@
 //! and only on a page on which nothing speaks against it; nothing is built on it but the work with that page. Its no keeps the account from being knocked on again, and blames it for nothing.
 
 use computetower_browser::detect::undecided::nothing_speaks_against;
-use computetower_browser::{BrowserError, LoginForm, Notes, Page, SignIn, Verdict};
+use computetower_browser::{BrowserError, LoginForm, Notes, Page, Shows, SignIn, Verdict};
 use computetower_store::validations::{Beside, NewValidation};
 use serde_json::json;
 
@@ -106,6 +106,7 @@ pub(crate) async fn tie(
                 verdict,
                 form: LoginForm::default(),
                 needed: true,
+                shows: Shows::Inside,
             }))
         }
         Some(false) if answer.confidence >= SURE => {

@@ -106,3 +106,25 @@ async fn a_wrong_password_fails_once_and_is_not_tried_again() {
     }
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_shows_neither_a_sign_in_nor_anybody_is_no_login() {
+    let site = Site::start().await;
+    let app = TestApp::start(&[Queue::Login]).await;
+    let client = app.client();
+    let id = account(&client, &site.url("static"), Site::password()).await;
+    let job = client.submit("login", json!({"credential_id": id})).await;
+    let job = client.ended(&job).await;
+    assert_eq!(
+        (&job["state"], &job["failure"]["code"]),
+        (&json!("failed"), &json!("element_not_found")),
+        "{job}"
+    );
+    let message = job["failure"]["message"].as_str().unwrap();
+    assert!(message.contains("neither a sign-in"), "{message}");
+    // The account is as good as before.
+    let account = client.get(&format!("/api/v1/credentials/{id}")).await.body;
+    assert_ne!(account["status"], "invalid");
+    assert!(account["signed_in_at"].is_null());
+    app.stop().await;
+}

@@ -113,7 +113,9 @@ async fn new_conversation(at: At, headers: HeaderMap) -> Response {
 
 /// The page; what it shall look like is given to its script as JSON.
 fn page(at: &At, conversation: Option<&str>, inside: bool) -> String {
-    let facts = facts(at, conversation, inside).to_string().replace('<', "\\u003c");
+    let facts = facts(at, conversation, inside)
+        .to_string()
+        .replace('<', "\\u003c");
     let never = if at.shape.looks(Look::NeverLoaded) {
         "<img src=\"/never.png\" alt=\"\" width=\"1\" height=\"1\">"
     } else {

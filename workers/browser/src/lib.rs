@@ -52,5 +52,5 @@ pub use rest::{ready, shows};
 pub use second_factor::{answer_challenge, submit_code};
 pub use selectors::Selector;
 pub use session::{Profile, Session};
-pub use sign_in::{Account, LoginForm, SignIn, sign_in, sign_in_past_challenge};
+pub use sign_in::{Account, LoginForm, Shows, SignIn, sign_in, sign_in_past_challenge};
 pub use sign_out::{Departure, SignOut, sign_out};

@@ -14,7 +14,7 @@ use crate::notes::Notes;
 use crate::page::Page;
 use crate::passed::{Going, Passed, press_on};
 use crate::proof::{Anew, SHOW_LIMIT, comes_anew, kept, shows_account};
-use crate::sign_in::{Account, SignIn, TICK, fill, limited, submit, verdict};
+use crate::sign_in::{Account, Shows, SignIn, TICK, fill, limited, submit, verdict};
 
 /// How long a field for a name has to be awaited after the password: what was there before may still be going.
 const NAME_COMES: Duration = Duration::from_millis(500);
@@ -38,6 +38,7 @@ async fn accepted(
         verdict,
         form,
         needed: true,
+        shows: Shows::Inside,
     }
 }
 

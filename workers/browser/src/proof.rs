@@ -122,19 +122,26 @@ fn asks(found: &Stage) -> bool {
 
 /// Not being asked is proof only on a page that works, and that does not turn people away without asking.
 fn not_asked(facts: &PageFacts, found: &Stage) -> Anew {
+    turned_away(facts, found).map_or_else(
+        || Anew::Proven("who comes anew is not asked to sign in".to_owned()),
+        |what| Anew::Unclear(format!("who comes anew {what}")),
+    )
+}
+
+/// What happens to who comes to a page that asks for no sign-in and lets nobody in either.
+pub(crate) fn turned_away(facts: &PageFacts, found: &Stage) -> Option<String> {
     if facts.status >= 400 {
-        return Anew::Unclear(format!("who comes anew gets status {}", facts.status));
+        return Some(format!("gets status {}", facts.status));
     }
     if facts.text.trim().is_empty() {
-        return Anew::Unclear("who comes anew gets an empty page".to_owned());
+        return Some("gets an empty page".to_owned());
     }
     let said = format!("{} {}", facts.headings.join(" "), facts.text).to_lowercase();
     let turns_away = words::any(&said, words::WRONG) || words::any(&said, words::LOCKED);
-    if *found == Stage::Nothing && turns_away {
+    (*found == Stage::Nothing && turns_away).then(|| {
         let said: String = facts.text.chars().take(120).collect();
-        return Anew::Unclear(format!("who comes anew reads: {said}"));
-    }
-    Anew::Proven("who comes anew is not asked to sign in".to_owned())
+        format!("reads: {said}")
+    })
 }
 
 /// Where the sign-in page itself was opened, what the browser was given to keep has to speak: a name that is new, and none of a script's.

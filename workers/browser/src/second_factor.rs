@@ -15,7 +15,7 @@ use crate::page::Page;
 use crate::passed::{Going, Passed, press_on};
 use crate::password::VERDICT_LIMIT;
 use crate::proof::SHOW_LIMIT;
-use crate::sign_in::{SignIn, TICK, fill, limited, look, submit, verdict};
+use crate::sign_in::{Shows, SignIn, TICK, fill, limited, look, submit, verdict};
 
 /// How soon a page that submits the last digit by itself does so.
 const BY_ITSELF: Duration = Duration::from_millis(700);
@@ -124,6 +124,7 @@ pub async fn submit_code(page: &Page, code: &str, notes: &Notes) -> Result<SignI
                         verdict,
                         form: LoginForm::default(),
                         needed: true,
+                        shows: Shows::Inside,
                     });
                 }
             }

@@ -18,6 +18,7 @@ use crate::notes::{Notes, Verdict};
 use crate::page::Page;
 use crate::passed::{Going, Passed, press_on};
 use crate::password::submit_password;
+use crate::proof::turned_away;
 use crate::trace::step;
 
 /// How long a page may take to show what it wants.
@@ -44,6 +45,19 @@ pub struct SignIn {
     pub form: LoginForm,
     /// False when the page was signed in already or needs no login, and nobody had to help.
     pub needed: bool,
+    /// What was seen of somebody being in.
+    pub shows: Shows,
+}
+
+/// What a page shows of somebody being in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shows {
+    /// A sign-in that took, a way out, or a chat.
+    Inside,
+    /// A page that works, with neither a sign-in nor anything that only somebody who is in would see.
+    Nothing,
+    /// A page that says nothing about it, because of this.
+    Unclear(String),
 }
 
 impl SignIn {
@@ -210,6 +224,7 @@ async fn sign_in_as(
                         evidence: page.evidence().await,
                     });
                 }
+                let shows = shows(&facts, &found);
                 let Some((observation, confidence)) = without_form(found, solved) else {
                     let observation =
                         "a person says that it is done, and the page does not show it".to_owned();
@@ -228,6 +243,7 @@ async fn sign_in_as(
                     form: LoginForm::default(),
                     // What a person has helped with is worth keeping.
                     needed: solved,
+                    shows,
                 });
             }
         }
@@ -241,6 +257,16 @@ fn without_form(found: Stage, solved: bool) -> Option<(String, f32)> {
         Stage::Inside(why) => Some((why, 0.6)),
         _ if solved => None,
         _ => Some(("the page asks for no login".to_owned(), 0.6)),
+    }
+}
+
+fn shows(facts: &PageFacts, found: &Stage) -> Shows {
+    match found {
+        Stage::Inside(_) => Shows::Inside,
+        Stage::Nothing => turned_away(facts, found).map_or(Shows::Nothing, |what| {
+            Shows::Unclear(format!("who comes {what}"))
+        }),
+        _ => Shows::Unclear("the page offers a sign-in that does not open".to_owned()),
     }
 }
 

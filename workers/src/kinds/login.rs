@@ -1,13 +1,14 @@
 //! `login`: opens the page, signs in if it asks for it, judges by what it shows, keeps the profile.
 
+use computetower_browser::{BrowserError, Evidence, Shows};
 use computetower_jobs::kinds::login::Login;
 use computetower_jobs::{Failure, Outcome};
 use serde_json::{Value, json};
 
-use crate::account::{Place, open_signed_in};
+use crate::account::{Place, SignedIn, open_signed_in};
 use crate::classify;
 use crate::context::JobContext;
-use crate::notes::{About, NotePump, bare_address};
+use crate::notes::{About, NotePump, bare_address, failure_of};
 
 pub(super) async fn run(context: &JobContext, login: &Login) -> Outcome {
     let about = About {
@@ -40,6 +41,15 @@ async fn attempt(context: &JobContext, login: &Login, pump: &NotePump) -> Result
         chat: None,
     };
     let signed_in = open_signed_in(context, place, pump.notes()).await?;
+    let has_been_asked = credential.has_profile || signed_in.session.was_asked();
+    if let Some(observation) = unseen(&signed_in, has_been_asked) {
+        let evidence = Evidence(signed_in.page.screenshot().await.ok());
+        let error = BrowserError::SignInUnclear {
+            observation,
+            evidence,
+        };
+        return Err(failure_of(context, &error).await);
+    }
     context.progress(100.0, "signed_in", "Signed in");
     let url = signed_in
         .page
@@ -51,4 +61,16 @@ async fn attempt(context: &JobContext, login: &Login, pump: &NotePump) -> Result
         "url": bare_address(&url),
         "was_signed_in": signed_in.sign_in.as_ref().is_some_and(|done| !done.needed),
     }))
+}
+
+/// Why nothing says that somebody is in. That a page asks for no sign-in says so only where it has asked before.
+fn unseen(signed_in: &SignedIn, has_been_asked: bool) -> Option<String> {
+    match &signed_in.sign_in.as_ref()?.shows {
+        Shows::Inside => None,
+        Shows::Nothing if has_been_asked => None,
+        Shows::Nothing => Some(
+            "the page shows neither a sign-in nor anything of somebody who is signed in".to_owned(),
+        ),
+        Shows::Unclear(what) => Some(what.clone()),
+    }
 }

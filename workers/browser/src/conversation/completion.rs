@@ -273,9 +273,10 @@ impl Watcher {
     }
 }
 
-/// Animations and class names decorate many things; controls and declared states mean what they say.
+/// Animations and class names decorate many things, and a send control may look ready long after its box was emptied; controls and declared states
+/// mean what they say.
 pub(super) fn is_weak(mark: &str) -> bool {
-    ["anim:", "class:", "smil:"]
+    ["anim:", "class:", "look:", "smil:"]
         .iter()
         .any(|kind| mark.starts_with(kind))
 }
@@ -424,6 +425,25 @@ mod tests {
             }
             assert_eq!(closed, Some(closed_at), "looks of {took} ms");
         }
+    }
+
+    #[test]
+    fn a_send_control_that_looks_ready_is_given_up_for_a_better_sign() {
+        let mut play = Play::new();
+        play.at(100, true, true, &["progress:p", "look:send"]);
+        play.at(200, true, true, &["progress:p", "look:send"]);
+        assert_eq!(play.at(7900, false, true, &["look:send"]), Progress::Wait);
+        play.at(8300, false, true, &["look:send"]);
+        assert_eq!(
+            play.at(8400, false, true, &["look:send"]),
+            Progress::Done("busy_cleared:progress:p".to_owned())
+        );
+        assert_eq!(play.watcher.lasting_marks(), ["look:send"]);
+        // Without one it may be all that the page shows of being busy.
+        let mut play = Play::new();
+        play.at(100, true, true, &["look:send"]);
+        play.at(200, true, true, &["look:send"]);
+        assert_eq!(play.at(15_000, false, true, &["look:send"]), Progress::Wait);
     }
 
     #[test]

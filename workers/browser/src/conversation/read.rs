@@ -17,7 +17,7 @@ use super::traffic::{Asked, Traffic, judge_traffic};
 use super::{Answer, Conversation};
 use crate::error::BrowserError;
 use crate::network::decode::reduce;
-use crate::network::recipe::{Mode, Recipe};
+use crate::network::recipe::{Carried, Mode, Recipe};
 use crate::network::tap::Tap;
 use crate::trace::step;
 use crate::view::inside;
@@ -93,7 +93,7 @@ pub(super) struct State {
     /// Looks in a row in which the recipe and the page said different things.
     pub(super) disagreed: u32,
     pub(super) traffic_key: (u64, usize),
-    pub(super) carrying: std::collections::HashMap<u64, usize>,
+    pub(super) carrying: std::collections::HashMap<u64, Carried>,
     /// Blocks that stood on the page before the question.
     pub(super) old: HashSet<String>,
     /// How often the page was asked for the rest of the answer.

@@ -207,6 +207,10 @@ impl Conversation<'_> {
 
     async fn send_from_the_box(&mut self) -> Result<(), BrowserError> {
         let began = Instant::now();
+        let primed = self.page.js_in::<Value>(self.place(), "primed", ()).await?;
+        if let Some(baseline) = self.baseline.as_object_mut() {
+            baseline.insert("primed".to_owned(), primed);
+        }
         let known = self.map.send.clone();
         let mut tried = Vec::new();
         let mut ways: VecDeque<SendBy> = self.ways(false).await?.into();

@@ -7,8 +7,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::chat_map::StreamMethod;
-use crate::network::recipe::Recipe;
+use crate::network::recipe::{Carried, Recipe};
 use crate::network::tap::{Exchange, Heard};
+
+/// How long after a reply that holds the whole conversation no other may come, for it to have been the last.
+const WHOLE_RESTS: Duration = Duration::from_secs(2);
 
 /// What the traffic says about the answer shown.
 #[derive(Debug, Default, Clone, Copy)]
@@ -70,7 +73,7 @@ fn is_mended(heard: &Heard, failed: &Exchange) -> bool {
 pub(super) fn judge_traffic(
     heard: &Heard,
     asked: Asked<'_>,
-    carrying: &HashMap<u64, usize>,
+    carrying: &HashMap<u64, Carried>,
     shown: usize,
     any_text: bool,
 ) -> Traffic {
@@ -101,10 +104,11 @@ pub(super) fn judge_traffic(
         let lengths = carrying
             .iter()
             .filter(|(number, _)| broken(**number) == of_broken);
-        lengths.map(|(_, length)| *length).max()
+        lengths.map(|(_, carried)| carried.length).max()
     };
     traffic.broken = longest(true) > longest(false);
-    for (number, length) in carrying {
+    for (number, carried) in carrying {
+        let length = carried.length;
         let Some(first) = heard
             .exchanges
             .iter()
@@ -112,7 +116,7 @@ pub(super) fn judge_traffic(
         else {
             continue;
         };
-        if *length > shown {
+        if length > shown {
             traffic.page_behind = true;
         }
         if !first.ends {
@@ -129,9 +133,11 @@ pub(super) fn judge_traffic(
             let (Some(oldest), Some(newest)) = (ends.iter().min(), ends.iter().max()) else {
                 continue;
             };
+            // The whole conversation is also what pages poll for: more of the answer may come with the next reply.
+            let rested = !carried.among_others || newest.elapsed() > WHOLE_RESTS;
             if alike.len() <= 2 {
-                traffic.stream_ended |= !open && *length == shown;
-            } else if !open && *length == shown {
+                traffic.stream_ended |= !open && length == shown && rested;
+            } else if !open && length == shown {
                 let rhythm = (*newest - *oldest) / u32::try_from(alike.len() - 1).unwrap_or(1);
                 traffic.polling_stopped |=
                     newest.elapsed() > (rhythm * 3).max(Duration::from_millis(900));
@@ -140,7 +146,7 @@ pub(super) fn judge_traffic(
         }
         if first.open {
             traffic.stream_open = true;
-        } else if *length == shown {
+        } else if length == shown {
             traffic.stream_ended = true;
         }
     }
@@ -203,5 +209,41 @@ mod tests {
             None,
             "asked again, and answered"
         );
+    }
+
+    const ANY: Asked<'_> = Asked {
+        recipes: &[],
+        sent: None,
+    };
+
+    fn heard(ended: Instant) -> Heard {
+        let mut one = exchange("/update", ended, None);
+        one.ended = Some(ended);
+        Heard {
+            exchanges: vec![one],
+            ..Heard::default()
+        }
+    }
+
+    #[test]
+    fn a_reply_that_holds_the_whole_conversation_has_to_be_the_last_for_a_while() {
+        let carrying = |among_others| {
+            let length = 8;
+            HashMap::from([(
+                1,
+                Carried {
+                    length,
+                    among_others,
+                },
+            )])
+        };
+        let ends = |at: Instant, among_others| {
+            judge_traffic(&heard(at), ANY, &carrying(among_others), 8, true).stream_ended
+        };
+        // A minute from now has not been long ago, however slow the machine is.
+        let just_now = Instant::now() + Duration::from_secs(60);
+        assert!(ends(just_now, false));
+        assert!(!ends(just_now, true));
+        assert!(ends(Instant::now() - WHOLE_RESTS * 2, true));
     }
 }

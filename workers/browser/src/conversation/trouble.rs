@@ -39,7 +39,7 @@ impl Conversation<'_> {
         poll: &Poll,
     ) -> Result<(), BrowserError> {
         // A send button looks otherwise beside an empty box.
-        let works = |mark: &String| !mark.starts_with("send-");
+        let works = |mark: &String| !mark.starts_with("send-") && mark != "look:send";
         let idle = !poll.marks.iter().any(works) && !traffic.stream_open && !traffic.waiting;
         let quiet = || {
             let tap = self.tap.as_ref();

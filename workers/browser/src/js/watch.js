@@ -180,7 +180,7 @@ const marksNow = () => {
     const s = stateOf(senderEl());
     // Beside an empty box, without a look from before the question, neither says anything.
     const telling = base || !(c && c.empty);
-    if (!s || !s.shown) { if (telling) add('send-gone'); } else { if (s.disabled && telling) add('send-disabled'); if (base && base.look !== null && s.look !== base.look && c && c.empty) add('send-changed'); }
+    if (!s || !s.shown) { if (telling) add('send-gone'); } else { if (s.disabled && telling) add('send-disabled'); if (base && base.look !== null && s.look !== base.look && c && c.empty) add(s.look === base.primed ? 'look:send' : 'send-changed'); }
   }
   return found;
 };
@@ -194,15 +194,17 @@ const baseline = (input, send, question) => {
   const spots = {};
   const text = leaves(composerBox());
   for (const needle of needlesOf(question)) { const n = standing(spotsFor(needle, text)).length; if (n) spots[needle] = n; }
-  base = { nodes, ...countBlocks(), spots, look: s ? s.look : null, marks: new Map(), alerts: alertsNow(), more: moreButtons().length };
+  base = { nodes, ...countBlocks(), spots, look: s ? s.look : null, primed: null, marks: new Map(), alerts: alertsNow(), more: moreButtons().length };
   base.marks = marksNow();
   attend();
   return { counts: [...base.counts], spots, look: base.look, marks: [...base.marks], alerts: base.alerts, more: base.more };
 };
+// How the send control looks with the question in the box. One that keeps looking so may never have been told that the box is empty again.
+const primed = () => { const s = base && stateOf(senderEl()); if (s) base.primed = s.look; return s ? s.look : null; };
 // The same baseline again, in a document that has replaced the one it was taken in.
 const restore = (input, send, question, b) => {
   watching = { input, send, question, sent: performance.now(), bare: !key(question), resume: false };
-  base = { nodes: new WeakMap(), counts: new Map(b.counts), seen: new WeakMap(), spots: b.spots, look: b.look, marks: new Map(b.marks), alerts: b.alerts, more: b.more };
+  base = { nodes: new WeakMap(), counts: new Map(b.counts), seen: new WeakMap(), spots: b.spots, look: b.look, primed: b.primed ?? null, marks: new Map(b.marks), alerts: b.alerts, more: b.more };
   qEl = null; voice = null; lastBlocks = []; searchedWide = 0; dirty = true; attend();
   return true;
 };
@@ -284,4 +286,4 @@ const stopButton = () => {
   const el = now[now.length - 1];
   return el ? locate(el) : null;
 };
-globalThis.__ct = { fileInputs, filesShown, pickers, pickerShows, noteItems, newItems, chooseOption, hand, pasteCode, find, ways, canonical, unseen, adopt, through, facts, ready, address, born, storage, point, overlay, focus, press, fieldText, holds, state, veil, fieldAt, challengePicture, baseline, restore, resume, sent, asks, times, poll, stopButton, moreButton };
+globalThis.__ct = { fileInputs, filesShown, pickers, pickerShows, noteItems, newItems, chooseOption, hand, pasteCode, find, ways, canonical, unseen, adopt, through, facts, ready, address, born, storage, point, overlay, focus, press, fieldText, holds, state, veil, fieldAt, challengePicture, baseline, primed, restore, resume, sent, asks, times, poll, stopButton, moreButton };

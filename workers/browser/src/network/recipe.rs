@@ -55,6 +55,15 @@ pub(crate) struct Source {
 /// [`StreamMethod`] as part of a key.
 pub(crate) type StreamMethodKey = &'static str;
 
+/// A text of an exchange that begins like the answer shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Carried {
+    /// Its reduced length.
+    pub(crate) length: usize,
+    /// It came behind others in the same place, as in a list of messages.
+    pub(crate) among_others: bool,
+}
+
 #[derive(Debug, Default)]
 struct Series {
     joined: String,
@@ -250,10 +259,9 @@ impl Assembler {
         Some(if one.extends { &one.last } else { &one.joined })
     }
 
-    /// Whether an exchange carries an answer that begins like what is shown (reduced): the longest such text's
-    /// reduced length, per exchange number.
-    pub(crate) fn carrying(&self, shown: &str) -> HashMap<u64, usize> {
-        let mut out: HashMap<u64, usize> = HashMap::new();
+    /// The exchanges that carry an answer that begins like what is shown (reduced), by number: the longest such text.
+    pub(crate) fn carrying(&self, shown: &str) -> HashMap<u64, Carried> {
+        let mut out: HashMap<u64, Carried> = HashMap::new();
         if shown.chars().count() < 3 {
             return out;
         }
@@ -261,18 +269,28 @@ impl Assembler {
             if tag == "*" {
                 continue;
             }
-            let text = if series.extends && series.count > 1 {
-                &series.last
-            } else {
-                &series.joined
-            };
-            if text.len() < shown.len() {
-                continue;
+            let grown = series.extends && series.count > 1;
+            let text = if grown { &series.last } else { &series.joined };
+            let mut offers = vec![(text, false)];
+            // A reply may hold the whole conversation, whose last message is the answer.
+            let whole = method_of(source.method) == StreamMethod::Response;
+            if whole && !grown && series.count > 1 {
+                offers.push((&series.last, true));
             }
-            let reduced = reduce(text);
-            if reduced.starts_with(shown) {
-                let longest = out.entry(source.exchange).or_default();
-                *longest = (*longest).max(reduced.len());
+            for (text, among_others) in offers {
+                if text.len() < shown.len() {
+                    continue;
+                }
+                let reduced = reduce(text);
+                let known = out.get(&source.exchange).map(|carried| carried.length);
+                if reduced.starts_with(shown) && known.is_none_or(|known| reduced.len() > known) {
+                    let length = reduced.len();
+                    let carried = Carried {
+                        length,
+                        among_others,
+                    };
+                    out.insert(source.exchange, carried);
+                }
             }
         }
         out
@@ -445,8 +463,38 @@ mod tests {
         }
         assert_eq!(assembler.matching("Abc").unwrap().0.mode, Mode::Cumulative);
         assert!(assembler.matching("Abcd").is_none());
-        assert_eq!(assembler.carrying("Abc").get(&2), Some(&3));
+        let length = |shown| assembler.carrying(shown).get(&2).map(|one| one.length);
+        assert_eq!(length("Abc"), Some(3));
         assert!(assembler.carrying("xyz").is_empty());
+    }
+
+    #[test]
+    fn the_last_message_of_a_whole_conversation_is_carried() {
+        let mut assembler = Assembler::default();
+        for (exchange, method) in [(7, "response"), (8, "sse")] {
+            for text in ["A question", "An answer"] {
+                let address = "/update".to_owned();
+                let source = Source {
+                    method,
+                    address,
+                    exchange,
+                };
+                let leaf = Leaf {
+                    tag: String::new(),
+                    path: "messages.*.content".to_owned(),
+                    value: text.to_owned(),
+                };
+                assembler.take(&source, leaf);
+            }
+        }
+        let carried = Carried {
+            length: "Ananswer".len(),
+            among_others: true,
+        };
+        // What streams comes in pieces, of which the last alone is no answer.
+        let expected = HashMap::from([(7, carried)]);
+        assert_eq!(assembler.carrying("Ananswer"), expected);
+        assert!(assembler.carrying("question").is_empty());
     }
 
     #[test]
