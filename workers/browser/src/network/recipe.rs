@@ -299,7 +299,8 @@ impl Assembler {
     /// The longest text whose reduced form lies inside what is shown, with what surrounds it there: what is left
     /// over is the page's furniture.
     pub(crate) fn inside(&self, shown: &str) -> Option<(Recipe, String)> {
-        let mut best: Option<(usize, Recipe, String)> = None;
+        // Under any tag, what is an error by its name would count as well.
+        let mut best: Option<((usize, bool), Recipe, String)> = None;
         for ((source, tag, leaf), series) in &self.series {
             for (mode, text) in [
                 (Mode::Delta, &series.joined),
@@ -316,7 +317,7 @@ impl Assembler {
                     && shown.contains(&reduced)
                     && best
                         .as_ref()
-                        .is_none_or(|(length, ..)| reduced.len() > *length)
+                        .is_none_or(|(known, ..)| (reduced.len(), tag != "*") > *known)
                 {
                     let recipe = Recipe {
                         method: method_of(source.method),
@@ -329,7 +330,7 @@ impl Assembler {
                             Mode::Snapshot
                         },
                     };
-                    best = Some((reduced.len(), recipe, text.clone()));
+                    best = Some(((reduced.len(), tag != "*"), recipe, text.clone()));
                 }
             }
         }
@@ -431,6 +432,18 @@ mod tests {
         }
         let found = assembler.streaming(|_| true).unwrap();
         assert_eq!(found.leaf, "delta.content");
+    }
+
+    #[test]
+    fn what_lies_inside_of_the_page_is_found_under_its_own_tag() {
+        for _ in 0..20 {
+            let mut assembler = Assembler::default();
+            for piece in ["Hello ", "to ", "you ", "all"] {
+                take(&mut assembler, 1, "delta", "text", piece);
+            }
+            let (recipe, _) = assembler.inside("EchoHellotoyouall").unwrap();
+            assert_eq!(recipe.tag, "delta");
+        }
     }
 
     #[test]
