@@ -241,6 +241,7 @@ class Row:
 
     def __init__(self, name):
         self.name, self.asked, self.right, self.problems = name, 0, 0, []
+        self.misdrawn = ()
         self.discovered, self.signed_in, self.failed = False, "-", 0
         self.discovery = self.total = 0.0
         self.firsts, self.methods, self.signals, self.login = [], set(), set(), "none"
@@ -295,7 +296,10 @@ def one_question(tower, row, model, question, stream, label, history=()):
         print(f"    {label}: {took:.1f} s, {how.get('stream_method')}, {how.get('closing_signal')}", flush=True)
         if job and took > 45:
             tower.tell_steps(job)
-    row.note(wrong is None, f"{label}: {wrong}", question=True)
+    if wrong and any(label.split(" ", 1)[-1].startswith(known) for known in row.misdrawn):
+        print(f"    not counted, the page itself draws it wrong: {label}: {wrong}", flush=True)
+    else:
+        row.note(wrong is None, f"{label}: {wrong}", question=True)
     return [*history, {"role": "user", "content": question}, {"role": "assistant", "content": text}]
 
 

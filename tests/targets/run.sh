@@ -4,7 +4,7 @@
 #   run.sh list                     the names
 #   run.sh install [NAME...]        installs them (all, without a name); quick when that was done
 #   run.sh up NAME                  starts one and stays in the foreground until Ctrl-C; prints
-#                                   TARGET {"name","url","user","password","totp","chat"} once it answers
+#                                   TARGET {"name","url","user","password","totp","chat","misdrawn"} once it answers
 #   run.sh check [--deep] [NAME...] drives them through `computetower up`, see check.py
 #
 # Environment: COMPUTETOWER_TARGETS_DIR (the cache folder's computetower-targets), PORT (of `up`, any free one),
@@ -23,7 +23,7 @@ die() { echo "run.sh: $*" >&2; exit 1; }
 load() {
   HERE="$SOURCE/$1"
   [ -f "$HERE/target.sh" ] || die "no target named $1; there are: $(names | tr '\n' ' ')"
-  user='' password='' totp='' path=/ chat=yes venv="$1"
+  user='' password='' totp='' path=/ chat=yes misdrawn='' venv="$1"
   . "$HERE/target.sh"
   VENV="$HOME_DIR/$venv/venv" NODE="$HOME_DIR/$1/node"
 }
@@ -63,7 +63,7 @@ up() {
     curl --silent --output /dev/null --max-time 5 "$url" && break
     sleep 0.2
   done
-  printf 'TARGET {"name":"%s","url":"%s","user":"%s","password":"%s","totp":"%s","chat":"%s"}\n' "$1" "$url" "$user" "$password" "$totp" "$chat"
+  printf 'TARGET {"name":"%s","url":"%s","user":"%s","password":"%s","totp":"%s","chat":"%s","misdrawn":"%s"}\n' "$1" "$url" "$user" "$password" "$totp" "$chat" "$misdrawn"
   wait "$server" || { tail -20 "$DATA/server.log" >&2; die "$1 ended by itself"; }
 }
 

@@ -35,6 +35,8 @@ class Conversation:
         self.activities.append(
             {
                 **activity,
+                # Without it the page puts the second streamed answer of a conversation before the first.
+                "channelData": {**activity.get("channelData", {}), "webchat:sequence-id": number + 1},
                 "id": f"{self.name}|{number:07}",
                 "from": sender,
                 "conversation": {"id": self.name},
