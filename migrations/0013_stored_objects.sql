@@ -13,10 +13,6 @@ create table stored_objects (
 create index stored_objects_due on stored_objects (look_at);
 create index stored_objects_by_job on stored_objects (job_id) where job_id is not null;
 
--- By these it is found who names an object.
-create index openai_objects_with_files on openai_objects using gin ((messages -> 'files') jsonb_path_ops) where messages ? 'files';
-create index chat_session_turns_by_job on chat_session_turns (job_id) where job_id is not null;
-
 -- What is there already, as far as anything names it. Looked at over a day, not all at once.
 insert into stored_objects (key, tenant_id, job_id, look_at)
 select key, tenant_id, job_id, now() + random() * interval '1 day' from (
@@ -43,6 +39,3 @@ alter table stored_objects force row level security;
 create policy own_rows on stored_objects to computetower_tenant using (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid)
     with check (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
 create policy all_rows on stored_objects to computetower_system using (true) with check (true);
-
--- Last: submissions wait while it is built.
-create index jobs_with_files on jobs using gin ((payload -> 'files') jsonb_path_ops) where payload ? 'files';

@@ -145,6 +145,9 @@ pub(super) async fn keep(
     Ok(files)
 }
 
+/// How long a picture that is to be fetched waits for room.
+const FETCH_PATIENCE: Duration = Duration::from_secs(15);
+
 async fn kept(app: &App, tenant: TenantId, picture: &Picture) -> Result<ChatFile, OpenAiError> {
     let refused = |why: &str| {
         OpenAiError::invalid(
@@ -155,7 +158,8 @@ async fn kept(app: &App, tenant: TenantId, picture: &Picture) -> Result<ChatFile
     // Those of the body have their place with it.
     let _place = match &picture.source {
         Source::Bytes(_) => None,
-        Source::Url(_) => app.room().take(LARGEST).await?,
+        // The room that they need is not known before they come, and mostly far less.
+        Source::Url(_) => app.room().take_within(LARGEST, FETCH_PATIENCE).await?,
     };
     let fetched;
     let bytes: &[u8] = match &picture.source {

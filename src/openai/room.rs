@@ -49,7 +49,7 @@ impl Room {
         self.take_within(bytes, PATIENCE).await
     }
 
-    async fn take_within(
+    pub(super) async fn take_within(
         &self,
         bytes: usize,
         patience: Duration,

@@ -11,12 +11,13 @@ use crate::connect::Store;
 use crate::error::StoreError;
 
 /// Objects that are looked at together.
-pub const LOOKED_AT: usize = 100;
+pub const LOOKED_AT: usize = 25;
 /// Removals that are on their way at once.
 const AT_ONCE: usize = 8;
-/// How long the object store may take for a removal, and for all that are looked at together: their rows are locked meanwhile.
-const ANSWER: Duration = Duration::from_secs(5);
-const ALL: Duration = Duration::from_secs(10);
+/// How long the object store may take for a removal, and for all that are looked at together: their rows are locked meanwhile, and whoever waits for one
+/// gives up after 2 s.
+const ANSWER: Duration = Duration::from_millis(1500);
+const ALL: Duration = Duration::from_millis(1500);
 
 /// What became of a look at some objects.
 #[derive(Debug, Default)]

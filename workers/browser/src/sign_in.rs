@@ -56,6 +56,8 @@ pub enum Shows {
     Inside,
     /// A page that works, with neither a sign-in nor anything that only somebody who is in would see.
     Nothing,
+    /// A page that lets nobody in.
+    TurnedAway(String),
     /// A page that says nothing about it, because of this.
     Unclear(String),
 }
@@ -264,7 +266,7 @@ fn shows(facts: &PageFacts, found: &Stage) -> Shows {
     match found {
         Stage::Inside(_) => Shows::Inside,
         Stage::Nothing => turned_away(facts, found).map_or(Shows::Nothing, |what| {
-            Shows::Unclear(format!("who comes {what}"))
+            Shows::TurnedAway(format!("who comes {what}"))
         }),
         _ => Shows::Unclear("the page offers a sign-in that does not open".to_owned()),
     }

@@ -6,6 +6,8 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::detect::exit::{exits, menus, outside};
+use crate::detect::login::Stage;
+use crate::detect::words;
 use crate::error::BrowserError;
 use crate::facts::{Button, PageFacts};
 use crate::input::Key;
@@ -81,27 +83,38 @@ async fn leave(
     notes: &Notes,
 ) -> Result<SignOut, BrowserError> {
     let began = Instant::now();
-    let (facts, _) = look(page, false).await?;
+    let (facts, found) = look(page, false).await?;
+    past_challenges(page, &found).await?;
     notes.step(
         "logout.looked",
         json!({"url": facts.url, "ways_out": exits(&facts).len()}),
         began,
     );
-    if let Some(why) = outside(&facts) {
-        let observation = format!("the session was over already: {why}");
-        return Ok(SignOut {
-            departure: Departure::WasOut,
-            observation,
-        });
+    let over = outside(&facts);
+    let was_out = |why: String| SignOut {
+        departure: Departure::WasOut,
+        observation: format!("the session was over already: {why}"),
+    };
+    // An offer to sign in may be for something else, beside the menu of an account.
+    let asks = matches!(found, Stage::Form(_) | Stage::UserStep(_));
+    if let Some(why) = over
+        .clone()
+        .filter(|_| asks || facts.status == 401 || menus(&facts, username).is_empty())
+    {
+        return Ok(was_out(why));
     }
     let Some(exit) = find(page, facts, username, notes).await? else {
+        if let Some(why) = over {
+            return Ok(was_out(why));
+        }
         let observation = "nothing was found on the page that signs out".to_owned();
         return Ok(judged(page, notes, Departure::NoWayOut, 0.7, observation).await);
     };
     press(page, exit, notes).await?;
     // Anew, as somebody would who comes back: a page that only looks as if shows what it is.
     page.goto(url).await?;
-    let (facts, _) = look(page, false).await?;
+    let (facts, found) = look(page, false).await?;
+    past_challenges(page, &found).await?;
     notes.step("logout.looked_again", json!({"url": facts.url}), began);
     Ok(match outside(&facts) {
         Some(why) => {
@@ -113,6 +126,18 @@ async fn leave(
                 "signing out was pressed, and the page does not ask to sign in".to_owned();
             judged(page, notes, Departure::NotShown, 0.7, observation).await
         }
+    })
+}
+
+/// A challenge says nothing of whoever is behind it: it is tried again.
+async fn past_challenges(page: &Page, found: &Stage) -> Result<(), BrowserError> {
+    let Stage::Challenge(kind) = found else {
+        return Ok(());
+    };
+    Err(BrowserError::Captcha {
+        kind: kind.clone(),
+        submitted: false,
+        evidence: page.evidence().await,
     })
 }
 
@@ -154,7 +179,15 @@ async fn find(
         let began = Instant::now();
         let locator = menu.locator.clone();
         opened.push(locator.clone());
-        page.click(&locator).await?;
+        // It may have been drawn anew meanwhile; another may be the right one.
+        match page.click(&locator).await {
+            Ok(()) => {}
+            Err(error @ BrowserError::Crashed { .. }) => return Err(error),
+            Err(_) => {
+                facts = page.facts().await?;
+                continue;
+            }
+        }
         while began.elapsed() < OPENS {
             sleep(TICK).await;
             // Between two documents there is nothing to look at.
@@ -178,7 +211,7 @@ async fn find(
             json!({"button": locator, "found": false}),
             began,
         );
-        page.key(Key::Escape, false).await?;
+        let _ = page.key(Key::Escape, false).await;
         if page.url().await? != address {
             page.goto(&address).await?;
             facts = look(page, false).await?.0;
@@ -195,6 +228,11 @@ async fn press(page: &Page, exit: String, notes: &Notes) -> Result<(), BrowserEr
     let mut pressed: Vec<(String, String)> = Vec::new();
     while let Some(exit) = next.take() {
         let began = Instant::now();
+        let before = page.facts().await?;
+        let stood: Vec<(String, String)> = exits(&before)
+            .into_iter()
+            .map(|exit| (exit.locator.clone(), exit.text.clone()))
+            .collect();
         page.click(&exit.1).await?;
         notes.step(
             "logout.pressed",
@@ -218,7 +256,11 @@ async fn press(page: &Page, exit: String, notes: &Notes) -> Result<(), BrowserEr
                 .into_iter()
                 .map(|exit| (exit, (now.url.clone(), exit.locator.clone())))
                 .find(|(exit, at)| {
+                    // Only what has come by the press asks whether one is sure.
+                    let stands = stood.contains(&(exit.locator.clone(), exit.text.clone()));
                     !pressed.contains(at)
+                        && (now.url != before.url || !stands)
+                        && !words::any(&exit.words(), words::EVERYWHERE)
                         && (exit.is_in("dialog") || pressed.iter().all(|(url, _)| *url != at.0))
                 })
                 .map(|(_, at)| at);

@@ -67,6 +67,8 @@ async fn attempt(context: &JobContext, login: &Login, pump: &NotePump) -> Result
 fn unseen(signed_in: &SignedIn, has_been_asked: bool) -> Option<String> {
     match &signed_in.sign_in.as_ref()?.shows {
         Shows::Inside => None,
+        // That it asks no more is nothing that such a page says.
+        Shows::TurnedAway(what) => Some(what.clone()),
         Shows::Nothing | Shows::Unclear(_) if has_been_asked => None,
         Shows::Nothing => Some(
             "the page shows neither a sign-in nor anything of somebody who is signed in".to_owned(),

@@ -11,7 +11,7 @@ use crate::network::recipe::{Carried, Recipe};
 use crate::network::tap::{Exchange, Heard};
 
 /// How long after a reply that holds the whole conversation no other may come, for it to have been the last.
-const WHOLE_RESTS: Duration = Duration::from_secs(2);
+const WHOLE_RESTS: Duration = Duration::from_secs(4);
 
 /// What the traffic says about the answer shown.
 #[derive(Debug, Default, Clone, Copy)]

@@ -26,7 +26,7 @@ pub fn exits(facts: &PageFacts) -> Vec<&Button> {
         .filter_map(|button| {
             let text = said(button);
             let short = !text.is_empty() && text.chars().count() <= LONGEST;
-            if words::any(&text, words::REMOVE) {
+            if words::any(&text, words::REMOVE) || words::any(&text, words::LEAVES_ELSE) {
                 return None;
             }
             let says = short && words::leaves(&text);
@@ -122,10 +122,15 @@ pub fn outside(facts: &PageFacts) -> Option<String> {
     if way_out(facts).is_some() {
         return None;
     }
-    if matches!(facts.status, 401 | 403) {
+    let found = stage(facts);
+    // What is in the way says nothing of who is behind it; nor does a server that lets nobody in.
+    if !facts.challenges.is_empty() && !matches!(found, Stage::Form(_) | Stage::UserStep(_)) {
+        return None;
+    }
+    if facts.status == 401 {
         return Some(format!("its server answers with status {}", facts.status));
     }
-    let asks = match stage(facts) {
+    let asks = match found {
         Stage::Form(_) => "it asks for a password",
         Stage::UserStep(_) => "it asks who one is",
         Stage::Opener(_) | Stage::Chooser(_) => "it offers to sign in",
@@ -239,6 +244,21 @@ mod tests {
     }
 
     #[test]
+    fn what_leaves_or_removes_something_else_is_no_way_out() {
+        for other in [
+            "注销账号",
+            "确认注销",
+            "Salir del grupo",
+            "退出群聊",
+            "Newsletter abmelden",
+            "Desconectar Google Drive",
+        ] {
+            assert!(exits(&page(vec![button(other)])).is_empty(), "{other}");
+        }
+        assert_eq!(exits(&page(vec![button("退出登录")])).len(), 1);
+    }
+
+    #[test]
     fn who_is_outside_is_asked_to_sign_in() {
         assert_eq!(outside(&page(vec![button("Log out")])), None);
         assert_eq!(
@@ -252,9 +272,14 @@ mod tests {
         );
         assert!(outside(&page(vec![button("Sign in")])).is_some());
         let refused = PageFacts {
-            status: 403,
+            status: 401,
             ..page(Vec::new())
         };
         assert!(outside(&refused).is_some());
+        let blocked = PageFacts {
+            challenges: vec!["turnstile".to_owned()],
+            ..refused
+        };
+        assert_eq!(outside(&blocked), None, "nobody can tell who is behind it");
     }
 }

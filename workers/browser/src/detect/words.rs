@@ -187,6 +187,13 @@ pub(crate) const REMOVE: &[&str] = &[
     "delete", "remove", "deactivate", "close account", "unsubscribe", "cancel", "löschen", "entfernen", "deaktivieren", "kündigen", "abbrechen", "supprimer",
     "désactiver", "annuler", "eliminar", "borrar", "desactivar", "cancelar", "excluir", "apagar", "elimina", "annulla", "verwijder", "annuleren", "usuń",
     "anuluj", "удалить", "отмена", "删除", "取消", "削除", "キャンセル", "삭제", "취소",
+    // Of an account: to sign it off for good.
+    "注销", "註銷", "销户", "銷戶", "탈퇴", "退会",
+];
+/// Said of leaving something else than the account: a group, a conversation, a list of addresses, a connection, a view.
+pub(crate) const LEAVES_ELSE: &[&str] = &[
+    "group", "gruppe", "grupo", "groupe", "gruppo", "группы", "группу", "чата", "беседы", "群", "conversation", "conversa", "newsletter", "nieuwsbrief",
+    "drive", "integra", "google", "全屏", "编辑", "full screen", "fullscreen", "vollbild", "sign off on", "channel", "kanal",
 ];
 /// Said of a menu.
 pub(crate) const MENU: &[&str] = &[
