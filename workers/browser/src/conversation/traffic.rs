@@ -57,7 +57,7 @@ pub(super) struct Asked<'a> {
 impl Asked<'_> {
     fn is_own(&self, exchange: &Exchange) -> bool {
         let mut ways = self.recipes.iter();
-        let soon = |sent: Instant| exchange.asked + OWN >= sent && exchange.asked <= sent + OWN;
+        let soon = |sent: Instant| exchange.asked >= sent && exchange.asked <= sent + OWN;
         self.recipes.is_empty()
             || ways.any(|recipe| recipe.address == exchange.address)
             || self.sent.is_some_and(soon)

@@ -83,7 +83,7 @@ impl Conversation<'_> {
         };
         let heard = tap.heard();
         let mut asked = heard.exchanges.iter().filter(|e| e.asks && e.began >= sent);
-        asked.all(|exchange| exchange.refused)
+        asked.next().is_some_and(|first| first.refused) && asked.all(|exchange| exchange.refused)
     }
 
     /// Errors that the page shows instead of an answer.

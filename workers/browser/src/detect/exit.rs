@@ -26,7 +26,15 @@ pub fn exits(facts: &PageFacts) -> Vec<&Button> {
         .filter_map(|button| {
             let text = said(button);
             let short = !text.is_empty() && text.chars().count() <= LONGEST;
-            if words::any(&text, words::REMOVE) || words::any(&text, words::LEAVES_ELSE) {
+            let ends_another = words::any(&text, words::DISCONNECTS)
+                && !text
+                    .split_whitespace()
+                    .last()
+                    .is_some_and(|last| words::any(last, words::DISCONNECTS));
+            if ends_another
+                || words::any(&text, words::REMOVE)
+                || words::any(&text, words::LEAVES_ELSE)
+            {
                 return None;
             }
             let says = short && words::leaves(&text);
@@ -251,11 +259,13 @@ mod tests {
             "Salir del grupo",
             "退出群聊",
             "Newsletter abmelden",
-            "Desconectar Google Drive",
+            "Desconectar calendario",
         ] {
             assert!(exits(&page(vec![button(other)])).is_empty(), "{other}");
         }
-        assert_eq!(exits(&page(vec![button("退出登录")])).len(), 1);
+        for out in ["退出登录", "Se déconnecter", "Desconectar"] {
+            assert_eq!(exits(&page(vec![button(out)])).len(), 1, "{out}");
+        }
     }
 
     #[test]

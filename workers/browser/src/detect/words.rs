@@ -190,10 +190,12 @@ pub(crate) const REMOVE: &[&str] = &[
     // Of an account: to sign it off for good.
     "注销", "註銷", "销户", "銷戶", "탈퇴", "退会",
 ];
-/// Said of leaving something else than the account: a group, a conversation, a list of addresses, a connection, a view.
+/// Said of ending a connection, which may be that of the account if nothing else is named after it.
+pub(crate) const DISCONNECTS: &[&str] = &["desconectar", "déconnecter", "disconnetti"];
+/// Said of leaving something else than the account: a group, a conversation, a list of addresses, a view.
 pub(crate) const LEAVES_ELSE: &[&str] = &[
     "group", "gruppe", "grupo", "groupe", "gruppo", "группы", "группу", "чата", "беседы", "群", "conversation", "conversa", "newsletter", "nieuwsbrief",
-    "drive", "integra", "google", "全屏", "编辑", "full screen", "fullscreen", "vollbild", "sign off on", "channel", "kanal",
+    "全屏", "编辑", "full screen", "fullscreen", "vollbild", "sign off on", "channel", "kanal",
 ];
 /// Said of a menu.
 pub(crate) const MENU: &[&str] = &[
