@@ -262,12 +262,20 @@ fn without_form(found: Stage, solved: bool) -> Option<(String, f32)> {
     }
 }
 
+/// What a server answers of an address where nothing is.
+const NOWHERE: [u64; 2] = [404, 410];
+
 fn shows(facts: &PageFacts, found: &Stage) -> Shows {
     match found {
         Stage::Inside(_) => Shows::Inside,
-        Stage::Nothing => turned_away(facts, found).map_or(Shows::Nothing, |what| {
-            Shows::TurnedAway(format!("who comes {what}"))
-        }),
+        Stage::Nothing => match turned_away(facts, found) {
+            None => Shows::Nothing,
+            // An address that leads nowhere leads nowhere for everybody: it says nothing of who comes.
+            Some(what) if NOWHERE.contains(&facts.status) => {
+                Shows::Unclear(format!("who comes {what}"))
+            }
+            Some(what) => Shows::TurnedAway(format!("who comes {what}")),
+        },
         _ => Shows::Unclear("the page offers a sign-in that does not open".to_owned()),
     }
 }
