@@ -1,0 +1,9 @@
+//! What a page or a file says: its main content as Markdown, with its headings, code blocks and links.
+//!
+//! Pure: bytes in, a [`Document`] out. Nothing here asks the network, a database or a clock.
+
+mod document;
+mod error;
+
+pub use document::{CodeBlock, Document, Heading, Link};
+pub use error::ExtractError;
