@@ -2,10 +2,12 @@
 //! conversation, and one that a later attempt may read on. A page is here, or in the hands of one job; never both.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use computetower_browser::LastTurn;
 use computetower_jobs::{JobId, ProviderId, ThreadId};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -34,8 +36,36 @@ pub(crate) struct KeptPage {
     pub(crate) has_address: bool,
 }
 
+/// How long a page is not opened yet that another one stands in for: who asks again right after an answer finds the machine free.
+const REFILL_AFTER: Duration = Duration::from_millis(1500);
+
 /// A page being opened, or open, for a conversation that nobody has asked for yet.
-pub(crate) type Spare = JoinHandle<Option<OpenPage>>;
+pub(crate) struct Spare {
+    page: JoinHandle<Option<OpenPage>>,
+    wanted: Arc<Notify>,
+}
+
+impl Spare {
+    /// Opens a page in the background, after a while or as soon as it is wanted.
+    fn open(
+        opening: impl Future<Output = Option<OpenPage>> + Send + 'static,
+        after: Duration,
+    ) -> Self {
+        let wanted = Arc::new(Notify::new());
+        let now = wanted.clone();
+        let page = tokio::spawn(async move {
+            let _ = tokio::time::timeout(after, now.notified()).await;
+            opening.await
+        });
+        Self { page, wanted }
+    }
+
+    /// The page, as soon as it is open.
+    pub(crate) async fn page(self) -> Option<OpenPage> {
+        self.wanted.notify_one();
+        self.page.await.ok().flatten()
+    }
+}
 
 /// The pages of one provider that were opened ahead, the oldest first.
 #[derive(Default)]
@@ -43,6 +73,14 @@ struct Spares {
     pages: VecDeque<(Instant, Spare)>,
     /// A question came before the page was ready: with two, one is while the other is being opened.
     hurried: bool,
+}
+
+impl Spares {
+    /// How long the next page need not be opened: one that is ready stands in for it.
+    fn refill_after(&self) -> Duration {
+        let ready = self.pages.iter().any(|(_, spare)| spare.page.is_finished());
+        if ready { REFILL_AFTER } else { Duration::ZERO }
+    }
 }
 
 /// The pages of one session that no job works with.
@@ -108,7 +146,7 @@ impl Pages {
     pub(crate) fn take_spare(&mut self, provider: ProviderId) -> Option<Spare> {
         let spares = self.spares.get_mut(&provider)?;
         let (_, spare) = spares.pages.pop_front()?;
-        spares.hurried |= !spare.is_finished();
+        spares.hurried |= !spare.page.is_finished();
         Some(spare)
     }
 
@@ -121,9 +159,14 @@ impl Pages {
         have < 1 + usize::from(hurried) && self.open() < KEPT_PER_SESSION
     }
 
-    /// Keeps a page that is being opened ahead.
-    pub(crate) fn keep_spare(&mut self, provider: ProviderId, spare: Spare) {
+    /// Opens a page ahead: at once, or where another one is ready, a little later.
+    pub(crate) fn open_spare(
+        &mut self,
+        provider: ProviderId,
+        opening: impl Future<Output = Option<OpenPage>> + Send + 'static,
+    ) {
         let spares = self.spares.entry(provider).or_default();
+        let spare = Spare::open(opening, spares.refill_after());
         spares.pages.push_back((Instant::now(), spare));
     }
 
@@ -205,20 +248,35 @@ mod tests {
         let provider = ProviderId::generate();
         let mut pages = Pages::default();
         assert!(pages.wants_spare(provider));
-        pages.keep_spare(provider, tokio::spawn(async { None }));
+        pages.open_spare(provider, async { None });
         assert!(!pages.wants_spare(provider));
-        while !pages.spares[&provider].pages[0].1.is_finished() {
+        while !pages.spares[&provider].pages[0].1.page.is_finished() {
             tokio::task::yield_now().await;
         }
         assert!(pages.take_spare(provider).is_some());
-        pages.keep_spare(provider, tokio::spawn(std::future::pending()));
+        pages.open_spare(provider, std::future::pending());
         assert!(!pages.wants_spare(provider), "it was ready in time");
         assert!(pages.take_spare(provider).is_some());
         for _ in 0..2 {
             assert!(pages.wants_spare(provider));
-            pages.keep_spare(provider, tokio::spawn(async { None }));
+            pages.open_spare(provider, async { None });
         }
         assert!(!pages.wants_spare(provider));
+    }
+
+    #[tokio::test]
+    async fn a_page_that_another_stands_in_for_is_opened_later_or_when_it_is_wanted() {
+        let provider = ProviderId::generate();
+        let mut pages = Pages::default();
+        pages.open_spare(provider, async { None });
+        while !pages.spares[&provider].pages[0].1.page.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(pages.spares[&provider].refill_after(), REFILL_AFTER);
+        drop(pages.take_spare(provider));
+        assert_eq!(pages.spares[&provider].refill_after(), Duration::ZERO);
+        let never = Duration::from_secs(86_400);
+        assert!(Spare::open(async { None }, never).page().await.is_none());
     }
 
     #[test]

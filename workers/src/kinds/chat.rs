@@ -527,11 +527,10 @@ async fn keep(
     let ahead = !leaves_without_loading(map) && !session.forgets();
     while ahead && pages.wants_spare(provider.id) {
         let (session, url, map) = (session.clone(), provider.url.clone(), map.clone());
-        let spare = tokio::spawn(async move {
+        pages.open_spare(provider.id, async move {
             let page = session.open(&url).await.ok()?;
             comes_to_rest(&page, &map).await.then_some(page)
         });
-        pages.keep_spare(provider.id, spare);
     }
 }
 

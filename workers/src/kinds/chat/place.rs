@@ -310,7 +310,7 @@ impl<'a> Search<'a> {
         }
         let spare = account.session.pages().take_spare(self.provider.id);
         if let Some(spare) = spare
-            && let Ok(Some(page)) = spare.await
+            && let Some(page) = spare.page().await
             && ready(&page, &self.map.input).await
         {
             self.leave_what_was_reopened(&page).await?;
