@@ -119,11 +119,20 @@ const afterRoots = (q, top, composer) => {
   return [order(strict), order(loose)];
 };
 const countBlocks = () => { const counts = new Map(), seen = new WeakMap(); for (const b of blocksOf([document.body])) { counts.set(b.md, (counts.get(b.md) || 0) + 1); const s = seen.get(b.el); if (s) s.add(b.md); else seen.set(b.el, new Set([b.md])); } return { counts, seen }; };
+const itemsOf = md => md.split('\n').map(line => line.replace(/^\s*(?:[-*+]|\d+[.)])\s+/, '').trim()).filter(Boolean);
+// A list of conversations is named after their first questions: this one, whole or cut short, beside what stood there before.
+const namesConversations = (md, asked) => {
+  const isQuestion = item => { const k = key(item), cut = /(?:…|\.{3})$/.test(item); return asked.has(k) || cut && k.length > 5 && [...asked].some(form => form.startsWith(k)); };
+  const items = itemsOf(md);
+  if (!items.some(isQuestion)) return false;
+  const before = new Set(base ? [...base.counts.keys()].flatMap(itemsOf) : []);
+  return items.every(item => isQuestion(item) || before.has(item));
+};
 const newOnly = blocks => {
   let now = null;
   const asked = new Set(formsOf(watching.question));
   return blocks.filter(b => {
-    if (asked.has(key(b.md))) return false;
+    if (asked.has(key(b.md)) || b.kind === 'list' && namesConversations(b.md, asked)) return false;
     if (!base) return true;
     const was = base.seen.get(b.el);
     if (was && was.has(b.md)) return false;
