@@ -500,6 +500,16 @@ pub const SHAPES: &[Shape] = &[
         looks: &[Look::Short],
     },
     Shape {
+        name: "columns-sse",
+        about: "answers in another column than the questions, and a list of conversations that are named after them",
+        login: Login::None,
+        input: Input::Line,
+        transport: Transport::SseCumulative,
+        busy: Busy::SvgSpinner,
+        skin: Skin::Log,
+        looks: &[Look::NewChat, Look::Columns],
+    },
+    Shape {
         name: "model-select-sse",
         about: "a native select chooses the model, another one the language",
         login: Login::None,

@@ -53,6 +53,7 @@ conversation! {
     overlay_ws: "overlay-ws", [PLAIN, MARKDOWN, STALL];
     framed_cumulative: "framed-cumulative", [PLAIN, MARKDOWN];
     aside_late: "aside-late", [PLAIN, MARKDOWN, "What has failed, and why was it interrupted?"];
+    columns_sse: "columns-sse", [PLAIN, STALL];
     shadow_fields_poll: "shadow-fields-poll", [PLAIN, MARKDOWN];
     socket_io: "socket-io", [PLAIN, MARKDOWN, STALL];
     reconnecting_eventsource: "reconnecting-eventsource", [PLAIN, MARKDOWN];
