@@ -4,6 +4,7 @@
 #   bench/run.sh [computetower|bullmq|bullmq+postgres|rq|arq]...     all without a name
 #   bench/run.sh chat [SHAPE]...                                     a chat page asked through computetower, and by a Playwright script; chat.py
 #   bench/run.sh sessions                                            memory of many idle sessions, and of as many Playwright contexts; sessions.py
+#   bench/run.sh crawl [SITE]...                                     sites to Markdown, beside Scrapy with trafilatura and Crawl4AI; crawl.py
 #   bench/run.sh scale                                               computetower alone: floods, fairness, memory, dead workers
 set -euo pipefail
 PROFILE="${PROFILE:-release}"
@@ -17,6 +18,16 @@ if [ "${1:-}" = chat ] || [ "${1:-}" = sessions ]; then
   say "building computetower and the test site ($PROFILE)"
   cargo build --quiet --profile "$PROFILE" --package computetower --package computetower-test-site --bins
   COMPUTETOWER="$PROGRAM" BENCH_SITE="$(dirname "$PROGRAM")/computetower-test-site" PYTHONDONTWRITEBYTECODE=1 exec "$python" "bench/$measure.py" "$@"
+fi
+if [ "${1:-}" = crawl ]; then
+  shift
+  "$ROOT/scripts/setup.sh" demo
+  python="$(python_env bench-crawl "$ROOT/bench/peers/crawl/requirements.txt")"
+  site="$("$ROOT/tests/targets/documentation/install.sh" python3.11-doc postgresql-doc-15 rust-doc nginx)"
+  cd "$ROOT"
+  say "building computetower ($PROFILE)"
+  cargo build --quiet --profile "$PROFILE" --package computetower --bins
+  COMPUTETOWER="$PROGRAM" PYTHONDONTWRITEBYTECODE=1 exec "$python" bench/crawl.py "$site" "$site/../sbin/nginx" "$@"
 fi
 script=compare.py
 if [ "$*" = scale ]; then

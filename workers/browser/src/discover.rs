@@ -13,7 +13,7 @@ use crate::conversation::{Conversation, LastTurn, Reading, attach, models, new_c
 use crate::detect::{chat, launcher, words};
 use crate::error::BrowserError;
 use crate::eyes::{Eyes, find_box};
-use crate::facts::{Button, PageFacts, settled};
+use crate::facts::{PageFacts, settled};
 use crate::network::recipe::{Mode, Recipe};
 use crate::notes::Notes;
 use crate::page::Page;
@@ -274,7 +274,11 @@ async fn find_input(
             && !asks_password
             && pressed.len() < 3
             && began.elapsed() > patience
-            && let Some(launcher) = launcher_of(&facts, known, &pressed)
+            && let Some(launcher) = launcher::next(
+                &facts,
+                known.into_iter().flat_map(ChatMap::launchers),
+                &pressed,
+            )
         {
             page.click(&launcher).await?;
             notes.step("discover.launcher", json!({"button": launcher}), began);
@@ -303,24 +307,6 @@ async fn find_input(
         last = Some(facts);
         sleep(Duration::from_millis(150)).await;
     }
-}
-
-/// What may open the chat and was not pressed yet; first what opened it before.
-fn launcher_of(facts: &PageFacts, known: Option<&ChatMap>, pressed: &[String]) -> Option<String> {
-    let before: Vec<&String> = known
-        .map(|map| map.launchers().collect())
-        .unwrap_or_default();
-    let controls: Vec<&Button> = launcher::controls(facts).collect();
-    let likely = launcher::launchers(facts);
-    let likely = likely.iter().map(|choice| controls[choice.index]);
-    let known = controls
-        .iter()
-        .copied()
-        .filter(|button| before.contains(&&button.locator));
-    known
-        .chain(likely)
-        .find(|button| !pressed.contains(&button.locator))
-        .map(|button| button.locator.clone())
 }
 
 async fn trial(

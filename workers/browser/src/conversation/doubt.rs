@@ -203,9 +203,9 @@ impl Conversation<'_> {
             .any(|recipe| self.says(&heard, recipe, state))
     }
 
-    /// Whether what stands in the place of an answer is a complaint: short, worded so, brought by nothing that went well, and either all that was asked
-    /// of the page's own site since the question was sent has failed, or a request that failed has brought it, or answers come by a way that is known,
-    /// and this did not.
+    /// Whether what stands in the place of an answer is a complaint: short, worded so, and either answers come by a way that is known, and this did not, or
+    /// nothing that went well has brought it, and all that was asked of the page's own site since the question was sent has failed, or a request that failed
+    /// has brought it.
     pub(super) fn is_complaint(&self, state: &State) -> bool {
         if state.text.is_empty()
             || state.text.len() > LONGEST_COMPLAINT
@@ -224,8 +224,11 @@ impl Conversation<'_> {
                 alike.any(|e| e.address == found.address && !e.refused)
             })
         };
+        // An answer that is read on has no traffic to be judged by.
+        let other_way =
+            self.sent_at.is_some() && !self.map.recipes.is_empty() && !self.came_as_known(&heard);
         let brought = heard.assembler.carriers(&state.reduced, true);
-        if brought.iter().any(went_well) {
+        if !other_way && brought.iter().any(went_well) {
             return false;
         }
         let since_sent = |at: tokio::time::Instant| self.sent_at.is_none_or(|sent| at >= sent);
@@ -241,19 +244,18 @@ impl Conversation<'_> {
             let carriers = heard.assembler.carriers(&state.reduced, false);
             carriers.iter().any(|number| !went_well(number))
         };
-        // An answer that is read on has no traffic to be judged by.
-        let other_way = || {
-            self.sent_at.is_some() && !self.map.recipes.is_empty() && !self.came_as_known(&heard)
-        };
-        all_failed || by_failed() || other_way()
+        all_failed || by_failed() || other_way
     }
 
-    /// Whether a stream of the kind that answers come by has brought all of what the page shows, and nothing is on its way any more. In a trial, where
-    /// no kind is known yet, any stream.
+    /// Whether a known way, or a stream of the kind that answers come by, has brought all of what the page shows, and nothing is on its way any more. In a
+    /// trial, where no kind is known yet, any stream.
     pub(super) fn is_carried(&self, state: &State, traffic: Traffic) -> bool {
         let Some(tap) = &self.tap else { return false };
         if state.text.is_empty() || traffic.waiting || traffic.stream_open {
             return false;
+        }
+        if self.without_surroundings(state).is_some() {
+            return true;
         }
         let heard = tap.heard();
         let found = heard

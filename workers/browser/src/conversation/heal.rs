@@ -8,7 +8,8 @@ use tokio::time::Instant;
 use super::completion::is_weak;
 use super::{Conversation, Reading};
 use crate::chat_map::{ChatMap, StreamMethod};
-use crate::detect::chat;
+use crate::detect::{chat, launcher};
+use crate::error::BrowserError;
 use crate::eyes::POINTED;
 use crate::facts::{Field, PageFacts};
 use crate::selectors::{is_due, prove};
@@ -19,6 +20,10 @@ const OTHER_WAYS: Duration = Duration::from_millis(500);
 const LIKELIEST: Duration = Duration::from_secs(2);
 /// So many points more than the known box has to have another one that is taken in its place.
 const DISPLACES: i32 = 30;
+/// And before something is pressed that may open the chat, on a page without any box; again after each.
+const LAUNCHES: Duration = Duration::from_secs(4);
+/// How many things are pressed for it.
+const MOST_LAUNCHES: usize = 3;
 /// Ways in the traffic that are kept.
 const RECIPES: usize = 4;
 
@@ -55,7 +60,13 @@ impl Conversation<'_> {
         let choices = chat::inputs(facts);
         let best = choices.first().map_or(0, |choice| choice.score);
         let boxes = || choices.iter().map(|choice| &facts.fields[choice.index]);
-        let fits = |field: &&Field| !field.disabled && !self.is_given_up(&field.locator);
+        // A field for notes, a search: not while there is one that is for nothing else.
+        let plain = boxes().any(|field| !chat::may_be_another(field, facts));
+        let fits = |field: &&Field| {
+            !field.disabled
+                && !self.is_given_up(&field.locator)
+                && !(plain && chat::may_be_another(field, facts))
+        };
         for selector in &self.map.inputs {
             // The frame that it was in may be gone.
             let found = self
@@ -78,6 +89,36 @@ impl Conversation<'_> {
         }
         let likeliest = boxes().find(fits).or_else(|| boxes().next());
         likeliest.map(|field| (field.clone(), "its looks"))
+    }
+
+    /// Presses what may open the chat, on a page that is complete and shows no box any more. Whether there was such a thing. What was pressed is known to
+    /// open it once an answer has come.
+    pub(super) async fn press_launcher(
+        &mut self,
+        facts: &PageFacts,
+        pressed: &mut Vec<String>,
+        waited: Duration,
+    ) -> Result<bool, BrowserError> {
+        let shows_none = chat::inputs(facts).is_empty() && facts.ready != "loading" && !facts.busy;
+        let asks_password = facts.fields.iter().any(|field| field.r#type == "password");
+        if waited < LAUNCHES || !shows_none || asks_password || pressed.len() >= MOST_LAUNCHES {
+            return Ok(false);
+        }
+        let Some(button) = launcher::next(facts, self.map.launchers(), pressed) else {
+            return Ok(false);
+        };
+        let began = Instant::now();
+        match self.page.click(&button).await {
+            // It went before it could be pressed: the page is looked at anew.
+            Err(BrowserError::ElementNotFound { .. }) => return Ok(true),
+            other => other?,
+        }
+        self.notes
+            .step("chat.launched", json!({"button": button}), began);
+        self.map.before_launcher.clone_from(pressed);
+        self.map.launcher = Some(button.clone());
+        pressed.push(button);
+        Ok(true)
     }
 
     /// Finds a box that has moved, before a conversation is read that an earlier attempt left.

@@ -241,8 +241,9 @@ impl<'p> Conversation<'p> {
     /// Finds the box again when it is not where it was.
     async fn resolve_input(&mut self) -> Result<PageFacts, BrowserError> {
         self.open().await?;
-        let began = Instant::now();
+        let mut began = Instant::now();
         let limit = Duration::from_secs(15);
+        let mut pressed = Vec::new();
         loop {
             let facts = self.page.facts().await?;
             let known = facts
@@ -265,6 +266,11 @@ impl<'p> Conversation<'p> {
                 );
                 self.map.input.clone_from(&field.locator);
                 self.map.input_kind.clone_from(&field.r#type);
+                continue;
+            }
+            let waited = began.elapsed();
+            if lost && self.press_launcher(&facts, &mut pressed, waited).await? {
+                began = Instant::now();
                 continue;
             }
             let asks_password = facts.fields.iter().any(|field| field.r#type == "password");

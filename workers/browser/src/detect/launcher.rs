@@ -26,6 +26,26 @@ pub fn launchers(facts: &PageFacts) -> Vec<Scored> {
     choices
 }
 
+/// What may open the chat and was not pressed yet, by its locator; first what is `known` to have opened it.
+pub(crate) fn next<'a>(
+    facts: &PageFacts,
+    known: impl Iterator<Item = &'a String>,
+    pressed: &[String],
+) -> Option<String> {
+    let known: Vec<&String> = known.collect();
+    let controls: Vec<&Button> = controls(facts).collect();
+    let likely = launchers(facts);
+    let likely = likely.iter().map(|choice| controls[choice.index]);
+    let known = controls
+        .iter()
+        .copied()
+        .filter(|button| known.contains(&&button.locator));
+    known
+        .chain(likely)
+        .find(|button| !pressed.contains(&button.locator))
+        .map(|button| button.locator.clone())
+}
+
 fn judge(facts: &PageFacts, button: &Button, index: usize) -> Scored {
     let mut choice = Scored::new(index);
     let said = format!("{} {}", button.words(), button.classes.to_lowercase());
