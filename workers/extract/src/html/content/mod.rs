@@ -1,10 +1,14 @@
 //! Which part of a page is what the page is about.
 
 mod hidden;
+mod prune;
+mod stats;
+mod vocabulary;
 
 use html5ever::local_name;
 
 use super::dom::{Dom, Id};
+use stats::Stats;
 
 /// What to write of a page.
 #[derive(Debug)]
@@ -22,10 +26,38 @@ pub(super) fn whole(dom: &Dom) -> Selected {
 
 /// The main content.
 pub(super) fn main(dom: &Dom) -> Selected {
-    let skip = hidden::hidden(dom);
+    let mut skip = hidden::hidden(dom);
     let body = body(dom);
-    let main = dom.all(local_name!("main")).find(|&id| !skip[id]).unwrap_or(body);
-    Selected { roots: vec![main], skip }
+    let before = stats::count(dom, &skip);
+    prune::furniture(dom, &before, &mut skip, body);
+    let after = stats::count(dom, &skip);
+    let root = heart(dom, &after, &skip, body);
+    prune::inside(dom, &after, &mut skip, root);
+    Selected { roots: vec![root], skip }
+}
+
+/// The innermost node that holds nearly all the prose of what is around it, all the way down.
+fn heart(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id) -> Id {
+    let mut at = body;
+    loop {
+        let here = stats[at];
+        let best = dom.children(at).filter(|&child| !skip[child] && is_container(dom, child)).max_by_key(|&child| stats[child].prose);
+        match best {
+            Some(best) if f64::from(stats[best].prose) >= 0.75 * f64::from(here.prose) && stats[best].prose > 0 => at = best,
+            _ => return at,
+        }
+    }
+}
+
+/// Whether a node can be the main content.
+fn is_container(dom: &Dom, id: Id) -> bool {
+    matches!(
+        dom.name(id),
+        Some(
+            &local_name!("div") | &local_name!("main") | &local_name!("article") | &local_name!("section") | &local_name!("td") | &local_name!("tr")
+                | &local_name!("tbody") | &local_name!("table") | &local_name!("center") | &local_name!("form") | &local_name!("body") | &local_name!("span") | &local_name!("font")
+        )
+    ) || dom.name(id).is_some_and(|name| name.contains('-'))
 }
 
 fn body(dom: &Dom) -> Id {
