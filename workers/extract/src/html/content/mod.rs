@@ -1,5 +1,6 @@
 //! Which part of a page is what the page is about.
 
+mod feeds;
 mod hidden;
 mod prune;
 mod stats;
@@ -24,15 +25,20 @@ pub(super) fn whole(dom: &Dom) -> Selected {
     Selected { roots: vec![body(dom)], skip: hidden::hidden(dom) }
 }
 
-/// The main content.
-pub(super) fn main(dom: &Dom) -> Selected {
+/// The main content. `article`: the page calls itself one.
+pub(super) fn main(dom: &Dom, article: bool, title: Option<&str>) -> Selected {
     let mut skip = hidden::hidden(dom);
     let body = body(dom);
     let before = stats::count(dom, &skip);
     prune::furniture(dom, &before, &mut skip, body);
     let after = stats::count(dom, &skip);
+    feeds::skip(dom, &after, &mut skip, body, article);
+    let after = stats::count(dom, &skip);
     let root = heart(dom, &after, &skip, body);
     prune::inside(dom, &after, &mut skip, root);
+    if article {
+        prune::article(dom, &after, &mut skip, root, title);
+    }
     Selected { roots: vec![root], skip }
 }
 

@@ -85,6 +85,64 @@ pub(super) fn inside(dom: &Dom, stats: &[Stats], skip: &mut [bool], root: Id) {
     }
 }
 
+/// Skips what an article has around its text: its title (the document has it), captions, lines that lead elsewhere.
+pub(super) fn article(dom: &Dom, stats: &[Stats], skip: &mut [bool], root: Id, title: Option<&str>) {
+    let mut at = root + 1;
+    while at < dom.end(root) {
+        if skip[at] {
+            at = dom.end(at);
+            continue;
+        }
+        let here = stats[at];
+        let dropped = match dom.name(at) {
+            Some(&local_name!("h1")) => title.is_some_and(|title| title.contains(&*dom.text_of(at))),
+            Some(&local_name!("figcaption")) => true,
+            Some(&(local_name!("figure") | local_name!("picture"))) => {
+                !dom.inside(at).any(|inside| matches!(dom.name(inside), Some(&(local_name!("pre") | local_name!("table") | local_name!("blockquote") | local_name!("p")))))
+            }
+            Some(&(local_name!("p") | local_name!("h2") | local_name!("h3") | local_name!("h4") | local_name!("h5") | local_name!("li") | local_name!("div"))) => {
+                (here.link_count == 1 && here.text < 250 && leads_elsewhere(dom, stats, skip, at)) || captions(dom, at, &here)
+            }
+            Some(&(local_name!("span") | local_name!("small") | local_name!("cite") | local_name!("section") | local_name!("ul"))) => captions(dom, at, &here),
+            _ => false,
+        };
+        if dropped {
+            skip[at] = true;
+            at = dom.end(at);
+            continue;
+        }
+        at += 1;
+    }
+}
+
+fn captions(dom: &Dom, id: Id, here: &Stats) -> bool {
+    here.text < 1200
+        && class::any_word(
+            dom.attribute(id, "class"),
+            &["caption", "captions", "credit", "credits", "photographer", "gallery", "slideshow", "carousel", "slider", "imagecaption", "lightbox"],
+        )
+}
+
+/// Whether a block is but a link to somewhere else, with or without a label before it (`Read more: …`).
+fn leads_elsewhere(dom: &Dom, stats: &[Stats], skip: &[bool], id: Id) -> bool {
+    let here = stats[id];
+    let free = here.text - here.links.min(here.text);
+    if here.links < 15 || here.link_density() < 0.5 {
+        return false;
+    }
+    if free <= 3 {
+        return true;
+    }
+    let label: String = dom
+        .inside(id)
+        .take_while(|&inside| !(dom.is(inside, &local_name!("a")) && dom.attribute(inside, "href").is_some()))
+        .filter(|&inside| !skip[inside])
+        .filter_map(|inside| dom.text(inside))
+        .collect();
+    let label = label.trim();
+    label.chars().filter(|one| !one.is_whitespace()).count() as u32 + 3 >= free && (label.ends_with([':', '>', '»', '|', '-', '–', '—']) || label.len() < 3 || !label.contains(char::is_lowercase))
+}
+
 /// Whether an aside belongs to the text: a hint, a footnote.
 fn is_note(dom: &Dom, id: Id) -> bool {
     matches!(dom.attribute(id, "role"), Some("note" | "doc-footnote" | "doc-endnotes" | "doc-tip" | "doc-notice"))

@@ -1,0 +1,70 @@
+//! Lists of other pages: cards with a title that is a link, a picture, a line or two.
+
+use html5ever::local_name;
+
+use super::stats::Stats;
+use crate::html::dom::{Dom, Id};
+
+/// A longer thing is no card.
+const MAX_CARD: u32 = 900;
+/// Fewer cards are no list.
+const MIN_CARDS: usize = 3;
+
+/// Skips lists of other pages where the page has a text of its own. On a page that is such a list, it is the content.
+pub(super) fn skip(dom: &Dom, stats: &[Stats], skip: &mut [bool], body: Id, article: bool) {
+    let mut feeds = Vec::new();
+    let mut at = body;
+    while at < dom.end(body) {
+        if skip[at] {
+            at = dom.end(at);
+            continue;
+        }
+        if dom.element(at).is_some() && stats[at].link_count >= MIN_CARDS as u32 {
+            let cards: Vec<Id> = dom.children(at).filter(|&child| !skip[child] && is_card(dom, stats, skip, child)).collect();
+            if cards.len() >= MIN_CARDS {
+                feeds.extend(cards);
+            }
+        }
+        at += 1;
+    }
+    feeds.sort_unstable();
+    feeds.dedup();
+    let in_feeds: u64 = feeds.iter().map(|&card| u64::from(stats[card].prose)).sum();
+    let outside = u64::from(stats[body].prose).saturating_sub(in_feeds);
+    let enough = if article { outside >= 400 } else { outside >= 800 && outside >= 3 * in_feeds };
+    if enough {
+        for card in feeds {
+            skip[card] = true;
+        }
+    }
+}
+
+/// Whether a node is a card: short, and its heading or its first line is a link to another page.
+fn is_card(dom: &Dom, stats: &[Stats], skip: &[bool], id: Id) -> bool {
+    let here = stats[id];
+    let holder = matches!(
+        dom.name(id),
+        Some(&(local_name!("div") | local_name!("li") | local_name!("article") | local_name!("section") | local_name!("a") | local_name!("tr") | local_name!("td")))
+    );
+    if !holder || here.text == 0 || here.text > MAX_CARD || here.link_count == 0 || here.links < 8 {
+        return false;
+    }
+    if dom.is(id, &local_name!("a")) {
+        return dom.inside(id).any(|inside| is_heading(dom, inside));
+    }
+    let leads = |link: Id| dom.is(link, &local_name!("a")) && dom.attribute(link, "href").is_some_and(|href| !href.starts_with('#')) && stats[link].text > 0;
+    let mut headings = dom.inside(id).filter(|&inside| !skip[inside] && is_heading(dom, inside)).peekable();
+    if headings.peek().is_some() {
+        return headings.any(|heading| {
+            dom.inside(heading).any(leads) || dom.ancestors(heading).take_while(|&around| around != id).any(leads)
+        });
+    }
+    false
+}
+
+fn is_heading(dom: &Dom, id: Id) -> bool {
+    matches!(
+        dom.name(id),
+        Some(&(local_name!("h1") | local_name!("h2") | local_name!("h3") | local_name!("h4") | local_name!("h5") | local_name!("h6")))
+    )
+}
