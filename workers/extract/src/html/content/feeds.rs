@@ -1,34 +1,42 @@
 //! Lists of other pages: cards with a title that is a link, a picture, a line or two.
 
-use html5ever::local_name;
+use std::collections::HashMap;
+
+use html5ever::{LocalName, local_name};
 
 use super::stats::Stats;
 use crate::html::dom::{Dom, Id};
 
 /// A longer thing is no card.
-const MAX_CARD: u32 = 900;
+const MAX_CARD: u32 = 1200;
 /// Fewer cards are no list.
 const MIN_CARDS: usize = 3;
 
 /// Skips lists of other pages where the page has a text of its own. On a page that is such a list, it is the content.
 pub(super) fn skip(dom: &Dom, stats: &[Stats], skip: &mut [bool], body: Id, article: bool) {
-    let mut feeds = Vec::new();
-    let mut at = body;
+    let mut cards: Vec<Id> = Vec::new();
+    let mut at = body + 1;
     while at < dom.end(body) {
         if skip[at] {
             at = dom.end(at);
-            continue;
+        } else if is_card(dom, stats, skip, at) {
+            cards.push(at);
+            at = dom.end(at);
+        } else {
+            at += 1;
         }
-        if dom.element(at).is_some() && stats[at].link_count >= MIN_CARDS as u32 {
-            let cards: Vec<Id> = dom.children(at).filter(|&child| !skip[child] && is_card(dom, stats, skip, child)).collect();
-            if cards.len() >= MIN_CARDS {
-                feeds.extend(cards);
-            }
-        }
-        at += 1;
     }
-    feeds.sort_unstable();
-    feeds.dedup();
+    // Cards of one list look the same.
+    let mut alike: HashMap<(&LocalName, &str), usize> = HashMap::new();
+    let look = |id: Id| {
+        let element = dom.element(id)?;
+        Some((&element.name, element.attribute("class").and_then(|class| class.split_ascii_whitespace().next()).unwrap_or_default()))
+    };
+    for look in cards.iter().filter_map(|&card| look(card)) {
+        *alike.entry(look).or_default() += 1;
+    }
+    let feeds: Vec<Id> =
+        cards.into_iter().filter(|&card| look(card).and_then(|look| alike.get(&look)).is_some_and(|&count| count >= MIN_CARDS)).collect();
     let in_feeds: u64 = feeds.iter().map(|&card| u64::from(stats[card].prose)).sum();
     let outside = u64::from(stats[body].prose).saturating_sub(in_feeds);
     let enough = if article { outside >= 400 } else { outside >= 800 && outside >= 3 * in_feeds };

@@ -34,25 +34,50 @@ pub(super) fn main(dom: &Dom, article: bool, title: Option<&str>) -> Selected {
     let after = stats::count(dom, &skip);
     feeds::skip(dom, &after, &mut skip, body, article);
     let after = stats::count(dom, &skip);
-    let root = heart(dom, &after, &skip, body);
-    prune::inside(dom, &after, &mut skip, root);
-    if article {
-        prune::article(dom, &after, &mut skip, root, title);
+    let roots = heart(dom, &after, &skip, body);
+    for &root in &roots {
+        prune::inside(dom, &after, &mut skip, root);
+        if article {
+            prune::article(dom, &after, &mut skip, root, title);
+        }
     }
-    Selected { roots: vec![root], skip }
+    Selected { roots, skip }
 }
 
-/// The innermost node that holds nearly all the prose of what is around it, all the way down.
-fn heart(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id) -> Id {
+/// The innermost node that holds nearly all the prose of what is around it, all the way down, and what stands beside it
+/// and reads like it.
+fn heart(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id) -> Vec<Id> {
+    let named: Vec<Id> = (body + 1..dom.end(body))
+        .filter(|&id| !skip[id] && dom.attribute(id, "itemprop").is_some_and(|name| name.contains("articleBody")) && stats[id].prose > 200)
+        .collect();
+    if let [named] = named[..]
+        && 2 * stats[named].prose >= stats[body].prose
+    {
+        return vec![named];
+    }
     let mut at = body;
+    let mut beside = Vec::new();
+    let mut step = 0;
     loop {
         let here = stats[at];
         let best = dom.children(at).filter(|&child| !skip[child] && is_container(dom, child)).max_by_key(|&child| stats[child].prose);
-        match best {
-            Some(best) if f64::from(stats[best].prose) >= 0.75 * f64::from(here.prose) && stats[best].prose > 0 => at = best,
-            _ => return at,
+        let Some(best) = best.filter(|&best| f64::from(stats[best].prose) >= 0.75 * f64::from(here.prose) && stats[best].prose > 0) else {
+            break;
+        };
+        for child in dom.children(at) {
+            let other = stats[child];
+            if child != best && !skip[child] && dom.element(child).is_some() && other.prose >= 80 && other.prose * 20 >= stats[best].prose && other.link_density() < 0.2 {
+                beside.push((step, child));
+            }
         }
+        at = best;
+        step += 1;
     }
+    // Only what is near: at the top of the page it is another part of it.
+    let mut beside: Vec<Id> = beside.into_iter().filter(|&(of, _)| of + 2 >= step).map(|(_, id)| id).collect();
+    beside.push(at);
+    beside.sort_unstable();
+    beside
 }
 
 /// Whether a node can be the main content.

@@ -49,8 +49,16 @@ pub(super) fn furniture(dom: &Dom, stats: &[Stats], skip: &mut [bool], body: Id)
             }
             _ => false,
         };
+        if element.attribute("itemprop").is_some_and(|name| name.contains("articleBody")) {
+            content_end = content_end.max(dom.end(at));
+        }
         let named = named(dom, at);
-        let by_name = !most && !is_note(dom, at) && at != body && (named.furniture || (named.comments) || (named.related && here.link_density() > 0.3));
+        // In the middle of a text, a name alone does not outweigh that it reads like the text.
+        let text_like = at < content_end && here.prose > 200 && here.link_density() < 0.2;
+        let by_name = !most
+            && !is_note(dom, at)
+            && at != body
+            && ((named.furniture && !text_like) || named.comments || (named.related && here.link_density() > 0.3));
         if dropped || by_role || by_name {
             skip[at] = true;
             at = dom.end(at);
@@ -100,7 +108,7 @@ pub(super) fn article(dom: &Dom, stats: &[Stats], skip: &mut [bool], root: Id, t
             Some(&(local_name!("figure") | local_name!("picture"))) => {
                 !dom.inside(at).any(|inside| matches!(dom.name(inside), Some(&(local_name!("pre") | local_name!("table") | local_name!("blockquote") | local_name!("p")))))
             }
-            Some(&(local_name!("p") | local_name!("h2") | local_name!("h3") | local_name!("h4") | local_name!("h5") | local_name!("li") | local_name!("div"))) => {
+            Some(&(local_name!("p") | local_name!("h2") | local_name!("h3") | local_name!("h4") | local_name!("h5") | local_name!("div"))) => {
                 (here.link_count == 1 && here.text < 250 && leads_elsewhere(dom, stats, skip, at)) || captions(dom, at, &here)
             }
             Some(&(local_name!("span") | local_name!("small") | local_name!("cite") | local_name!("section") | local_name!("ul"))) => captions(dom, at, &here),

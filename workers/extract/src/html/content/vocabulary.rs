@@ -24,7 +24,7 @@ const FURNITURE: &[&str] = &[
     "ad", "ads", "advert", "advertisement", "advertising", "adslot", "adunit", "adwrapper", "adcontainer", "banner", "breadcrumb", "breadcrumbs", "consent",
     "cookie", "cookies", "copyright", "donate", "donation", "dropdown", "footer", "gdpr", "hamburger", "login", "masthead", "menu", "menus",
     "mailchimp", "modal", "nav", "navbar", "navigation", "navigator", "newsletter", "newsletters", "offcanvas", "optin", "overlay", "pager", "pagination", "paginator", "paging",
-    "paywall", "popup", "prevnext", "print", "promo", "promos", "promotion", "promoted", "registration", "sharebar", "share", "sharer", "shares",
+    "popup", "prevnext", "print", "promo", "promos", "promotion", "promoted", "registration", "sharebar", "share", "sharer", "shares",
     "sharedaddy", "sharethis", "sharing", "sidebar", "sidenav", "signin", "signup", "skip", "skiplink", "social", "socials", "sponsor", "sponsored",
     "sponsors", "subnav", "subscribe", "subscription", "subscriptions", "tabbar", "toolbar", "topbar", "topnav", "widget", "widgets", "followus", "adv", "dfp", "leaderboard", "mpu",
 ];
