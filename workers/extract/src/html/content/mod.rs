@@ -34,9 +34,13 @@ pub(super) fn main(dom: &Dom, article: bool, title: Option<&str>) -> Selected {
     let after = stats::count(dom, &skip);
     feeds::skip(dom, &after, &mut skip, body, article);
     let after = stats::count(dom, &skip);
-    let roots = heart(dom, &after, &skip, body);
+    let scope = landmark(dom, &after, &skip, body);
+    let mut roots = heart(dom, &after, &skip, scope, article);
+    if !article && let Some(title) = title_of(dom, &skip, scope, &roots, title) {
+        roots.insert(0, title);
+    }
     for &root in &roots {
-        prune::inside(dom, &after, &mut skip, root);
+        prune::inside(dom, &after, &mut skip, root, article);
         if article {
             prune::article(dom, &after, &mut skip, root, title);
         }
@@ -44,9 +48,43 @@ pub(super) fn main(dom: &Dom, article: bool, title: Option<&str>) -> Selected {
     Selected { roots, skip }
 }
 
+/// The part of the page that calls itself the main one, if it holds something.
+fn landmark(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id) -> Id {
+    let named = (body + 1..dom.end(body)).filter(|&id| {
+        !skip[id] && (dom.is(id, &local_name!("main")) || dom.attribute(id, "role").is_some_and(|role| role.eq_ignore_ascii_case("main")))
+    });
+    let all = stats[body];
+    named
+        .max_by_key(|&id| stats[id].text)
+        .filter(|&id| stats[id].text > 0 && (4 * stats[id].text >= all.text || 2 * stats[id].prose >= all.prose))
+        .unwrap_or(body)
+}
+
+/// The heading that names the page, where it stands before the content and not in it.
+fn title_of(dom: &Dom, skip: &[bool], scope: Id, roots: &[Id], title: Option<&str>) -> Option<Id> {
+    let mut at = scope + 1;
+    let first = *roots.first()?;
+    while at < first {
+        if skip[at] {
+            at = dom.end(at);
+            continue;
+        }
+        if dom.is(at, &local_name!("h1")) {
+            let text = dom.text_of(at);
+            return Some(at).filter(|_| first >= dom.end(at) && title.is_some_and(|title| title.contains(text.trim_end_matches(['¶', '#', '§']))));
+        }
+        at += 1;
+    }
+    None
+}
+
 /// The innermost node that holds nearly all the prose of what is around it, all the way down, and what stands beside it
 /// and reads like it.
-fn heart(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id) -> Vec<Id> {
+fn heart(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id, article: bool) -> Vec<Id> {
+    // A page of links has no prose to go by.
+    let sparse = 4 * stats[body].prose < stats[body].text;
+    let weight = |id: Id| if sparse { stats[id].text } else { stats[id].prose };
+    let nearly = if article { 0.75 } else { 0.9 };
     let named: Vec<Id> = (body + 1..dom.end(body))
         .filter(|&id| !skip[id] && dom.attribute(id, "itemprop").is_some_and(|name| name.contains("articleBody")) && stats[id].prose > 200)
         .collect();
@@ -59,9 +97,8 @@ fn heart(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id) -> Vec<Id> {
     let mut beside = Vec::new();
     let mut step = 0;
     loop {
-        let here = stats[at];
-        let best = dom.children(at).filter(|&child| !skip[child] && is_container(dom, child)).max_by_key(|&child| stats[child].prose);
-        let Some(best) = best.filter(|&best| f64::from(stats[best].prose) >= 0.75 * f64::from(here.prose) && stats[best].prose > 0) else {
+        let best = dom.children(at).filter(|&child| !skip[child] && is_container(dom, child)).max_by_key(|&child| weight(child));
+        let Some(best) = best.filter(|&best| f64::from(weight(best)) >= nearly * f64::from(weight(at)) && weight(best) > 0) else {
             break;
         };
         for child in dom.children(at) {

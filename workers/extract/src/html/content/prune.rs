@@ -5,7 +5,7 @@ use html5ever::local_name;
 use super::stats::Stats;
 use super::vocabulary::named;
 use crate::html::class;
-use crate::html::dom::{Dom, Id};
+use crate::html::dom::{Dom, Id, is_block};
 
 /// Skips what is around the content, wherever that is: by element, by role, by name.
 pub(super) fn furniture(dom: &Dom, stats: &[Stats], skip: &mut [bool], body: Id) {
@@ -23,9 +23,13 @@ pub(super) fn furniture(dom: &Dom, stats: &[Stats], skip: &mut [bool], body: Id)
             at += 1;
             continue;
         };
+        if matches!(element.name, local_name!("pre") | local_name!("code")) {
+            at = dom.end(at);
+            continue;
+        }
         let here = stats[at];
         // Nothing that holds most of what the page says is around it.
-        let most = f64::from(here.prose) > 0.5 * f64::from(all.prose) && all.prose > 0;
+        let most = 2 * here.prose > all.prose && 5 * here.text > 2 * all.text;
         let role = element.attribute("role").unwrap_or_default();
         let dropped = match element.name {
             local_name!("nav") => true,
@@ -56,10 +60,11 @@ pub(super) fn furniture(dom: &Dom, stats: &[Stats], skip: &mut [bool], body: Id)
         // In the middle of a text, a name alone does not outweigh that it reads like the text.
         let text_like = at < content_end && here.prose > 200 && here.link_density() < 0.2;
         let by_name = !most
+            && (is_block(&element.name) || element.name.contains('-') || element.name == local_name!("span"))
             && !is_note(dom, at)
             && at != body
             && ((named.furniture && !text_like) || named.comments || (named.related && here.link_density() > 0.3));
-        if dropped || by_role || by_name {
+        if dropped || by_role || by_name || (here.text < 300 && is_pager(dom, at, &here)) {
             skip[at] = true;
             at = dom.end(at);
             continue;
@@ -68,8 +73,10 @@ pub(super) fn furniture(dom: &Dom, stats: &[Stats], skip: &mut [bool], body: Id)
     }
 }
 
-/// Skips what stands in the content without being it.
-pub(super) fn inside(dom: &Dom, stats: &[Stats], skip: &mut [bool], root: Id) {
+/// Skips what stands in the content without being it: lists of links, unless they are what the page is; in an article
+/// what is said about it.
+pub(super) fn inside(dom: &Dom, stats: &[Stats], skip: &mut [bool], root: Id, article: bool) {
+    let mut found = Vec::new();
     let mut at = root + 1;
     while at < dom.end(root) {
         if skip[at] {
@@ -79,18 +86,48 @@ pub(super) fn inside(dom: &Dom, stats: &[Stats], skip: &mut [bool], root: Id) {
         let here = stats[at];
         let dropped = match dom.name(at) {
             Some(&(local_name!("ul") | local_name!("ol") | local_name!("div") | local_name!("section") | local_name!("p") | local_name!("table"))) => {
-                let named = named(dom, at);
-                here.link_density() > 0.6 && here.prose < 80 && here.link_count > 1 || (named.about && here.prose < 100 && !named.content)
+                let about = || {
+                    let named = named(dom, at);
+                    named.about && !named.content
+                };
+                (here.link_density() > 0.6 && here.prose < 80 && here.link_count > 1) || (article && here.prose < 100 && about())
+            }
+            Some(&(local_name!("pre") | local_name!("code"))) => {
+                at = dom.end(at);
+                continue;
             }
             _ => false,
         };
         if dropped {
-            skip[at] = true;
+            found.push(at);
             at = dom.end(at);
             continue;
         }
         at += 1;
     }
+    let sum: u32 = found.iter().map(|&id| stats[id].text).sum();
+    if article || 3 * sum < stats[root].text {
+        for id in found {
+            skip[id] = true;
+        }
+    }
+}
+
+/// Whether a block only leads to the pages before and after.
+fn is_pager(dom: &Dom, id: Id, here: &Stats) -> bool {
+    if here.link_count < 2 || here.link_density() < 0.3 || !dom.name(id).is_some_and(is_block) {
+        return false;
+    }
+    let mut ways = 0;
+    for link in dom.inside(id).filter(|&inside| dom.is(inside, &local_name!("a"))) {
+        let text = dom.text_of(link).to_lowercase();
+        let text = text.trim_matches(|one: char| !one.is_alphanumeric());
+        let way = matches!(text, "prev" | "previous" | "next" | "up" | "back" | "previous page" | "next page" | "previous topic" | "next topic")
+            || dom.attribute(link, "rel").is_some_and(|rel| rel.split_ascii_whitespace().any(|one| matches!(one, "prev" | "next")))
+            || matches!(dom.attribute(link, "accesskey"), Some("p" | "n"));
+        ways += usize::from(way);
+    }
+    ways >= 2 || (ways == 1 && here.text < 60)
 }
 
 /// Skips what an article has around its text: its title (the document has it), captions, lines that lead elsewhere.

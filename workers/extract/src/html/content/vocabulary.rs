@@ -23,7 +23,7 @@ pub(super) struct Named {
 const FURNITURE: &[&str] = &[
     "ad", "ads", "advert", "advertisement", "advertising", "adslot", "adunit", "adwrapper", "adcontainer", "banner", "breadcrumb", "breadcrumbs", "consent",
     "cookie", "cookies", "copyright", "donate", "donation", "dropdown", "footer", "gdpr", "hamburger", "login", "masthead", "menu", "menus",
-    "mailchimp", "modal", "nav", "navbar", "navigation", "navigator", "newsletter", "newsletters", "offcanvas", "optin", "overlay", "pager", "pagination", "paginator", "paging",
+    "mailchimp", "modal", "newsletter", "newsletters", "offcanvas", "optin", "overlay", "pager", "pagination", "paginator", "paging",
     "popup", "prevnext", "print", "promo", "promos", "promotion", "promoted", "registration", "sharebar", "share", "sharer", "shares",
     "sharedaddy", "sharethis", "sharing", "sidebar", "sidenav", "signin", "signup", "skip", "skiplink", "social", "socials", "sponsor", "sponsored",
     "sponsors", "subnav", "subscribe", "subscription", "subscriptions", "tabbar", "toolbar", "topbar", "topnav", "widget", "widgets", "followus", "adv", "dfp", "leaderboard", "mpu",
@@ -55,7 +55,7 @@ pub(super) fn named(dom: &Dom, id: usize) -> Named {
         }
         for word in class::words(&attribute.value) {
             let word = &*word;
-            named.furniture |= FURNITURE.contains(&word);
+            named.furniture |= FURNITURE.contains(&word) || (word.starts_with("nav") && word != "navy");
             named.related |= RELATED.contains(&word);
             named.comments |= COMMENTS.contains(&word);
             named.about |= ABOUT.contains(&word);
