@@ -35,12 +35,12 @@ pub(super) fn main(dom: &Dom, article: bool, title: Option<&str>) -> Selected {
     feeds::skip(dom, &after, &mut skip, body, article);
     let after = stats::count(dom, &skip);
     let scope = landmark(dom, &after, &skip, body);
-    let mut roots = heart(dom, &after, &skip, scope, article);
+    let mut roots = heart(dom, &after, &skip, scope, article, scope != body);
     if !article && let Some(title) = title_of(dom, &skip, scope, &roots, title) {
         roots.insert(0, title);
     }
     for &root in &roots {
-        prune::inside(dom, &after, &mut skip, root, article);
+        prune::inside(dom, &after, &mut skip, root, article, scope != body);
         if article {
             prune::article(dom, &after, &mut skip, root, title);
         }
@@ -80,9 +80,9 @@ fn title_of(dom: &Dom, skip: &[bool], scope: Id, roots: &[Id], title: Option<&st
 
 /// The innermost node that holds nearly all the prose of what is around it, all the way down, and what stands beside it
 /// and reads like it.
-fn heart(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id, article: bool) -> Vec<Id> {
+fn heart(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id, article: bool, named_main: bool) -> Vec<Id> {
     // A page of links has no prose to go by.
-    let sparse = 4 * stats[body].prose < stats[body].text;
+    let sparse = 4 * stats[body].prose < stats[body].text && (named_main || stats[body].prose < 150);
     let weight = |id: Id| if sparse { stats[id].text } else { stats[id].prose };
     let nearly = if article { 0.75 } else { 0.9 };
     let named: Vec<Id> = (body + 1..dom.end(body))

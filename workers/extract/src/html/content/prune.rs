@@ -29,7 +29,7 @@ pub(super) fn furniture(dom: &Dom, stats: &[Stats], skip: &mut [bool], body: Id)
         }
         let here = stats[at];
         // Nothing that holds most of what the page says is around it.
-        let most = 2 * here.prose > all.prose && 5 * here.text > 2 * all.text;
+        let most = 2 * here.prose > all.prose && (5 * here.text > 2 * all.text || here.prose > 600);
         let role = element.attribute("role").unwrap_or_default();
         let dropped = match element.name {
             local_name!("nav") => true,
@@ -75,7 +75,7 @@ pub(super) fn furniture(dom: &Dom, stats: &[Stats], skip: &mut [bool], body: Id)
 
 /// Skips what stands in the content without being it: lists of links, unless they are what the page is; in an article
 /// what is said about it.
-pub(super) fn inside(dom: &Dom, stats: &[Stats], skip: &mut [bool], root: Id, article: bool) {
+pub(super) fn inside(dom: &Dom, stats: &[Stats], skip: &mut [bool], root: Id, article: bool, named_main: bool) {
     let mut found = Vec::new();
     let mut at = root + 1;
     while at < dom.end(root) {
@@ -90,7 +90,9 @@ pub(super) fn inside(dom: &Dom, stats: &[Stats], skip: &mut [bool], root: Id, ar
                     let named = named(dom, at);
                     named.about && !named.content
                 };
-                (here.link_density() > 0.6 && here.prose < 80 && here.link_count > 1) || (article && here.prose < 100 && about())
+                // Who names the main part puts no navigation in it, but lists of what is further down.
+                let list = here.link_density() > 0.6 && here.prose < 80 && here.link_count > 1;
+                (list && (article || !named_main || leads_down(dom, at, &here))) || (article && here.prose < 100 && about())
             }
             Some(&(local_name!("pre") | local_name!("code"))) => {
                 at = dom.end(at);
@@ -113,9 +115,21 @@ pub(super) fn inside(dom: &Dom, stats: &[Stats], skip: &mut [bool], root: Id, ar
     }
 }
 
+/// Whether a list only leads to places on the same page.
+fn leads_down(dom: &Dom, id: Id, here: &Stats) -> bool {
+    here.link_count > 2
+        && here.link_density() > 0.8
+        && dom.inside(id).filter_map(|inside| dom.attribute(inside, "href")).all(|href| href.starts_with('#'))
+}
+
 /// Whether a block only leads to the pages before and after.
 fn is_pager(dom: &Dom, id: Id, here: &Stats) -> bool {
-    if here.link_count < 2 || here.link_density() < 0.3 || !dom.name(id).is_some_and(is_block) {
+    if here.link_count < 2 || here.link_density() < 0.3 || 3 * here.prose > here.text || !dom.name(id).is_some_and(is_block) {
+        return false;
+    }
+    // What has headings or paragraphs is more than that.
+    let more = |inside: Id| matches!(dom.name(inside), Some(&(local_name!("h1") | local_name!("h2") | local_name!("p") | local_name!("main") | local_name!("article"))));
+    if dom.inside(id).any(more) {
         return false;
     }
     let mut ways = 0;
