@@ -53,10 +53,16 @@ pub(super) fn read(dom: &Dom, base: Option<&Url>) -> (Document, bool) {
     let mut article = kind(&document) || document.metadata.contains_key("published");
     structured(dom, &mut document);
     article |= kind(&document);
+    // Where people talk, what they say is the content, whatever else the page calls itself.
+    article &= !document.metadata.get("type").is_some_and(|kind| is_discussion(kind));
     document.canonical = canonical(dom, base);
     document.title = title(dom, og_title);
     document.metadata.retain(|_, value| !value.is_empty());
     (document, article)
+}
+
+fn is_discussion(kind: &str) -> bool {
+    matches!(kind, "DiscussionForumPosting" | "QAPage" | "Question")
 }
 
 fn is_article(kind: &str) -> bool {
@@ -158,7 +164,7 @@ fn structured(dom: &Dom, document: &mut Document) {
                 Some(Value::Array(kinds)) => kinds.iter().find_map(Value::as_str).unwrap_or_default(),
                 _ => continue,
             };
-            let described = ["Article", "Posting", "Page", "Product", "Recipe", "Event", "Report"].iter().any(|end| kind.ends_with(end));
+            let described = ["Article", "Posting", "Page", "Product", "Recipe", "Event", "Report", "Question"].iter().any(|end| kind.ends_with(end));
             if !described {
                 continue;
             }
@@ -170,7 +176,7 @@ fn structured(dom: &Dom, document: &mut Document) {
             put("author", thing.get("author").and_then(names));
             put("published", thing.get("datePublished").and_then(Value::as_str).map(str::to_owned));
             put("modified", thing.get("dateModified").and_then(Value::as_str).map(str::to_owned));
-            if is_article(kind) {
+            if is_article(kind) || is_discussion(kind) {
                 document.metadata.insert("type".to_owned(), kind.to_owned());
             }
         }

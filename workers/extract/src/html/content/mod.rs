@@ -30,7 +30,7 @@ pub(super) fn main(dom: &Dom, article: bool, title: Option<&str>) -> Selected {
     let mut skip = hidden::hidden(dom);
     let body = body(dom);
     let before = stats::count(dom, &skip);
-    prune::furniture(dom, &before, &mut skip, body);
+    prune::furniture(dom, &before, &mut skip, body, article);
     let after = stats::count(dom, &skip);
     feeds::skip(dom, &after, &mut skip, body, article);
     let after = stats::count(dom, &skip);
@@ -83,8 +83,13 @@ fn title_of(dom: &Dom, skip: &[bool], scope: Id, roots: &[Id], title: Option<&st
 fn heart(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id, article: bool, named_main: bool) -> Vec<Id> {
     // A page of links has no prose to go by.
     let sparse = 4 * stats[body].prose < stats[body].text && (named_main || stats[body].prose < 150);
-    let weight = |id: Id| if sparse { stats[id].text } else { stats[id].prose };
-    let nearly = if article { 0.75 } else { 0.9 };
+    // In an article it is the prose that counts; elsewhere all that is no link does.
+    let weight = |id: Id| match (sparse, article) {
+        (true, _) => stats[id].text,
+        (_, true) => stats[id].prose,
+        _ => stats[id].text - stats[id].links.min(stats[id].text),
+    };
+    let nearly = if article { 0.75 } else { 0.85 };
     let named: Vec<Id> = (body + 1..dom.end(body))
         .filter(|&id| !skip[id] && dom.attribute(id, "itemprop").is_some_and(|name| name.contains("articleBody")) && stats[id].prose > 200)
         .collect();

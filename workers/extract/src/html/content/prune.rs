@@ -1,6 +1,6 @@
 //! What is around the content, and what is in it without belonging to it.
 
-use html5ever::local_name;
+use html5ever::{LocalName, local_name};
 
 use super::stats::Stats;
 use super::vocabulary::named;
@@ -8,7 +8,8 @@ use crate::html::class;
 use crate::html::dom::{Dom, Id, is_block};
 
 /// Skips what is around the content, wherever that is: by element, by role, by name.
-pub(super) fn furniture(dom: &Dom, stats: &[Stats], skip: &mut [bool], body: Id) {
+pub(super) fn furniture(dom: &Dom, stats: &[Stats], skip: &mut [bool], body: Id, article: bool) {
+    let discussion = !article && is_discussion(dom, stats, skip, body);
     let all = stats[body];
     let mut at = body + 1;
     let end = dom.end(body);
@@ -34,7 +35,7 @@ pub(super) fn furniture(dom: &Dom, stats: &[Stats], skip: &mut [bool], body: Id)
         let dropped = match element.name {
             local_name!("nav") => true,
             local_name!("footer") => !most,
-            local_name!("header") => !most && at >= content_end,
+            local_name!("header") => !most && at >= content_end && !(here.prose > 150 && here.link_density() < 0.2 && !dom.inside(at).any(|inside| dom.is(inside, &local_name!("nav")))),
             local_name!("aside") => !most && !is_note(dom, at),
             local_name!("button") | local_name!("select") | local_name!("textarea") | local_name!("input") | local_name!("dialog") | local_name!("label") => true,
             local_name!("form") => !most && here.prose < 400,
@@ -56,14 +57,14 @@ pub(super) fn furniture(dom: &Dom, stats: &[Stats], skip: &mut [bool], body: Id)
         if element.attribute("itemprop").is_some_and(|name| name.contains("articleBody")) {
             content_end = content_end.max(dom.end(at));
         }
-        let named = named(dom, at);
+        let named = named(dom, at, article || !is_headed(dom, at));
         // In the middle of a text, a name alone does not outweigh that it reads like the text.
         let text_like = at < content_end && here.prose > 200 && here.link_density() < 0.2;
         let by_name = !most
-            && (is_block(&element.name) || element.name.contains('-') || element.name == local_name!("span"))
+            && holds(&element.name)
             && !is_note(dom, at)
             && at != body
-            && ((named.furniture && !text_like) || named.comments || (named.related && here.link_density() > 0.3));
+            && ((named.furniture && !text_like) || (named.comments && !discussion) || (named.related && here.link_density() > 0.3));
         if dropped || by_role || by_name || (here.text < 300 && is_pager(dom, at, &here)) {
             skip[at] = true;
             at = dom.end(at);
@@ -87,7 +88,7 @@ pub(super) fn inside(dom: &Dom, stats: &[Stats], skip: &mut [bool], root: Id, ar
         let dropped = match dom.name(at) {
             Some(&(local_name!("ul") | local_name!("ol") | local_name!("div") | local_name!("section") | local_name!("p") | local_name!("table"))) => {
                 let about = || {
-                    let named = named(dom, at);
+                    let named = named(dom, at, true);
                     named.about && !named.content
                 };
                 // Who names the main part puts no navigation in it, but lists of what is further down.
@@ -113,6 +114,46 @@ pub(super) fn inside(dom: &Dom, stats: &[Stats], skip: &mut [bool], root: Id, ar
             skip[id] = true;
         }
     }
+}
+
+/// Elements whose name says what is in them: boxes, not lines of text.
+fn holds(name: &LocalName) -> bool {
+    let line = matches!(
+        *name,
+        local_name!("h1") | local_name!("h2") | local_name!("h3") | local_name!("h4") | local_name!("h5") | local_name!("h6") | local_name!("dt")
+            | local_name!("dd") | local_name!("dl") | local_name!("body") | local_name!("main")
+    );
+    !line && (is_block(name) || name.contains('-') || *name == local_name!("span"))
+}
+
+/// Whether an element begins with a heading that its id repeats.
+fn is_headed(dom: &Dom, id: Id) -> bool {
+    let Some(name) = dom.attribute(id, "id") else { return false };
+    let heading = dom.inside(id).take(12).find(|&inside| {
+        matches!(dom.name(inside), Some(&(local_name!("h1") | local_name!("h2") | local_name!("h3") | local_name!("h4") | local_name!("h5") | local_name!("h6"))))
+    });
+    heading.is_some_and(|heading| {
+        let text = dom.text_of(heading).to_lowercase();
+        class::words(name).any(|word| text.contains(&*word))
+    })
+}
+
+/// Whether what readers wrote is what the page is about: a third of its prose or more.
+fn is_discussion(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id) -> bool {
+    let mut sum = 0_u64;
+    let mut at = body + 1;
+    while at < dom.end(body) {
+        let element = dom.element(at).filter(|_| !skip[at]);
+        if skip[at] || matches!(element.map(|element| &element.name), Some(&(local_name!("pre") | local_name!("code") | local_name!("nav") | local_name!("footer")))) {
+            at = dom.end(at);
+        } else if element.is_some_and(|element| holds(&element.name)) && stats[at].prose > 0 && named(dom, at, true).comments {
+            sum += u64::from(stats[at].prose);
+            at = dom.end(at);
+        } else {
+            at += 1;
+        }
+    }
+    3 * sum >= u64::from(stats[body].prose)
 }
 
 /// Whether a list only leads to places on the same page.
