@@ -333,7 +333,7 @@ mod tests {
     #[test]
     fn what_needs_no_escape_gets_none() {
         for text in [
-            "snake_case_name and a.b(c)", "2 * 3 * 4 = 24", "a < b && b > c", "AT&T; R&D", "[x] and (y)", "~5 of 10", "C:\\dir",
+            "snake_case_name and a.b(c)", "2 * 3 * 4 = 24", "a < b && b > c", "AT&T and R&D", "[x] and (y)", "~5 of 10", "C:\\dir",
             "1.5 times", "-5 degrees", "#hash", "100% – “quoted”", "it's $5_000", "a - b + c", "e.g. foo!", "x = y",
         ] {
             assert_eq!(escaped(text), text);

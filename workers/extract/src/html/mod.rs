@@ -15,7 +15,7 @@ pub use charset::decode;
 use crate::{Document, ExtractError};
 
 /// A larger page is cut.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
+const MAX_BYTES: usize = 10 * 1024 * 1024;
 
 /// What is known of a page beside its bytes.
 #[derive(Clone, Copy, Debug, Default)]

@@ -62,12 +62,20 @@ fn is_card(dom: &Dom, stats: &[Stats], skip: &[bool], id: Id) -> bool {
     }
     let leads = |link: Id| dom.is(link, &local_name!("a")) && dom.attribute(link, "href").is_some_and(|href| !href.starts_with('#')) && stats[link].text > 0;
     let mut headings = dom.inside(id).filter(|&inside| !skip[inside] && is_heading(dom, inside)).peekable();
-    if headings.peek().is_some() {
-        return headings.any(|heading| {
-            dom.inside(heading).any(leads) || dom.ancestors(heading).take_while(|&around| around != id).any(leads)
-        });
+    if headings.peek().is_none() {
+        return false;
     }
-    false
+    // One title, not a list of them.
+    let mut to: Option<&str> = None;
+    for heading in headings {
+        let link = dom.inside(heading).find(|&inside| leads(inside)).or_else(|| dom.ancestors(heading).take_while(|&around| around != id).find(|&around| leads(around)));
+        let Some(href) = link.and_then(|link| dom.attribute(link, "href")) else { continue };
+        if to.is_some_and(|to| to != href) {
+            return false;
+        }
+        to = Some(href);
+    }
+    to.is_some()
 }
 
 fn is_heading(dom: &Dom, id: Id) -> bool {

@@ -106,6 +106,9 @@ fn heart(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id, article: bool, nam
         let Some(best) = best.filter(|&best| f64::from(weight(best)) >= nearly * f64::from(weight(at)) && weight(best) > 0) else {
             break;
         };
+        if !article && dom.children(at).any(|child| child != best && !skip[child] && belongs(dom, stats, skip, child, best)) {
+            break;
+        }
         for child in dom.children(at) {
             let other = stats[child];
             if child != best && !skip[child] && dom.element(child).is_some() && other.prose >= 80 && other.prose * 20 >= stats[best].prose && other.link_density() < 0.2 {
@@ -120,6 +123,29 @@ fn heart(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id, article: bool, nam
     beside.push(at);
     beside.sort_unstable();
     beside
+}
+
+/// Whether a node belongs to the content that stands beside it: it is its heading, holds the page's title, or is a part
+/// of the same kind.
+fn belongs(dom: &Dom, stats: &[Stats], skip: &[bool], id: Id, content: Id) -> bool {
+    let heading = |id: Id| {
+        matches!(
+            dom.name(id),
+            Some(&local_name!("h1") | &local_name!("h2") | &local_name!("h3") | &local_name!("h4") | &local_name!("h5") | &local_name!("h6"))
+        )
+    };
+    let Some(element) = dom.element(id) else { return false };
+    let here = stats[id];
+    if here.text == 0 || here.link_density() > 0.5 {
+        return false;
+    }
+    let alike = element.attribute("class").is_some_and(|class| !class.is_empty() && dom.attribute(content, "class") == Some(class))
+        && dom.is(content, &element.name);
+    alike
+        || heading(id)
+        || dom.inside(id).any(|inside| {
+            !skip[inside] && heading(inside) && (dom.is(inside, &local_name!("h1")) || 3 * stats[inside].text >= 2 * here.text)
+        })
 }
 
 /// Whether a node can be the main content.
