@@ -9,10 +9,10 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 PROGRAM = $(TARGET)/$(if $(filter dev test,$(PROFILE)),debug,$(PROFILE))/computetower
 .DEFAULT_GOAL := help
-.PHONY: help up demo test chaos faults check bench bench-crawl targets sqlx
+.PHONY: help up demo test chaos faults check bench bench-crawl bench-extraction targets sqlx
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-24s %s\n", $$1, $$2 }'
 
 up: ## installs what is missing, builds, and starts everything on this machine (Ctrl-C ends it)
 	@scripts/setup.sh run
@@ -47,6 +47,9 @@ bench: ## the benchmark beside BullMQ, RQ and arq (release build)
 
 bench-crawl: ## sites to Markdown, beside Scrapy with trafilatura and Crawl4AI (ARGS='postgresql python rust'; release build)
 	@PROFILE=release bench/run.sh crawl $(ARGS)
+
+bench-extraction: ## main content of the pages in DATA=…, beside other crates (release build)
+	@bench/extraction.sh $(DATA) $(ARGS)
 
 targets: ## tries the platform on real chat apps from PyPI and npm (ARGS=--deep for more, or names)
 	@scripts/setup.sh test
