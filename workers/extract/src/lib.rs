@@ -1,9 +1,12 @@
 //! What a page or a file says: its main content as Markdown, with its headings, code blocks and links.
 //!
-//! Pure: bytes in, a [`Document`] out. Nothing here asks the network, a database or a clock.
+//! Bytes in, a [`Document`] out. Nothing here asks the network or a database. Programs that read pictures and sound are run where they are installed.
 
 mod document;
 mod error;
+pub mod files;
+pub mod markdown;
+pub mod wire;
 
 pub use document::{CodeBlock, Document, Heading, Link};
 pub use error::ExtractError;
