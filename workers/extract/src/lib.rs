@@ -2,6 +2,7 @@
 //!
 //! Bytes in, a [`Document`] out. Nothing here asks the network or a database. Programs that read pictures and sound are run where they are installed.
 
+pub mod child;
 mod document;
 mod error;
 pub mod files;
@@ -10,3 +11,4 @@ pub mod wire;
 
 pub use document::{CodeBlock, Document, Heading, Link};
 pub use error::ExtractError;
+pub use files::extract;

@@ -71,13 +71,6 @@ fn tag(tags: &Tags, name: &str) -> Option<String> {
 
 pub(super) fn document(reading: &Reading<'_>) -> Result<Document, ExtractError> {
     let mut document = Document::default();
-    let Some(ffprobe) = process::find("ffprobe") else {
-        document
-            .warnings
-            .push("ffprobe is not installed: nothing is known of the file but its type".to_owned());
-        document.title = reading.stem();
-        return Ok(document);
-    };
     let kept;
     let path = match reading.path {
         Some(path) => path,
@@ -86,7 +79,17 @@ pub(super) fn document(reading: &Reading<'_>) -> Result<Document, ExtractError> 
             kept.path()
         }
     };
-    let probe = probe(&ffprobe, path, reading.until)?;
+    let probe = match probe(path, reading.until) {
+        Ok(probe) => probe,
+        Err(RunError::Missing(_)) => {
+            document.warnings.push(
+                "ffprobe is not installed: nothing is known of the file but its type".to_owned(),
+            );
+            document.title = reading.stem();
+            return Ok(document);
+        }
+        Err(error) => return Err(failed(error)),
+    };
     tell(&mut document, &probe);
     let mut out = Writer::default();
     let title = document.title.clone().or_else(|| reading.stem());
@@ -147,7 +150,7 @@ pub(super) fn keep(bytes: &[u8]) -> Result<tempfile::NamedTempFile, ExtractError
     })
 }
 
-fn probe(ffprobe: &Path, path: &Path, until: Instant) -> Result<Probe, ExtractError> {
+fn probe(path: &Path, until: Instant) -> Result<Probe, RunError> {
     let bounds = Bounds {
         time: PROBE
             .time
@@ -169,15 +172,22 @@ fn probe(ffprobe: &Path, path: &Path, until: Instant) -> Result<Probe, ExtractEr
         "-i".as_ref(),
         path.as_os_str(),
     ];
-    let answer = process::run(ffprobe, &args, b"", bounds).map_err(failed)?;
-    serde_json::from_slice(&answer)
-        .map_err(|error| ExtractError::Damaged(format!("ffprobe's answer cannot be read: {error}")))
+    let answer = process::run("ffprobe", &args, b"", bounds)?;
+    serde_json::from_slice(&answer).map_err(|error| {
+        RunError::Failed(
+            "ffprobe".to_owned(),
+            format!("its answer cannot be read: {error}"),
+        )
+    })
 }
 
 fn failed(error: RunError) -> ExtractError {
     match error {
         RunError::Time(..) => ExtractError::TooLarge("time to find out what is in it".to_owned()),
         RunError::Output(..) => ExtractError::TooLarge("number of streams and chapters".to_owned()),
+        RunError::Missing(program) => {
+            ExtractError::Unsupported(format!("sound or film: {program} is not installed"))
+        }
         error => ExtractError::Damaged(error.to_string()),
     }
 }
@@ -356,9 +366,6 @@ fn ffmpeg(
     time: Duration,
     bytes: u64,
 ) -> Result<(), ExtractError> {
-    let ffmpeg = process::find("ffmpeg").ok_or_else(|| {
-        ExtractError::Unsupported("sound or film: ffmpeg is not installed".to_owned())
-    })?;
     let mut args: Vec<&OsStr> = [
         "-nostdin",
         "-v",
@@ -382,7 +389,7 @@ fn ffmpeg(
         memory: 4 << 30,
         file: bytes,
     };
-    process::run(&ffmpeg, &args, b"", bounds)
+    process::run("ffmpeg", &args, b"", bounds)
         .map(drop)
         .map_err(failed)
 }

@@ -1,7 +1,6 @@
 //! Programs of others that read a file for us, each within limits of time, memory and output.
 
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -24,6 +23,9 @@ pub struct Bounds {
 /// Why a run gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// There is no such program on this machine.
+    #[error("{0} is not installed")]
+    Missing(String),
     /// It could not be started.
     #[error("{0} could not be started: {1}")]
     Start(String, std::io::Error),
@@ -41,30 +43,17 @@ pub enum RunError {
 /// How much of what a program says about its failure is kept, in bytes.
 const LAST_WORDS: usize = 2000;
 
-/// Where a program is, by the search path.
-#[must_use]
-pub fn find(program: &str) -> Option<PathBuf> {
-    // The search path is the system's, not a setting of ours.
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())
-}
-
-/// Runs a program to its end, with `input` as its standard input, and returns its standard output.
+/// Runs a program that is found on the system's search path to its end, with `input` as its standard input, and returns its standard output.
 ///
 /// # Errors
 /// When it cannot be started, does not end well, takes too long or says too much; it has ended by then.
 pub fn run(
-    program: &Path,
+    program: &str,
     args: &[&std::ffi::OsStr],
     input: &[u8],
     bounds: Bounds,
 ) -> Result<Vec<u8>, RunError> {
-    let name = program.file_name().map_or_else(
-        || "program".to_owned(),
-        |name| name.to_string_lossy().into_owned(),
-    );
+    let name = program.to_owned();
     let until = Instant::now() + bounds.time;
     let mut child = Command::new(program)
         .args(args)
@@ -74,7 +63,10 @@ pub fn run(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|error| RunError::Start(name.clone(), error))?;
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => RunError::Missing(name.clone()),
+            _ => RunError::Start(name.clone(), error),
+        })?;
     limit(child.id(), bounds);
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     std::thread::scope(|scope| {
@@ -179,7 +171,7 @@ mod tests {
 
     fn sh(script: &str, input: &[u8], bounds: Bounds) -> Result<Vec<u8>, RunError> {
         let args = ["-c".as_ref(), script.as_ref()];
-        run(Path::new("/bin/sh"), &args, input, bounds)
+        run("sh", &args, input, bounds)
     }
 
     #[test]
@@ -190,7 +182,7 @@ mod tests {
             ..BOUNDS
         };
         assert!(matches!(
-            sh("sleep 600", b"", brief),
+            sh("exec sleep 600", b"", brief),
             Err(RunError::Time(..))
         ));
         assert!(matches!(
@@ -205,8 +197,8 @@ mod tests {
         assert!(sh(&script, b"", BOUNDS).is_err());
         assert!(file.path().metadata().unwrap().len() <= BOUNDS.file);
         assert!(matches!(
-            run(Path::new("/nowhere/x"), &[], b"", BOUNDS),
-            Err(RunError::Start(..))
+            run("computetower-no-such-program", &[], b"", BOUNDS),
+            Err(RunError::Missing(_))
         ));
     }
 }

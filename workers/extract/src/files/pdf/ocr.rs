@@ -24,8 +24,6 @@ pub(super) struct Eyes {
 }
 
 struct Ready {
-    pdftoppm: PathBuf,
-    tesseract: PathBuf,
     languages: String,
     file: PathBuf,
     /// Removes the copy of the file at the end.
@@ -63,8 +61,7 @@ impl Eyes {
             PIXELS.as_ref(),
             ready.file.as_os_str(),
         ];
-        let picture =
-            process::run(&ready.pdftoppm, &args, b"", bounds).map_err(|error| why(&error))?;
+        let picture = process::run("pdftoppm", &args, b"", bounds).map_err(|error| why(&error))?;
         let args: [&OsStr; 6] = [
             "stdin".as_ref(),
             "stdout".as_ref(),
@@ -74,7 +71,7 @@ impl Eyes {
             "220".as_ref(),
         ];
         let seen =
-            process::run(&ready.tesseract, &args, &picture, bounds).map_err(|error| why(&error))?;
+            process::run("tesseract", &args, &picture, bounds).map_err(|error| why(&error))?;
         Ok(text::lines(
             &String::from_utf8_lossy(&seen).replace('\u{c}', ""),
         ))
@@ -85,8 +82,6 @@ fn ready(reading: &Reading<'_>) -> Result<Ready, String> {
     if !reading.options.ocr {
         return Err("reading pictures is switched off".to_owned());
     }
-    let find = |name: &str| process::find(name).ok_or_else(|| format!("{name} is not installed"));
-    let (tesseract, pdftoppm) = (find("tesseract")?, find("pdftoppm")?);
     let (file, kept) = match reading.path {
         Some(path) => (path.to_owned(), None),
         None => {
@@ -96,8 +91,6 @@ fn ready(reading: &Reading<'_>) -> Result<Ready, String> {
         }
     };
     Ok(Ready {
-        pdftoppm,
-        tesseract,
         languages: reading.options.ocr_languages.clone(),
         file,
         _kept: kept,

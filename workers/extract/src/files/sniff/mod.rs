@@ -230,10 +230,8 @@ fn by_magic(bytes: &[u8]) -> Option<FileKind> {
     let starts = |magic: &[u8]| bytes.starts_with(magic);
     let at =
         |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|b| b.starts_with(magic));
-    // Readers take a header within the first kilobyte, and so do files in the wild.
-    let pdf = memory_find(bytes.get(..1024).unwrap_or(bytes), b"%PDF-").is_some();
     Some(match () {
-        () if pdf && !starts(b"From ") => FileKind::Pdf,
+        () if is_pdf(bytes) => FileKind::Pdf,
         () if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") || starts(b"PK\x07\x08") => {
             archive::kind(bytes)
         }
@@ -276,6 +274,19 @@ fn by_magic(bytes: &[u8]) -> Option<FileKind> {
         () if starts(b"SQLite format 3\0") => FileKind::Other("application/vnd.sqlite3"),
         () if at(257, b"ustar") => FileKind::Other("application/x-tar"),
         () => return None,
+    })
+}
+
+/// Readers take a header anywhere in the first kilobyte. What stands before it in the wild are lines of a transfer and bytes that are no text; in a text the
+/// mark is within a line.
+fn is_pdf(bytes: &[u8]) -> bool {
+    let head = bytes.get(..1024).unwrap_or(bytes);
+    memory_find(head, b"%PDF-").is_some_and(|at| {
+        let before = head.get(..at).unwrap_or_default();
+        before
+            .last()
+            .is_none_or(|last| !(0x20..0x7F).contains(last))
+            && head.get(at + 5).is_some_and(u8::is_ascii_digit)
     })
 }
 
