@@ -6,9 +6,11 @@ pub mod child;
 mod document;
 mod error;
 pub mod files;
+mod html;
 pub mod markdown;
 pub mod wire;
 
 pub use document::{CodeBlock, Document, Heading, Link};
 pub use error::ExtractError;
 pub use files::extract;
+pub use html::{Extent, HtmlSource, decode, html};

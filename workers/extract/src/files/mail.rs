@@ -2,7 +2,7 @@
 
 use mail_parser::{Address, Message, MessageParser, MimeHeaders, PartType};
 
-use super::{Hint, Reading};
+use super::Reading;
 use crate::markdown::{self, Writer};
 use crate::{Document, ExtractError};
 
@@ -89,11 +89,8 @@ fn body(out: &mut Writer, message: &Message<'_>) {
         let PartType::Html(html) = &part.body else {
             continue;
         };
-        match super::html(html.as_bytes(), &Hint::default()) {
-            Ok(page) if !page.markdown.trim().is_empty() => out.block(&page.markdown),
-            _ => out.block(&super::text::lines(
-                &mail_parser::decoders::html::html_to_text(html),
-            )),
+        if let Some(page) = super::page_within(html) {
+            out.block(&page);
         }
     }
 }

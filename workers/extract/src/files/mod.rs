@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 pub use sniff::{FileClass, FileKind, Hint, Language, language_of, sniff};
 
-use crate::{Document, ExtractError, markdown};
+use crate::{Document, Extent, ExtractError, HtmlSource, markdown};
 
 /// How files are read.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -140,7 +140,14 @@ fn read(
         until: Instant::now() + options.tool_time,
     };
     let mut document = match kind {
-        FileKind::Html => return html(bytes, hint),
+        FileKind::Html => {
+            let about = HtmlSource {
+                url: hint.url.as_deref().unwrap_or_default(),
+                content_type: hint.content_type.as_deref(),
+                extent: Extent::Main,
+            };
+            return crate::html(bytes, &about);
+        }
         FileKind::Pdf => pdf::document(&reading)?,
         FileKind::Docx
         | FileKind::Pptx
@@ -179,6 +186,13 @@ fn finish(document: &mut Document, reading: &Reading<'_>) -> Result<(), ExtractE
     if document.title.is_none() {
         document.title = reading.stem();
     }
+    let is_prose = !matches!(
+        reading.kind,
+        FileKind::Source(_) | FileKind::Json | FileKind::Yaml | FileKind::Xml | FileKind::Csv
+    ) && !media::is_media(reading.kind);
+    if document.language.is_none() && is_prose {
+        document.language = language(&document.markdown);
+    }
     document.metadata.insert(
         "media_type".to_owned(),
         reading.kind.media_type().to_owned(),
@@ -195,9 +209,36 @@ fn finish(document: &mut Document, reading: &Reading<'_>) -> Result<(), ExtractE
     Ok(())
 }
 
-/// A web page, wherever it is found: alone, in a mail, in a notebook.
-fn html(_bytes: &[u8], _hint: &Hint) -> Result<Document, ExtractError> {
-    Err(ExtractError::Unsupported("text/html".to_owned()))
+/// A part of something else that is written as a web page: the text of a message, a table in a notebook.
+fn page_within(html: &str) -> Option<String> {
+    let about = HtmlSource {
+        content_type: Some("text/html; charset=utf-8"),
+        extent: Extent::Whole,
+        ..HtmlSource::default()
+    };
+    let page = crate::html(html.as_bytes(), &about).ok()?;
+    (!page.markdown.trim().is_empty()).then_some(page.markdown)
+}
+
+/// How much text tells its language, in bytes.
+const TELLING: usize = 4 << 10;
+
+/// The language of what people wrote in a document: code and tables say nothing of it.
+fn language(markdown: &str) -> Option<String> {
+    let mut prose = String::new();
+    let mut in_code = false;
+    for line in markdown.lines() {
+        if line.trim_start().starts_with("```") {
+            in_code = !in_code;
+        } else if !in_code && !line.starts_with('|') {
+            prose.push_str(line);
+            prose.push('\n');
+        }
+        if prose.len() > TELLING {
+            break;
+        }
+    }
+    crate::html::guess(&prose)
 }
 
 /// Plain text in a line of Markdown.

@@ -151,10 +151,10 @@ fn write(out: &mut Writer, output: &Output) -> bool {
             (markdown, _) if !markdown.trim().is_empty() => (markdown, true),
             // Tables are shown as HTML, and as text beside it.
             (_, html) if html.contains("<table") => {
-                match super::html(html.as_bytes(), &super::Hint::default()) {
-                    Ok(table) if !table.markdown.trim().is_empty() => (table.markdown, true),
-                    _ => (data.plain.join(), false),
-                }
+                match super::page_within(&html) {
+                Some(table) => (table, true),
+                None => (data.plain.join(), false),
+            }
             }
             _ => (data.plain.join(), false),
         },
