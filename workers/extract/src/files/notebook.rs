@@ -150,12 +150,10 @@ fn write(out: &mut Writer, output: &Output) -> bool {
         (Some(data), _) => match (data.markdown.join(), data.html.join()) {
             (markdown, _) if !markdown.trim().is_empty() => (markdown, true),
             // Tables are shown as HTML, and as text beside it.
-            (_, html) if html.contains("<table") => {
-                match super::page_within(&html) {
+            (_, html) if html.contains("<table") => match super::page_within(&html) {
                 Some(table) => (table, true),
                 None => (data.plain.join(), false),
-            }
-            }
+            },
             _ => (data.plain.join(), false),
         },
         (None, text) if !text.is_empty() => (text, false),

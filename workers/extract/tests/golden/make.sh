@@ -8,7 +8,7 @@ trap 'rm -rf "$work"' EXIT
 office() { soffice -env:UserInstallation="file://$work/profile" --headless --convert-to "$1" --outdir "$work" "$2" >/dev/null; }
 
 # pandoc
-for kind in docx odt epub rtf pptx; do pandoc -s source.md -o "pandoc.$kind"; done
+for kind in docx odt epub rtf pptx html; do pandoc -s source.md -o "pandoc.$kind"; done
 pandoc -s source.md -o pandoc.ipynb
 
 # LibreOffice, from what pandoc wrote: its own flavour of each kind
@@ -22,6 +22,8 @@ for kind in ods xlsx xls; do
         --convert-to "$kind" --outdir "$work" "$work/office-sheet.csv" >/dev/null
     cp "$work/office-sheet.$kind" "office.$kind"
 done
+cp book.fods "$work/book.fods"
+for kind in xlsx ods; do office "$kind" "$work/book.fods"; cp "$work/book.$kind" "book.$kind"; done
 
 # LaTeX: one column with a table and code, two columns, fonts that are pictures, and a page for the mixed document
 for name in article columns bitmap first; do

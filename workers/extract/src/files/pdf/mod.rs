@@ -36,7 +36,8 @@ pub(super) fn document(reading: &Reading<'_>) -> Result<Document, ExtractError> 
             .collect();
         by_page(reading, &mut document, &scanned, &empty)?
     };
-    if whole.has_encoding_issues {
+    // Pages of such fonts count as scanned where they can be told apart.
+    if whole.has_encoding_issues && scanned.is_empty() {
         document.warnings.push(
             "a font does not say which letters its signs are: some text may be wrong".to_owned(),
         );
