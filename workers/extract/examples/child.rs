@@ -1,16 +1,17 @@
-//! The extracting process alone: `child MEMORY SECONDS`.
+//! The extracting process alone: `child extract --memory=BYTES --seconds=SECONDS`, as `computetower` has it.
 
 use std::time::Duration;
 
 use computetower_extract::child::{Limits, serve};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut numbers = std::env::args()
-        .skip(1)
-        .filter_map(|word| word.parse().ok());
+    let given = |name: &str| {
+        let word = std::env::args().find_map(|word| word.strip_prefix(name).map(str::to_owned));
+        word.and_then(|word| word.parse().ok())
+    };
     let (memory, seconds) = (
-        numbers.next().unwrap_or(1 << 30),
-        numbers.next().unwrap_or(60),
+        given("--memory=").unwrap_or(1 << 30),
+        given("--seconds=").unwrap_or(60),
     );
     Ok(serve(Limits {
         memory,

@@ -2,6 +2,7 @@
 //! it reads a byte. What a file does to it costs that file and nothing else.
 
 use std::io::{self, BufReader, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -50,8 +51,8 @@ pub fn serve(limits: Limits) -> Result<(), ChildError> {
     ] {
         set(resource, most, most)?;
     }
-    let input = rustix::io::dup(io::stdin()).map_err(io::Error::from)?;
-    let output = rustix::io::dup(io::stdout()).map_err(io::Error::from)?;
+    let input = own(io::stdin())?;
+    let output = own(io::stdout())?;
     // A parser that prints would speak in the middle of an answer.
     let nowhere =
         rustix::fs::open("/dev/null", OFlags::WRONLY, Mode::empty()).map_err(io::Error::from)?;
@@ -77,6 +78,11 @@ pub fn serve(limits: Limits) -> Result<(), ChildError> {
     worker
         .join()
         .unwrap_or_else(|_| Err(io::Error::other("it panicked").into()))
+}
+
+/// Another handle to the same stream, which programs that run here do not get: the end of this process is the end of its streams.
+fn own(stream: impl AsFd) -> io::Result<OwnedFd> {
+    Ok(rustix::io::fcntl_dupfd_cloexec(stream, 3)?)
 }
 
 /// Reads a request; none at the end of the input.
@@ -146,7 +152,7 @@ fn watch(is_busy: Arc<AtomicBool>) -> io::Result<()> {
     if rustix::process::getpgrp() != rustix::process::getpid() {
         return Ok(());
     }
-    let input = rustix::io::dup(io::stdin())?;
+    let input = own(io::stdin())?;
     std::thread::Builder::new()
         .stack_size(64 << 10)
         .spawn(move || {

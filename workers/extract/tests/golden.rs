@@ -228,10 +228,10 @@ fn printed_pages_are_read() {
             "Left",
             "Alpha begins",
             "day twelve",
-            "the left column ends",
+            "the left column",
             "Right",
             "Omega begins",
-            "the right column ends",
+            "the right column",
         ],
     );
 
@@ -322,9 +322,9 @@ fn a_scanned_page_costs_no_other() {
         &read("latex-bitmap.pdf"),
         &[
             "Alpha begins",
-            "the left column ends",
+            "the left column",
             "Omega begins",
-            "the right column ends",
+            "the right column",
         ],
     );
 }

@@ -151,8 +151,14 @@ impl Child {
         }
     }
 
-    /// How it ended. One that lives is killed.
-    pub(super) async fn end(mut self) -> Ended {
+    /// How it ended, after speaking with it failed. One that lives is killed.
+    pub(super) async fn end(mut self, error: &io::Error) -> Ended {
+        use io::ErrorKind::{BrokenPipe, UnexpectedEof};
+        if !matches!(error.kind(), BrokenPipe | UnexpectedEof) {
+            return Ended::Unclear;
+        }
+        // Its streams have ended, so it has, and how is settled; programs that it ran may still be there.
+        self.kill();
         let status = match tokio::time::timeout(PARTING, self.process.wait()).await {
             Ok(Ok(status)) => status,
             _ => return Ended::Unclear,
@@ -181,13 +187,19 @@ fn classify(status: ExitStatus, said: &str) -> Ended {
     }
 }
 
-impl Drop for Child {
-    fn drop(&mut self) {
-        // With it go the programs that it runs. A process that has been waited for has no group to kill any more.
+impl Child {
+    /// Kills it together with the programs that it runs. Once it has been waited for, its group's number may be another's.
+    fn kill(&self) {
         if self.process.id().is_some()
             && let Some(group) = self.group
         {
             let _ = rustix::process::kill_process_group(group, Signal::KILL);
         }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.kill();
     }
 }

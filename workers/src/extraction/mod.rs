@@ -178,7 +178,7 @@ impl Extraction {
                 }
                 Ok(answer?)
             }
-            Ok(Err(error)) => Err(explain(child.end().await, error)),
+            Ok(Err(error)) => Err(explain(child.end(&error).await, error)),
             Err(_) => {
                 tracing::warn!(hint = ?head.hint, "a document took too long; its process is killed");
                 Err(ExtractError::TooLarge("time".to_owned()).into())

@@ -41,7 +41,7 @@ pub(super) fn document(reading: &Reading<'_>) -> Result<Document, ExtractError> 
                     .push(format!("the JSON is not valid: {error}"));
             }
             let language = if is_lines { "jsonl" } else { "json" };
-            out.block(&markdown::fence(source, Some(language)));
+            super::fence(&mut out, source, language);
         }
     }
     document.markdown = out.finish();
@@ -82,7 +82,7 @@ fn write(out: &mut Writer, source: &str, level: u8, headings: &mut usize) {
     let Some(Members(members)) = members
         .filter(|members| !members.0.is_empty() && *headings + members.0.len() <= MOST_HEADINGS)
     else {
-        out.block(&markdown::fence(source, Some("json")));
+        super::fence(out, source, "json");
         return;
     };
     // Short values stay together; those that are long stand alone under their keys.
@@ -105,7 +105,7 @@ fn write(out: &mut Writer, source: &str, level: u8, headings: &mut usize) {
     }
     if !together.is_empty() {
         together.push_str("\n}");
-        out.block(&markdown::fence(&together, Some("json")));
+        super::fence(out, &together, "json");
     }
     for (key, value) in rest {
         *headings += 1;

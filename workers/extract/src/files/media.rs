@@ -76,7 +76,7 @@ pub(super) fn document(reading: &Reading<'_>) -> Result<Document, ExtractError> 
         Some(path) => path,
         None => {
             kept = keep(reading.bytes)?;
-            kept.path()
+            kept.path.as_path()
         }
     };
     let probe = match probe(path, reading.until) {
@@ -137,13 +137,26 @@ pub(super) fn document(reading: &Reading<'_>) -> Result<Document, ExtractError> 
     Ok(document)
 }
 
-/// Puts bytes where another program finds them, under a name of ours.
-pub(super) fn keep(bytes: &[u8]) -> Result<tempfile::NamedTempFile, ExtractError> {
+/// Bytes on disk for other programs to read. The file has no name of its own: however this process ends, nothing stays behind.
+pub(super) struct Kept {
+    /// Open as long as the file is needed.
+    _file: std::fs::File,
+    /// Where programs that run as the same user find it.
+    pub(super) path: PathBuf,
+}
+
+/// Puts bytes on disk.
+pub(super) fn keep(bytes: &[u8]) -> Result<Kept, ExtractError> {
     use std::io::Write;
+    use std::os::fd::AsRawFd;
     let write = || {
-        let mut file = tempfile::NamedTempFile::new()?;
+        let mut file = tempfile::tempfile()?;
         file.write_all(bytes)?;
-        Ok(file)
+        let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+        Ok(Kept {
+            path: path.into(),
+            _file: file,
+        })
     };
     write().map_err(|error: std::io::Error| {
         ExtractError::TooLarge(format!("no room on disk for a copy to look at: {error}"))

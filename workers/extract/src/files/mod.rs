@@ -241,6 +241,13 @@ fn language(markdown: &str) -> Option<String> {
     crate::html::guess(&prose)
 }
 
+/// A code block; none of nothing.
+fn fence(out: &mut markdown::Writer, source: &str, language: &str) {
+    if !source.trim().is_empty() {
+        out.block(&markdown::fence(source, Some(language)));
+    }
+}
+
 /// Plain text in a line of Markdown.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);

@@ -125,7 +125,7 @@ pub(super) fn document(reading: &Reading<'_>) -> Result<Document, ExtractError> 
             "heading" => out.block(&markdown::heading(cell.level.unwrap_or(1), &source)),
             "code" => {
                 if !source.trim().is_empty() {
-                    out.block(&markdown::fence(&source, Some(&language)));
+                    super::fence(&mut out, &source, &language);
                 }
                 for output in &cell.outputs {
                     cut += u32::from(write(&mut out, output));
@@ -167,7 +167,7 @@ fn write(out: &mut Writer, output: &Output) -> bool {
     if is_markdown {
         out.block(kept);
     } else if !kept.trim().is_empty() {
-        out.block(&markdown::fence(kept, Some("text")));
+        super::fence(out, kept, "text");
     }
     kept.len() < text.len()
 }

@@ -108,7 +108,7 @@ fn check_groups(bytes: &[u8]) -> Result<(), ExtractError> {
 }
 
 /// The same in our words.
-pub(super) fn failed(error: ConvertError) -> ExtractError {
+fn failed(error: ConvertError) -> ExtractError {
     match error {
         ConvertError::Encrypted => ExtractError::Protected,
         ConvertError::ResourceLimit { detail, .. } => ExtractError::TooLarge(detail),

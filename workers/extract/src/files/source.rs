@@ -31,13 +31,13 @@ pub(super) fn document(reading: &Reading<'_>, language: &str) -> Document {
         Vec::new()
     };
     if pieces.len() < 2 || pieces.len() > MOST_HEADINGS {
-        out.block(&markdown::fence(source, Some(language)));
+        super::fence(&mut out, source, language);
     } else {
         for (heading, piece) in pieces {
             if let Some(heading) = heading {
                 out.block(&markdown::heading(2, &super::escaped(heading)));
             }
-            out.block(&markdown::fence(piece, Some(language)));
+            super::fence(&mut out, piece, language);
         }
     }
     document.markdown = out.finish();

@@ -31,24 +31,18 @@ pub(super) fn document(reading: &Reading<'_>) -> Result<Document, ExtractError> 
     let source = text.text.as_str();
     if source.len() < WORTH || outline.children.len() < 2 || outline.children.len() > MOST_HEADINGS
     {
-        out.block(&markdown::fence(source, Some("xml")));
+        super::fence(&mut out, source, "xml");
     } else {
         let mut from = 0;
         for (name, start) in &outline.children {
-            piece(&mut out, source.get(from..*start).unwrap_or(""));
+            super::fence(&mut out, source.get(from..*start).unwrap_or(""), "xml");
             out.block(&markdown::heading(2, &super::escaped(name)));
             from = *start;
         }
-        piece(&mut out, source.get(from..).unwrap_or(""));
+        super::fence(&mut out, source.get(from..).unwrap_or(""), "xml");
     }
     document.markdown = out.finish();
     Ok(document)
-}
-
-fn piece(out: &mut Writer, source: &str) {
-    if !source.trim().is_empty() {
-        out.block(&markdown::fence(source, Some("xml")));
-    }
 }
 
 /// What an XML text is made of.

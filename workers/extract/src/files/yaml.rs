@@ -23,7 +23,7 @@ pub(super) fn document(reading: &Reading<'_>) -> Document {
         .and_then(|(_, at)| value(source.get(*at..)?));
     let mut out = Writer::default();
     if source.len() < WORTH || keys.len() < 2 || keys.len() > MOST_HEADINGS {
-        out.block(&markdown::fence(source, Some("yaml")));
+        super::fence(&mut out, source, "yaml");
     } else {
         let mut from = 0;
         let mut names: Vec<&str> = Vec::new();
@@ -35,10 +35,7 @@ pub(super) fn document(reading: &Reading<'_>) -> Document {
                 let heading = names.join(", ");
                 let heading: String = heading.chars().take(200).collect();
                 out.block(&markdown::heading(2, &super::escaped(&heading)));
-                out.block(&markdown::fence(
-                    source.get(first..end).unwrap_or(""),
-                    Some("yaml"),
-                ));
+                super::fence(&mut out, source.get(first..end).unwrap_or(""), "yaml");
                 from = end;
                 names.clear();
             }

@@ -26,8 +26,8 @@ pub(super) struct Eyes {
 struct Ready {
     languages: String,
     file: PathBuf,
-    /// Removes the copy of the file at the end.
-    _kept: Option<tempfile::NamedTempFile>,
+    /// The copy of the file, where there is one.
+    _kept: Option<super::super::media::Kept>,
 }
 
 impl Eyes {
@@ -87,7 +87,7 @@ fn ready(reading: &Reading<'_>) -> Result<Ready, String> {
         None => {
             let kept =
                 super::super::media::keep(reading.bytes).map_err(|error| error.to_string())?;
-            (kept.path().to_owned(), Some(kept))
+            (kept.path.clone(), Some(kept))
         }
     };
     Ok(Ready {

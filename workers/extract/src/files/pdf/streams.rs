@@ -51,14 +51,15 @@ fn check_within(bytes: &[u8], most: u64) -> Result<(), ExtractError> {
     Ok(())
 }
 
-/// Whether the dictionary right before a stream names deflate.
+/// Whether the dictionary right before a stream names deflate. Pictures are nothing to a reader of text, and a hundred scans are large in all honesty.
 fn is_packed(head: &[u8]) -> bool {
     let start = head
         .windows(3)
         .rposition(|bytes| bytes == b"obj")
         .unwrap_or(0);
     let dictionary = head.get(start..).unwrap_or_default();
-    memory_find(dictionary, b"/FlateDecode").is_some() || memory_find(dictionary, b"/Fl").is_some()
+    let names = |name: &[u8]| memory_find(dictionary, name).is_some();
+    (names(b"/FlateDecode") || names(b"/Fl")) && !names(b"/Image")
 }
 
 /// How many bytes a stream becomes, up to a bound.

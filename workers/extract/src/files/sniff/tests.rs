@@ -63,6 +63,28 @@ fn names_tell_kinds_of_text_apart() {
         ..Hint::default()
     };
     assert_eq!(sniff(b"a,b\n", &host), FileKind::Text);
+    for address in [
+        "https://x.test/blob/main/lib.rs",
+        "https://x.test/index.php",
+        "https://x.test/README.md",
+    ] {
+        let page = Hint {
+            url: Some(address.to_owned()),
+            content_type: Some("text/html; charset=utf-8".to_owned()),
+            ..Hint::default()
+        };
+        assert_eq!(
+            sniff(b"<!doctype html><p>x", &page),
+            FileKind::Html,
+            "{address}"
+        );
+        assert_eq!(sniff(b"<p>x", &page), FileKind::Html, "{address}");
+        let raw = Hint {
+            content_type: Some("text/plain".to_owned()),
+            ..page
+        };
+        assert_ne!(sniff(b"x = 1", &raw), FileKind::Html, "{address}");
+    }
     assert_eq!(served(b"a,b\n", "text/csv; charset=utf-8"), FileKind::Csv);
     assert_eq!(served(b"# x\n", "text/markdown"), FileKind::Markdown);
     assert_eq!(served(b"plain", "text/plain"), FileKind::Text);

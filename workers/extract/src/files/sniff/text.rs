@@ -14,14 +14,18 @@ pub(super) fn kind(bytes: &[u8], hint: &Hint) -> FileKind {
     }
     let text = charset::decode(head, hint.charset()).text;
     let start = text.trim_start_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
-    let named = by_name(hint);
+    // A name that somebody gave goes before what a server says; an address ends as it likes, and its server knows better what it sends.
+    let named = if hint.name.is_some() {
+        by_name(hint).or_else(|| by_media_type(hint))
+    } else {
+        by_media_type(hint).or_else(|| by_name(hint))
+    };
     // Source code and Markdown may begin with anything: markup, braces, lines that look like a mail's.
     if let Some(kind @ (FileKind::Source(_) | FileKind::Markdown)) = named {
         return kind;
     }
     by_content(start, bytes.len() <= LOOK, named)
         .or(named)
-        .or_else(|| by_media_type(hint))
         .unwrap_or(FileKind::Text)
 }
 
