@@ -122,13 +122,12 @@ impl Child {
     }
 
     /// Asks for one document.
-    pub(super) async fn ask(&mut self, mut start: Vec<u8>, content: &[u8]) -> io::Result<Answer> {
+    pub(super) async fn ask(&mut self, start: &[u8], content: &[u8]) -> io::Result<Answer> {
         let input = self.input.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
         if content.len() <= TOGETHER {
-            start.extend_from_slice(content);
-            input.write_all(&start).await?;
+            input.write_all(&[start, content].concat()).await?;
         } else {
-            input.write_all(&start).await?;
+            input.write_all(start).await?;
             input.write_all(content).await?;
         }
         let mut length = [0; wire::ANSWER_LENGTH];

@@ -167,9 +167,15 @@ impl Extraction {
             .acquire()
             .await
             .map_err(|_| ExtractionError::Child(std::io::ErrorKind::BrokenPipe.into()))?;
+        let until = tokio::time::Instant::now() + self.settings.deadline;
         let mut child = self.child()?;
-        let asked = child.ask(start, bytes);
-        match tokio::time::timeout(self.settings.deadline, asked).await {
+        let mut asked = tokio::time::timeout_at(until, child.ask(&start, bytes)).await;
+        // One that died while it rested takes no question, which is not the document's fault.
+        if child.served() > 0 && matches!(&asked, Ok(Err(error)) if is_closed(error)) {
+            child = Child::start(&self.settings).map_err(ExtractionError::Child)?;
+            asked = tokio::time::timeout_at(until, child.ask(&start, bytes)).await;
+        }
+        match asked {
             Ok(Ok(answer)) => {
                 if child.served() < self.settings.documents {
                     self.idle().push(child);
@@ -221,6 +227,11 @@ impl Drop for Extraction {
     fn drop(&mut self) {
         self.shut_down();
     }
+}
+
+/// Whether a question could not be put. An answer that does not come is another error.
+fn is_closed(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::BrokenPipe
 }
 
 /// What the end of a child in the middle of a document says of the document.

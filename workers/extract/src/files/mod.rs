@@ -146,7 +146,10 @@ fn read(
                 content_type: hint.content_type.as_deref(),
                 extent: Extent::Main,
             };
-            return crate::html(bytes, &about);
+            let mut page = crate::html(bytes, &about)?;
+            page.metadata
+                .insert("media_type".to_owned(), kind.media_type().to_owned());
+            return Ok(page);
         }
         FileKind::Pdf => pdf::document(&reading)?,
         FileKind::Docx
