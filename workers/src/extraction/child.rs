@@ -158,9 +158,8 @@ impl Child {
         }
         // Its streams have ended, so it has, and how is settled; programs that it ran may still be there.
         self.kill();
-        let status = match tokio::time::timeout(PARTING, self.process.wait()).await {
-            Ok(Ok(status)) => status,
-            _ => return Ended::Unclear,
+        let Ok(Ok(status)) = tokio::time::timeout(PARTING, self.process.wait()).await else {
+            return Ended::Unclear;
         };
         // Its complaints end with it, unless a program that it ran holds them open.
         let _ = tokio::time::timeout(Duration::from_millis(500), &mut self.listening).await;
