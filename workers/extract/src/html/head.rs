@@ -15,8 +15,8 @@ const MAX_JSON: usize = 512 * 1024;
 /// As much text as the language is guessed from.
 const GUESS_FROM: usize = 2000;
 
-/// Reads all but the content and the links.
-pub(super) fn read(dom: &Dom, base: Option<&Url>) -> Document {
+/// Reads all but the content and the links; and whether the page calls itself an article: a piece of news, a post.
+pub(super) fn read(dom: &Dom, base: Option<&Url>) -> (Document, bool) {
     let mut document = Document { language: language(dom), ..Document::default() };
     let mut og_title = None;
     for id in dom.all(local_name!("meta")) {
@@ -49,11 +49,25 @@ pub(super) fn read(dom: &Dom, base: Option<&Url>) -> Document {
         };
         document.metadata.entry(key.to_owned()).or_insert_with(|| clean(content));
     }
+    let kind = |document: &Document| document.metadata.get("type").is_some_and(|kind| is_article(kind));
+    let mut article = kind(&document) || document.metadata.contains_key("published");
     structured(dom, &mut document);
+    article |= kind(&document);
+    // Where people talk, what they say is the content, whatever else the page calls itself.
+    article &= !document.metadata.get("type").is_some_and(|kind| is_discussion(kind));
     document.canonical = canonical(dom, base);
     document.title = title(dom, og_title);
     document.metadata.retain(|_, value| !value.is_empty());
-    document
+    (document, article)
+}
+
+fn is_discussion(kind: &str) -> bool {
+    matches!(kind, "DiscussionForumPosting" | "QAPage" | "Question")
+}
+
+fn is_article(kind: &str) -> bool {
+    let kind = kind.to_ascii_lowercase();
+    kind.ends_with("article") || kind.ends_with("blogposting") || kind == "blog" || kind == "post"
 }
 
 /// What is known only once the content is.
@@ -150,7 +164,7 @@ fn structured(dom: &Dom, document: &mut Document) {
                 Some(Value::Array(kinds)) => kinds.iter().find_map(Value::as_str).unwrap_or_default(),
                 _ => continue,
             };
-            let described = ["Article", "Posting", "Page", "Product", "Recipe", "Event", "Report"].iter().any(|end| kind.ends_with(end));
+            let described = ["Article", "Posting", "Page", "Product", "Recipe", "Event", "Report", "Question"].iter().any(|end| kind.ends_with(end));
             if !described {
                 continue;
             }
@@ -162,8 +176,8 @@ fn structured(dom: &Dom, document: &mut Document) {
             put("author", thing.get("author").and_then(names));
             put("published", thing.get("datePublished").and_then(Value::as_str).map(str::to_owned));
             put("modified", thing.get("dateModified").and_then(Value::as_str).map(str::to_owned));
-            if !kind.ends_with("Page") {
-                put("type", Some(kind.to_owned()));
+            if is_article(kind) || is_discussion(kind) {
+                document.metadata.insert("type".to_owned(), kind.to_owned());
             }
         }
     }

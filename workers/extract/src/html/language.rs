@@ -27,8 +27,8 @@ const SPOKEN: &[&str] = &["en", "de", "fr", "es", "it", "ja", "zh", "pt", "ru", 
 
 /// The language of a code block, in lower case: by itself, by the code in it, or by what is around it and holds nothing else.
 pub(super) fn of(dom: &Dom, block: Id) -> Option<String> {
-    let code = dom.inside(block).take(16).find(|&inside| dom.is(inside, &local_name!("code")) || dom.is(inside, &local_name!("pre")));
-    let own = code.and_then(|code| said(dom, code, true)).or_else(|| said(dom, block, true));
+    let code = |inside: &Id| dom.is(*inside, &local_name!("code")) || dom.is(*inside, &local_name!("pre"));
+    let own = dom.inside(block).take(256).filter(code).find_map(|code| said(dom, code, true)).or_else(|| said(dom, block, true));
     own.or_else(|| {
         let around = dom.ancestors(block).take(4).take_while(|&around| {
             matches!(

@@ -16,7 +16,7 @@ pub(crate) use head::guess;
 use crate::{Document, ExtractError};
 
 /// A larger page is cut.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
+const MAX_BYTES: usize = 10 * 1024 * 1024;
 
 /// What is known of a page beside its bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,10 +52,10 @@ pub fn html(bytes: &[u8], about: &HtmlSource<'_>) -> Result<Document, ExtractErr
     let (text, _) = decode(kept, about.content_type);
     let dom = parse::parse(&text);
     let base = links::base(&dom, about.url);
-    let mut document = head::read(&dom, base.as_ref());
+    let (mut document, article) = head::read(&dom, base.as_ref());
     document.links = links::links(&dom, base.as_ref());
     let selected = match about.extent {
-        Extent::Main => content::main(&dom),
+        Extent::Main => content::main(&dom, article, document.title.as_deref()),
         Extent::Whole => content::whole(&dom),
     };
     let rendered = render::render(&dom, &selected.roots, &selected.skip, base.as_ref());

@@ -64,7 +64,7 @@ impl TokenSink for Bounded {
                 TagKind::StartTag => {
                     let full = sink.nodes.borrow().len() > MAX_NODES;
                     // Left out, a script or a style would show what it holds.
-                    if (sink.depth.get() > MAX_DEPTH && !silent(&tag.name) && !raw(&tag.name)) || full {
+                    if (sink.depth() > MAX_DEPTH && !silent(&tag.name) && !raw(&tag.name)) || full {
                         if left_out.len() < usize::from(u16::MAX) {
                             left_out.push(tag.name.clone());
                         }
@@ -78,6 +78,7 @@ impl TokenSink for Bounded {
                         left_out.pop();
                         return TokenSinkResult::Continue;
                     }
+                    sink.ends(&tag.name);
                 }
             }
         }
@@ -101,6 +102,15 @@ fn raw(name: &LocalName) -> bool {
     )
 }
 
+/// Elements that hold nothing.
+fn is_void(name: &LocalName) -> bool {
+    matches!(
+        *name,
+        local_name!("area") | local_name!("base") | local_name!("br") | local_name!("col") | local_name!("embed") | local_name!("hr") | local_name!("img")
+            | local_name!("input") | local_name!("link") | local_name!("meta") | local_name!("source") | local_name!("track") | local_name!("wbr")
+    )
+}
+
 const NONE: u32 = u32::MAX;
 
 /// A node while the tree is built.
@@ -118,15 +128,28 @@ struct Growing {
 /// The tree while it is built.
 struct Sink {
     nodes: RefCell<Vec<Growing>>,
-    /// How deep the place is where the next node goes, nearly.
-    depth: Cell<u16>,
+    /// The element that the next node goes into, nearly.
+    current: Cell<u32>,
 }
 
 impl Sink {
     fn new() -> Self {
-        let sink = Self { nodes: RefCell::default(), depth: Cell::new(0) };
+        let sink = Self { nodes: RefCell::default(), current: Cell::new(0) };
         sink.add(Kind::Document, nameless());
         sink
+    }
+
+    fn depth(&self) -> u16 {
+        self.nodes.borrow()[self.current.get() as usize].depth
+    }
+
+    /// The end tag of what is open. The builder does not say of all it closes that it is closed.
+    fn ends(&self, name: &LocalName) {
+        let nodes = self.nodes.borrow();
+        let node = &nodes[self.current.get() as usize];
+        if node.name.local == *name && node.parent != NONE {
+            self.current.set(node.parent);
+        }
     }
 
     fn add(&self, kind: Kind, name: QualName) -> u32 {
@@ -171,7 +194,8 @@ impl Sink {
             NONE => nodes[parent as usize].last = id,
             next => nodes[next as usize].previous = id,
         }
-        self.depth.set(depth);
+        let void = matches!(nodes[id as usize].kind, Kind::Text(_)) || is_void(&nodes[id as usize].name.local);
+        self.current.set(if void { parent } else { id });
     }
 
     fn place(&self, parent: u32, next: u32, child: NodeOrText<u32>) {
@@ -194,7 +218,7 @@ impl Sink {
                     let id = self.add(Kind::Text(text), nameless());
                     self.attach(parent, next, id);
                 }
-                self.depth.set(self.nodes.borrow()[parent as usize].depth);
+                self.current.set(parent);
             }
         }
     }
@@ -266,7 +290,10 @@ impl TreeSink for Sink {
     fn append_doctype_to_document(&self, _: StrTendril, _: StrTendril, _: StrTendril) {}
 
     fn pop(&self, node: &u32) {
-        self.depth.set(self.nodes.borrow()[*node as usize].depth.saturating_sub(1));
+        let parent = self.nodes.borrow()[*node as usize].parent;
+        if parent != NONE {
+            self.current.set(parent);
+        }
     }
 
     /// What a template holds is no part of the page: it is hung on nothing and falls away.
@@ -333,10 +360,14 @@ fn flatten(mut from: Vec<Growing>) -> Dom {
             continue;
         }
         let id = u32::try_from(to.len()).unwrap_or(NONE);
-        let depth = u16::try_from(open.len()).unwrap_or(u16::MAX);
+        let depth = to[parent as usize].depth + 1;
         to.push(Node { parent, end: id + 1, depth, kind });
         if node.first == NONE {
             at = node.next;
+        } else if depth >= 2 * MAX_DEPTH {
+            // Moved deeper by the rules for broken markup: what it holds stands beside it.
+            open.push((at, parent));
+            at = node.first;
         } else {
             open.push((at, id));
             at = node.first;

@@ -62,20 +62,20 @@ pub(super) fn count(dom: &Dom, skip: &[bool]) -> Vec<Stats> {
                 length += u32::from(!one.is_whitespace());
                 marks += u32::from(matches!(one, ',' | '.' | ';' | '!' | '?' | '、' | '。' | '，' | '！' | '？' | '،' | '؟' | '।'));
             }
-            let own = &mut own[block];
-            own.text += length;
-            own.marks += marks;
-            if at < link_end {
-                own.links += length;
-            }
-            if at < code_end {
-                own.code += length;
-            }
+            let here = Stats {
+                text: length,
+                marks,
+                links: if at < link_end { length } else { 0 },
+                code: if at < code_end { length } else { 0 },
+                ..Stats::default()
+            };
+            stats[at] = here;
+            own[block].add(here);
         } else if let Some(name) = dom.name(at) {
             match *name {
                 local_name!("a") if dom.attribute(at, "href").is_some() => {
                     link_end = link_end.max(dom.end(at));
-                    own[block].link_count += 1;
+                    stats[at].link_count += 1;
                 }
                 local_name!("pre") => code_end = code_end.max(dom.end(at)),
                 _ => {}
@@ -87,9 +87,7 @@ pub(super) fn count(dom: &Dom, skip: &[bool]) -> Vec<Stats> {
         at += 1;
     }
     for id in (0..dom.len()).rev() {
-        let mut here = own[id];
-        here.prose = prose(dom, id, &here);
-        stats[id].add(here);
+        stats[id].prose += prose(dom, id, &own[id]);
         if let Some(parent) = dom.parent(id) {
             let sum = stats[id];
             stats[parent].add(sum);

@@ -10,7 +10,7 @@ use crate::html::dom::Dom;
 pub(super) struct Named {
     /// Around the content: navigation, footers, advertisements, sharing.
     pub furniture: bool,
-    /// Other pages that might please.
+    /// Perhaps around the content: other pages that might please, boxes of any kind. How it reads decides.
     pub related: bool,
     /// What readers wrote.
     pub comments: bool,
@@ -21,18 +21,19 @@ pub(super) struct Named {
 }
 
 const FURNITURE: &[&str] = &[
-    "ad", "ads", "advert", "advertisement", "advertising", "adslot", "adunit", "adwrapper", "adcontainer", "banner", "breadcrumb", "breadcrumbs", "consent",
-    "cookie", "cookies", "copyright", "donate", "donation", "dropdown", "footer", "gdpr", "hamburger", "login", "masthead", "menu", "menus",
-    "mailchimp", "modal", "nav", "navbar", "navigation", "navigator", "newsletter", "newsletters", "offcanvas", "optin", "overlay", "pager", "pagination", "paginator", "paging",
-    "paywall", "popup", "prevnext", "print", "promo", "promos", "promotion", "promoted", "registration", "sharebar", "share", "sharer", "shares",
-    "sharedaddy", "sharethis", "sharing", "sidebar", "sidenav", "signin", "signup", "skip", "skiplink", "social", "socials", "sponsor", "sponsored",
-    "sponsors", "subnav", "subscribe", "subscription", "subscriptions", "tabbar", "toolbar", "topbar", "topnav", "widget", "widgets", "followus", "adv", "dfp", "leaderboard", "mpu",
+    "ad", "ads", "advert", "advertisement", "advertising", "adslot", "adunit", "adwrapper", "adcontainer", "breadcrumb", "breadcrumbs", "consent",
+    "cookie", "cookies", "copyright", "donate", "donation", "dropdown", "footer", "gdpr", "hamburger", "masthead", "menu", "menus",
+    "mailchimp", "modal", "newsletter", "newsletters", "offcanvas", "optin", "pager", "pagination", "paginator", "paging",
+    "popup", "prevnext", "sharebar", "share", "sharer", "shares",
+    "sharedaddy", "sharethis", "sharing", "sidebar", "sidenav", "signin", "skip", "skiplink", "social", "socials", "sponsor", "sponsored",
+    "sponsors", "subnav", "subscribe", "subscription", "subscriptions", "tabbar", "toolbar", "topbar", "topnav", "followus", "adv", "dfp", "leaderboard", "mpu", "facet", "facets", "filters", "refinements", "signature",
 ];
 
 const RELATED: &[&str] = &[
     "also", "interlink", "latest", "more", "mostread", "mostpopular", "next", "popular", "previous", "readmore", "readnext", "recirc", "recirculation",
     "recommend", "recommendation", "recommendations", "recommended", "related", "similar", "suggested", "suggestions", "teaser", "teasers", "trending",
-    "upnext", "alsolike", "relatedposts",
+    "upnext", "alsolike", "relatedposts", "banner", "overlay", "promo", "promos", "promotion", "promoted", "widget", "widgets", "signup", "login",
+    "registration", "quicklinks", "siblings",
 ];
 
 const COMMENTS: &[&str] = &["comment", "comments", "commentlist", "discussion", "disqus", "respond", "replies", "commenting", "livefyre"];
@@ -45,17 +46,19 @@ const ABOUT: &[&str] = &[
 const CONTENT: &[&str] = &["article", "articlebody", "body", "content", "entry", "main", "post", "story", "text", "maincontent", "storybody", "prose", "markdown"];
 
 /// Reads the class, the id, the role and the like of an element.
-pub(super) fn named(dom: &Dom, id: usize) -> Named {
+///
+/// `by_id`: the id counts. Where headings are places to link to, an id says what the text is about and not what it is for.
+pub(super) fn named(dom: &Dom, id: usize, by_id: bool) -> Named {
     let mut named = Named::default();
     let Some(element) = dom.element(id) else { return named };
     for attribute in &element.attributes {
         let name = &*attribute.name.local;
-        if !matches!(name, "class" | "id" | "data-component" | "data-testid" | "data-type" | "data-module" | "aria-label") || attribute.value.len() > 400 {
+        if !matches!(name, "class" | "id" | "data-component" | "data-testid" | "data-type" | "data-module" | "aria-label") || attribute.value.len() > 400 || (name == "id" && !by_id) {
             continue;
         }
-        for word in class::words(&attribute.value) {
+        for word in attribute.value.split_ascii_whitespace().filter(|name| !about_another(name)).flat_map(class::words) {
             let word = &*word;
-            named.furniture |= FURNITURE.contains(&word);
+            named.furniture |= FURNITURE.contains(&word) || (word.starts_with("nav") && word != "navy");
             named.related |= RELATED.contains(&word);
             named.comments |= COMMENTS.contains(&word);
             named.about |= ABOUT.contains(&word);
@@ -63,4 +66,11 @@ pub(super) fn named(dom: &Dom, id: usize) -> Named {
         }
     }
     named
+}
+
+/// Whether a name says what is beside an element (`has-sidebar`), not what it is.
+fn about_another(name: &str) -> bool {
+    class::words(name).any(|word| matches!(&*word, "has" | "with" | "no" | "without" | "w" | "hide" | "show" | "layout" | "wrapper" | "container" | "page"))
+        && class::words(name).any(|word| matches!(&*word, "sidebar" | "nav" | "navbar" | "menu" | "footer" | "ads" | "toolbar" | "banner" | "comments"))
+        && !class::words(name).any(|word| matches!(&*word, "wrapper" | "container"))
 }

@@ -65,6 +65,10 @@ impl Render<'_> {
             self.code_block(id);
             return;
         }
+        if let Some(formula) = self.math(id) {
+            self.writer.block(&formula);
+            return;
+        }
         if self.is_note(id, name) {
             self.note(id);
             return;
@@ -202,7 +206,8 @@ impl Render<'_> {
             dom.attribute(id, "id").or_else(|| dom.attribute(id, "name").filter(|_| dom.is(id, &local_name!("a"))))
         };
         let leads = |id: Id| dom.attribute(id, "href").and_then(|href| href.strip_prefix('#'));
-        let inside = || dom.inside(id).find_map(|inside| named(inside).or_else(|| leads(inside)));
+        let place = |inside: &Id| matches!(dom.name(*inside), Some(&local_name!("a") | &local_name!("span")));
+        let inside = || dom.inside(id).filter(place).find_map(|inside| named(inside).or_else(|| leads(inside)));
         let before = || {
             let around = dom.parent(id)?;
             let first = dom.children(around).find(|&child| dom.text(child).is_none_or(|text| !text.trim().is_empty()))?;

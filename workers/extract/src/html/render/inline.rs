@@ -59,12 +59,15 @@ impl Line {
         if text.starts_with(char::is_whitespace) {
             self.white();
         }
-        self.word(first);
-        for word in words {
+        let white = text.ends_with(char::is_whitespace);
+        let mut word = first;
+        for next in words {
+            self.word(word, false);
             self.space = true;
-            self.word(word);
+            word = next;
         }
-        if text.ends_with(char::is_whitespace) {
+        self.word(word, !white);
+        if white {
             self.white();
         }
     }
@@ -74,17 +77,23 @@ impl Line {
         self.spaced |= self.out.is_empty();
     }
 
-    fn word(&mut self, word: &str) {
+    /// Adds a word. `open`: what follows it is not known, and may be part of it.
+    fn word(&mut self, word: &str, open: bool) {
         if word.contains(['\u{ad}', '\u{200b}', '\u{feff}', '\0']) {
             let word: String = word.chars().filter(|one| !matches!(one, '\u{ad}' | '\u{200b}' | '\u{feff}' | '\0')).collect();
             if !word.is_empty() {
-                self.word(&word);
+                self.word(&word, open);
             }
             return;
         }
         if let Some(first) = word.chars().next() {
             self.begin(first);
-            markdown::escape_into(&mut self.out, word);
+            if open && word.ends_with(['*', '_']) {
+                markdown::escape_into(&mut self.out, &format!("{word}x"));
+                self.out.pop();
+            } else {
+                markdown::escape_into(&mut self.out, word);
+            }
         }
     }
 

@@ -91,7 +91,7 @@ impl Render<'_> {
             .flat_map(|child| if dom.is(child, &local_name!("div")) { dom.children(child).collect() } else { vec![child] })
             .collect();
         for part in parts {
-            if self.hidden(part) {
+            if self.hidden(part) || dom.text(part).is_some_and(|text| text.trim().is_empty()) {
                 continue;
             }
             let simple = !self.has_block[part] && self.footnotes.note_at(part).is_none();
@@ -134,7 +134,12 @@ impl Render<'_> {
                     }
                     self.block(part);
                 }
-                None => {}
+                None => {
+                    if let Some(term) = term.take() {
+                        self.writer.block(&term);
+                    }
+                    self.block(part);
+                }
             }
         }
         if let Some(term) = term {

@@ -59,6 +59,7 @@ impl Render<'_> {
                 }
             }
             ref name if is_control(name) => {}
+            local_name!("span") if self.footnotes.is_label(dom, id) => {}
             _ => self.spans(line, id),
         }
     }
