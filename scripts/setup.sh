@@ -46,13 +46,20 @@ need_node() {
   need npm npm npm
 }
 
+# Programs that a worker reads scanned pages, sound and film with, where they are installed; the tests want to see them at work.
+need_readers() {
+  need poppler-utils "pdftoppm" pdftoppm
+  need tesseract-ocr tesseract tesseract
+  need ffmpeg ffmpeg ffmpeg
+}
+
 need_tool() { command -v "$1" >/dev/null 2>&1 || tools+=("$1"); }
 
 for part in "${@:-run}"; do
   case "$part" in
     run) need_run ;;
     demo) need_run; need_python ;;
-    test) need_run; need_python; need_tool cargo-nextest ;;
+    test) need_run; need_python; need_readers; need_tool cargo-nextest ;;
     check) need_run; need_tool cargo-deny ;;
     bench) need_run; need_python ;;
     node) need_node ;;

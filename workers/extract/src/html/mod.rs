@@ -11,6 +11,7 @@ mod parse;
 mod render;
 
 pub use charset::decode;
+pub(crate) use head::guess;
 
 use crate::{Document, ExtractError};
 
