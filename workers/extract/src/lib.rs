@@ -2,8 +2,10 @@
 //!
 //! Pure: bytes in, a [`Document`] out. Nothing here asks the network, a database or a clock.
 
+mod chunk;
 mod document;
 mod error;
 
+pub use chunk::{Chunk, ChunkSize, chunks};
 pub use document::{CodeBlock, Document, Heading, Link};
 pub use error::ExtractError;
