@@ -1,13 +1,18 @@
 //! Knowledge: sources, what was read from them, by what it is found, and the history of how it was read.
 
 pub mod documents;
+pub mod files;
 pub mod keep;
+pub mod query;
+pub mod search;
 pub mod sources;
 pub mod syncs;
 pub mod words;
 
 pub use documents::{Document, DocumentFilter, DocumentPage, Validator};
+pub use files::{FileClass, KnowledgeFile};
 pub use keep::{BodyPlace, Change, Kept, NewChunk, NewDocument};
+pub use search::{Hit, SearchFilter};
 pub use sources::{NewSource, Source, SourceChange, SourceKind, SourcePage};
 pub use syncs::{Sync, SyncEntry, SyncPage, SyncProgress, SyncState, Trigger};
 
