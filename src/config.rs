@@ -1,6 +1,7 @@
 //! The configuration: read here and nowhere else, from the environment, all problems reported at once.
 
 mod client;
+mod extraction;
 mod outside;
 mod traces;
 mod up;
@@ -15,6 +16,7 @@ use computetower_store::objects::{Encryption, ObjectSettings};
 use computetower_store::vault::{MasterKey, Secret};
 use computetower_workers::OutsideSettings;
 use computetower_workers::browsers::BrowserSettings;
+use computetower_workers::extraction::ExtractionSettings;
 
 use crate::telemetry::LogFormat;
 
@@ -149,6 +151,8 @@ pub struct Config {
     pub metrics: MetricsSettings,
     /// What the operator lends to workers besides.
     pub outside: OutsideSettings,
+    /// How workers read pages and files.
+    pub extraction: ExtractionSettings,
 }
 
 /// Who may read what a process has counted, and where.
@@ -385,6 +389,7 @@ pub fn read(mut environment: Environment<'_>) -> Result<Config, Problems> {
     let host = host(env);
     let metrics = metrics(env);
     let outside = outside::outside(env);
+    let extraction = extraction::extraction(env);
     // Used by then: it is wanted together with the log. What is wrong with it is told here, with all the rest.
     traces::traces(env);
     let redis_prefix = env.or("COMPUTETOWER_REDIS_PREFIX", "computetower");
@@ -410,6 +415,7 @@ pub fn read(mut environment: Environment<'_>) -> Result<Config, Problems> {
         host,
         metrics,
         outside,
+        extraction,
     });
     environment.done(config)
 }

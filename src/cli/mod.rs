@@ -7,6 +7,7 @@ mod client;
 mod completions;
 mod dispatcher;
 mod doctor;
+mod extract;
 mod history;
 mod input;
 mod jobs;
@@ -90,6 +91,9 @@ enum Command {
     Bench(bench::Args),
     /// Print what a shell reads to complete these commands, for example `computetower completions bash`.
     Completions(completions::Args),
+    /// Read pages and files for a worker, which starts this itself.
+    #[command(hide = true)]
+    Extract(extract::Args),
 }
 
 impl Command {
@@ -143,6 +147,9 @@ impl Cli {
     /// Runs the command to its end.
     #[must_use]
     pub fn run(self) -> ExitCode {
+        if let Command::Extract(args) = &self.command {
+            return extract::run(args).map_or_else(|error| told(&error), |()| ExitCode::SUCCESS);
+        }
         // Only this provider is compiled in; a second installation in one process is refused and harmless.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = match self.command {
@@ -182,6 +189,8 @@ impl Cli {
             Command::Doctor => doctor::run(json).await?,
             Command::Bench(args) => bench::run(args, json).await?,
             Command::Completions(args) => completions::run(&args)?,
+            // It has run by then, without a runtime.
+            Command::Extract(_) => {}
             Command::Jobs(args) => return asked(jobs::run(args, json).await),
             Command::Batches(args) => return asked(batches::run(args, json).await),
             Command::Schedules(args) => return done(schedules::run(args, json).await),

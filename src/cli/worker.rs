@@ -41,6 +41,7 @@ pub(super) async fn run(config: &Config, args: Args) -> Result<(), Failure> {
         host: config.host.clone(),
         browser: config.browser.clone(),
         outside: config.outside.clone(),
+        extraction: config.extraction.clone(),
     };
     run_worker(store, options, shutdown).await?;
     Ok(())

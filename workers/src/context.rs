@@ -9,6 +9,7 @@ use computetower_store::jobs::ClaimedJob;
 use serde_json::Value;
 
 use crate::browsers::Browsers;
+use crate::extraction::Extraction;
 use crate::feed::Feed;
 use crate::outside::Outside;
 use crate::running::Stop;
@@ -25,6 +26,8 @@ pub(crate) struct JobContext {
     pub(crate) browsers: Arc<Browsers>,
     /// What the operator lends besides.
     pub(crate) outside: Outside,
+    /// Where pages and files are read.
+    pub(crate) extraction: Arc<Extraction>,
     /// The job under lease.
     pub(crate) job: ClaimedJob,
     /// Its events.

@@ -8,6 +8,7 @@ mod captcha;
 mod challenges;
 mod classify;
 mod context;
+pub mod extraction;
 mod feed;
 mod kinds;
 mod lanes;

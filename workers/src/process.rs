@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::browsers::{BrowserSettings, Browsers, SessionOwner};
+use crate::extraction::{Extraction, ExtractionSettings};
 use crate::lanes;
 use crate::outside::{Outside, OutsideSettings};
 use crate::run::chain;
@@ -41,6 +42,8 @@ pub struct WorkerOptions {
     pub browser: BrowserSettings,
     /// What the operator lends besides.
     pub outside: OutsideSettings,
+    /// How pages and files are read.
+    pub extraction: ExtractionSettings,
 }
 
 /// What all tasks of the process share.
@@ -51,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) running: Arc<Running>,
     pub(crate) browsers: Arc<Browsers>,
     pub(crate) outside: Outside,
+    pub(crate) extraction: Arc<Extraction>,
     pub(crate) tasks: TaskTracker,
     /// Set when no more jobs are to be taken.
     pub(crate) closing: CancellationToken,
@@ -121,6 +125,7 @@ pub async fn run_worker(
         running: Arc::default(),
         browsers,
         outside: Outside::new(&options.outside),
+        extraction: Arc::new(Extraction::new(options.extraction.clone())),
         tasks: TaskTracker::new(),
         closing: CancellationToken::new(),
         concurrency: options.concurrency.clone(),
@@ -152,6 +157,7 @@ pub async fn run_worker(
     let _ = tokio::time::timeout(Duration::from_secs(3), shared.tasks.wait()).await;
     let live = shared.browsers.owners().await;
     shared.browsers.shutdown().await;
+    shared.extraction.shut_down();
     // Nobody waits long for a Redis that is away: a lease that stays costs the next question a moment.
     let _ = tokio::time::timeout(Duration::from_secs(1), release(&shared, live)).await;
     store.flush().await;

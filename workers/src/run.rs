@@ -69,6 +69,7 @@ pub(crate) async fn run_attempt(shared: Arc<Shared>, claimed: ClaimedJob, asked:
         worker: shared.worker,
         browsers: shared.browsers.clone(),
         outside: shared.outside.clone(),
+        extraction: shared.extraction.clone(),
         job: claimed,
         feed,
         stop,

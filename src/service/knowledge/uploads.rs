@@ -2,11 +2,12 @@
 
 use axum::extract::multipart::Field;
 use chrono::Utc;
+use computetower_extract::files::{FileClass, FileKind};
 use computetower_jobs::{SourceId, TenantId};
-use computetower_store::knowledge::{FileClass, KnowledgeFile};
+use computetower_store::knowledge::KnowledgeFile;
 use computetower_store::objects::knowledge_key;
 
-use super::class::{HEAD, Looked, look};
+use super::class::{HEAD, look};
 use crate::api::problem::{Problem, ProblemCode};
 use crate::app::App;
 
@@ -36,13 +37,13 @@ pub async fn receive(
         .map_err(|reason| Problem::field("file", format!("{filename} {reason}")))?;
     let key = knowledge_key(tenant, source, Utc::now(), &filename);
     app.store().expect_object(tenant, &key).await?;
-    let mut upload = app.store().objects.upload(&key, looked.media_type);
+    let mut upload = app.store().objects.upload(&key, looked.media_type());
     let mut piece = Some(head.into());
     while let Some(bytes) = piece {
         let bytes: axum::body::Bytes = bytes;
         let length = upload.bytes() + bytes.len() as u64;
-        if length > looked.class.largest() {
-            return Err(too_large(&filename, looked.class));
+        if length > looked.class().largest() {
+            return Err(too_large(&filename, looked.class()));
         }
         upload.write(&bytes).await?;
         piece = next(&mut field).await?;
@@ -52,8 +53,8 @@ pub async fn receive(
         key,
         source,
         filename,
-        class: looked.class.name().to_owned(),
-        content_type: Some(looked.media_type.to_owned()),
+        class: looked.class().name().to_owned(),
+        content_type: Some(looked.media_type().to_owned()),
         bytes: i64::try_from(uploaded.bytes).ok(),
         sha256: Some(uploaded.sha256),
         stored_at: Some(Utc::now()),
@@ -118,12 +119,12 @@ pub async fn accept(
             "nothing was uploaded under this key yet",
         ));
     };
-    let looked: Result<Looked, Problem> = look(&head.first, &file.filename).map_err(|reason| {
+    let looked: Result<FileKind, Problem> = look(&head.first, &file.filename).map_err(|reason| {
         Problem::field("s3_reference.key", format!("{} {reason}", file.filename))
     });
     let looked = looked.and_then(|looked| {
-        if head.bytes > looked.class.largest() {
-            Err(too_large(&file.filename, looked.class))
+        if head.bytes > looked.class().largest() {
+            Err(too_large(&file.filename, looked.class()))
         } else {
             Ok(looked)
         }
@@ -136,8 +137,8 @@ pub async fn accept(
         }
     };
     let file = KnowledgeFile {
-        class: looked.class.name().to_owned(),
-        content_type: Some(looked.media_type.to_owned()),
+        class: looked.class().name().to_owned(),
+        content_type: Some(looked.media_type().to_owned()),
         bytes: i64::try_from(head.bytes).ok(),
         stored_at: Some(Utc::now()),
         ..file

@@ -6,43 +6,6 @@ use computetower_jobs::{SourceId, TenantId};
 use crate::connect::Store;
 use crate::error::StoreError;
 
-/// Files of a class have one limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileClass {
-    /// Moving pictures.
-    Video,
-    /// What people read.
-    Document,
-    /// Sound.
-    Audio,
-    /// What programs read, and programs.
-    Data,
-}
-
-impl FileClass {
-    /// The stable name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            FileClass::Video => "video",
-            FileClass::Document => "document",
-            FileClass::Audio => "audio",
-            FileClass::Data => "data",
-        }
-    }
-
-    /// The most bytes that a file may have.
-    #[must_use]
-    pub const fn largest(self) -> u64 {
-        match self {
-            FileClass::Video => 500_000_000,
-            FileClass::Document => 50_000_000,
-            FileClass::Audio => 100_000_000,
-            FileClass::Data => 10_000_000,
-        }
-    }
-}
-
 /// A file.
 #[derive(Clone, Debug)]
 pub struct KnowledgeFile {

@@ -1,5 +1,6 @@
 //! Knowledge: sources, what was read from them, by what it is found, and the history of how it was read.
 
+pub mod channels;
 pub mod documents;
 pub mod files;
 pub mod keep;
@@ -9,8 +10,9 @@ pub mod sources;
 pub mod syncs;
 pub mod words;
 
+pub use channels::Exploration;
 pub use documents::{Document, DocumentFilter, DocumentPage, Validator};
-pub use files::{FileClass, KnowledgeFile};
+pub use files::KnowledgeFile;
 pub use keep::{BodyPlace, Change, Kept, NewChunk, NewDocument};
 pub use search::{Hit, SearchFilter};
 pub use sources::{NewSource, Source, SourceChange, SourceKind, SourcePage};

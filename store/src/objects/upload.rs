@@ -2,6 +2,7 @@
 
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use sha2::{Digest, Sha256};
+use tokio::io::AsyncWriteExt;
 
 use super::{Objects, failed};
 use crate::error::StoreError;
@@ -79,6 +80,39 @@ impl Objects {
             first = self.range(key, 0, most).await?;
         }
         Ok(Some(ObjectHead { bytes, first }))
+    }
+
+    /// Copies an object into a file. Never more than a piece of it is in memory.
+    ///
+    /// # Errors
+    /// When it is not there, cannot be read, or the file cannot be written.
+    pub async fn copy_to(&self, key: &str, path: &std::path::Path) -> Result<Uploaded, StoreError> {
+        let get = self.client.get_object().bucket(&self.bucket).key(key);
+        let mut body = match get.send().await {
+            Ok(object) => object.body,
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_no_such_key()) =>
+            {
+                return Err(StoreError::NotFound("file"));
+            }
+            Err(source) => return Err(failed("reading", key, source)),
+        };
+        let written = |source| failed("copying", key, source);
+        let mut file = tokio::fs::File::create(path).await.map_err(written)?;
+        let (mut sha256, mut bytes) = (Sha256::new(), 0);
+        while let Some(piece) = body.next().await {
+            let piece = piece.map_err(|source| failed("reading", key, source))?;
+            sha256.update(&piece);
+            bytes += piece.len() as u64;
+            file.write_all(&piece).await.map_err(written)?;
+        }
+        file.flush().await.map_err(written)?;
+        Ok(Uploaded {
+            bytes,
+            sha256: sha256.finalize().to_vec(),
+        })
     }
 
     /// Reads a part of an object.

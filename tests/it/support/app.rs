@@ -15,6 +15,7 @@ use computetower_store::objects::ObjectSettings;
 use computetower_store::vault::{MasterKey, Secret};
 use computetower_store::{Store, StoreConfig};
 use computetower_workers::browsers::BrowserSettings;
+use computetower_workers::extraction::ExtractionSettings;
 use computetower_workers::upkeep::run_dispatcher;
 use computetower_workers::{OutsideSettings, WorkerOptions, run_worker};
 use sqlx::{Connection, PgConnection};
@@ -123,6 +124,7 @@ impl TestApp {
             grace: Duration::from_millis(200),
             host: "test".to_owned(),
             browser: self.config.browser.clone(),
+            extraction: self.config.extraction.clone(),
             outside: self.config.outside.clone(),
         };
         let (store, shutdown) = (self.store.clone(), self.shutdown.clone());
@@ -285,6 +287,10 @@ fn config(folder: &tempfile::TempDir, objects: &S3Server, database_url: String) 
         host: "test".to_owned(),
         metrics: MetricsSettings::default(),
         outside: OutsideSettings::default(),
+        extraction: ExtractionSettings {
+            program: env!("CARGO_BIN_EXE_computetower").into(),
+            ..ExtractionSettings::default()
+        },
     }
 }
 

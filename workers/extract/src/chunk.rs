@@ -67,6 +67,21 @@ pub fn chunks(document: &Document, size: ChunkSize) -> Vec<Chunk> {
     cutter.done
 }
 
+/// The text without its code blocks.
+#[must_use]
+pub fn without_code_blocks(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut at = 0;
+    for block in blocks(text) {
+        if matches!(block.kind, BlockKind::Fence { .. }) {
+            kept.push_str(text.get(at..block.place.start).unwrap_or_default());
+            at = block.place.end;
+        }
+    }
+    kept.push_str(text.get(at..).unwrap_or_default());
+    kept
+}
+
 /// A passage that may still grow.
 struct Open {
     place: Range<usize>,

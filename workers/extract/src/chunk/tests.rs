@@ -136,6 +136,12 @@ fn little_under_a_heading_goes_with_the_next() {
 }
 
 #[test]
+fn a_text_can_do_without_its_code() {
+    let text = "Do\n\n```sh\n# run\nls\n```\n\nor not.\n";
+    assert_eq!(without_code_blocks(text), "Do\n\n\nor not.\n");
+}
+
+#[test]
 fn headings_lose_their_marks() {
     assert_eq!(
         plain("## [`os.path`](https://x/y) \\*args **now** ##"),
