@@ -72,7 +72,7 @@ async fn what_is_not_taken_is_refused_with_the_reason() {
     let source = files_source(&client).await;
     let too_large = {
         let mut text = String::from("a,b\n");
-        while text.len() <= 10_000_000 {
+        while text.len() <= 11_000_000 {
             text.push_str("1234567,an entry of the table\n");
         }
         text
