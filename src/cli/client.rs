@@ -91,6 +91,18 @@ impl Api {
             .await
     }
 
+    /// Sends a form that may be long. How long it takes is not bounded.
+    pub(super) async fn send_form(
+        &self,
+        path: &[&str],
+        media_type: &str,
+        body: reqwest::Body,
+    ) -> Result<(), CallError> {
+        let request = self.http.request(Method::POST, self.url(path));
+        let request = request.header(reqwest::header::CONTENT_TYPE, media_type);
+        self.opened(request.body(body)).await.map(drop)
+    }
+
     /// Changes parts of something.
     pub(super) async fn patch(&self, path: &[&str], body: &Value) -> Result<Value, CallError> {
         self.change(Method::PATCH, path, Some(body), HeaderMap::new())

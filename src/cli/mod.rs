@@ -12,6 +12,7 @@ mod history;
 mod input;
 mod jobs;
 mod keys;
+mod knowledge;
 mod limits;
 mod migrate;
 mod out;
@@ -72,6 +73,9 @@ enum Command {
     /// List, search, show, export and delete what was asked and answered on chat pages.
     #[command(after_help = ASKS)]
     History(history::Args),
+    /// Add sites and files to a running computetower as sources of knowledge, read them, search and export what was read.
+    #[command(after_help = ASKS)]
+    Knowledge(knowledge::Args),
     /// List the worker processes of a running computetower, or drain one.
     #[command(after_help = ASKS_EITHER)]
     Workers(workers::Args),
@@ -195,6 +199,7 @@ impl Cli {
             Command::Batches(args) => return asked(batches::run(args, json).await),
             Command::Schedules(args) => return done(schedules::run(args, json).await),
             Command::History(args) => return done(history::run(args, json).await),
+            Command::Knowledge(args) => return asked(knowledge::run(args, json).await),
             Command::Workers(args) => return done(workers::run(args, json).await),
             Command::Queues(args) => return done(queues::run(args, json).await),
             Command::Limits(args) => return done(limits::run(args, json).await),

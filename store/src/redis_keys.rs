@@ -17,6 +17,7 @@
 //! | `P:wake:<queue>` | a message was put on the lane |
 //! | `P:events:<job>` | one event, as JSON |
 //! | `P:turn` | the name of a queue: a job waits in Postgres for its turn |
+//! | `exploration:<job>:progress`, `…:page_completed`, `exploration:external_links`, `exploration:errors` | see `knowledge/channels.rs`; no prefix |
 //! | `P:control` | `cancel <job>`, `pause <job>`, `sign-out <credential>`, `log-out <credential>` |
 
 use computetower_jobs::{JobId, Queue};

@@ -15,6 +15,7 @@ mod bench;
 mod cli;
 mod extraction;
 mod kinds;
+mod knowledge;
 mod model;
 mod plans;
 mod recovery;

@@ -27,7 +27,6 @@ pub(crate) struct JobContext {
     /// What the operator lends besides.
     pub(crate) outside: Outside,
     /// Where pages and files are read.
-    #[expect(dead_code, reason = "the kinds that read documents are not written yet")]
     pub(crate) extraction: Arc<Extraction>,
     /// The job under lease.
     pub(crate) job: ClaimedJob,

@@ -13,10 +13,25 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use computetower_jobs::JobId;
 
-use super::Failure;
 use super::client::Api;
+use super::{Failure, out};
 
 pub(super) use options::JobOptions;
+
+/// Follows a job to its end: people see it happen, programs get the job as it ended.
+pub(super) async fn follow_to_end(api: &Api, id: JobId, json: bool) -> Result<ExitCode, Failure> {
+    let drawn = if json {
+        progress::Drawn::Nothing
+    } else {
+        out::line(&id.to_string())?;
+        progress::Drawn::for_watching(false)
+    };
+    let ended = watch::follow(api, id, 0, drawn).await?;
+    if json {
+        out::json(&api.get(&["jobs", &id.to_string()], &[]).await?)?;
+    }
+    Ok(ended.exit_code())
+}
 
 #[derive(clap::Args)]
 pub(super) struct Args {

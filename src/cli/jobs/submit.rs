@@ -6,8 +6,6 @@ use computetower_jobs::JobId;
 use serde_json::{Value, json};
 
 use super::options::JobOptions;
-use super::progress::Drawn;
-use super::watch;
 use crate::cli::client::{Api, idempotency};
 use crate::cli::{Failure, out};
 
@@ -67,16 +65,5 @@ pub(super) async fn run(api: &Api, args: Args, json: bool) -> Result<ExitCode, F
         }
         return Ok(ExitCode::SUCCESS);
     }
-    // Programs get one value, the job as it ended; people see it happen.
-    let drawn = if json {
-        Drawn::Nothing
-    } else {
-        out::line(&id.to_string())?;
-        Drawn::for_watching(false)
-    };
-    let ended = watch::follow(api, id, 0, drawn).await?;
-    if json {
-        out::json(&api.get(&["jobs", &id.to_string()], &[]).await?)?;
-    }
-    Ok(ended.exit_code())
+    super::follow_to_end(api, id, json).await
 }

@@ -4,6 +4,7 @@ mod batches;
 mod completions;
 mod history;
 mod jobs;
+mod knowledge;
 mod operator;
 mod options;
 mod queues;

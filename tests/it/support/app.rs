@@ -15,8 +15,8 @@ use computetower_store::objects::ObjectSettings;
 use computetower_store::vault::{MasterKey, Secret};
 use computetower_store::{Store, StoreConfig};
 use computetower_workers::browsers::BrowserSettings;
-use computetower_workers::upkeep::run_dispatcher;
 use computetower_workers::extraction::ExtractionSettings;
+use computetower_workers::upkeep::run_dispatcher;
 use computetower_workers::{OutsideSettings, WorkerOptions, run_worker};
 use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
@@ -263,6 +263,7 @@ fn config(folder: &tempfile::TempDir, objects: &S3Server, database_url: String) 
                 region: objects.settings.region.clone(),
                 access_key_id: "key".into(),
                 secret_access_key: "secret".into(),
+                encryption: None,
             },
             master_key: MasterKey::from_base64(MASTER_KEY).unwrap(),
             pool_size: 6,

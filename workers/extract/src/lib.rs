@@ -3,6 +3,7 @@
 //! Bytes in, a [`Document`] out. Nothing here asks the network or a database. Programs that read pictures and sound are run where they are installed.
 
 pub mod child;
+mod chunk;
 mod document;
 mod error;
 pub mod files;
@@ -10,6 +11,7 @@ mod html;
 pub mod markdown;
 pub mod wire;
 
+pub use chunk::{Chunk, ChunkSize, chunks, without_code_blocks};
 pub use document::{CodeBlock, Document, Heading, Link};
 pub use error::ExtractError;
 pub use files::extract;
