@@ -96,6 +96,18 @@ typed_id!(
     ScheduleId
 );
 typed_id!(
+    /// Where knowledge comes from.
+    SourceId
+);
+typed_id!(
+    /// One crawl or ingestion of a source, in its history.
+    SyncId
+);
+typed_id!(
+    /// A page or a file that was read.
+    DocumentId
+);
+typed_id!(
     /// A limit on what runs.
     LimitId
 );

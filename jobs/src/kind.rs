@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::kinds::{chat, discovery, login, logout, noop};
+use crate::kinds::{chat, crawl, discovery, ingest, login, logout, noop};
 use crate::policy::KindPolicy;
 use crate::queue::Queue;
 
@@ -24,6 +24,10 @@ pub enum JobKind {
     Discovery,
     /// Asks a chat page one question.
     Chat,
+    /// Reads a site into a knowledge source.
+    Crawl,
+    /// Reads the files of a knowledge source.
+    Ingest,
     /// Does nothing, for health checks and benchmarks.
     Noop,
 }
@@ -39,17 +43,23 @@ pub enum Payload {
     Discovery(discovery::Discovery),
     /// See [`chat::Chat`].
     Chat(chat::Chat),
+    /// See [`crawl::Crawl`].
+    Crawl(crawl::Crawl),
+    /// See [`ingest::Ingest`].
+    Ingest(ingest::Ingest),
     /// See [`noop::Noop`].
     Noop(noop::Noop),
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [JobKind; 5] = [
+    pub const ALL: [JobKind; 7] = [
         JobKind::Login,
         JobKind::Logout,
         JobKind::Discovery,
         JobKind::Chat,
+        JobKind::Crawl,
+        JobKind::Ingest,
         JobKind::Noop,
     ];
 
@@ -61,6 +71,8 @@ impl JobKind {
             JobKind::Logout => "logout",
             JobKind::Discovery => "discovery",
             JobKind::Chat => "chat",
+            JobKind::Crawl => "crawl",
+            JobKind::Ingest => "ingest",
             JobKind::Noop => "noop",
         }
     }
@@ -71,6 +83,7 @@ impl JobKind {
         match self {
             JobKind::Login | JobKind::Logout | JobKind::Discovery => Queue::Login,
             JobKind::Chat => Queue::Chat,
+            JobKind::Crawl | JobKind::Ingest => Queue::Knowledge,
             JobKind::Noop => Queue::Noop,
         }
     }
@@ -83,6 +96,8 @@ impl JobKind {
             JobKind::Logout => logout::POLICY,
             JobKind::Discovery => discovery::POLICY,
             JobKind::Chat => chat::POLICY,
+            JobKind::Crawl => crawl::POLICY,
+            JobKind::Ingest => ingest::POLICY,
             JobKind::Noop => noop::POLICY,
         }
     }
@@ -104,6 +119,16 @@ impl JobKind {
                 let chat: chat::Chat = read(payload)?;
                 chat.check()?;
                 Payload::Chat(chat)
+            }
+            JobKind::Crawl => {
+                let crawl: crawl::Crawl = read(payload)?;
+                crawl.check()?;
+                Payload::Crawl(crawl)
+            }
+            JobKind::Ingest => {
+                let ingest: ingest::Ingest = read(payload)?;
+                ingest.check()?;
+                Payload::Ingest(ingest)
             }
             JobKind::Noop => {
                 let noop: noop::Noop = read(payload)?;
@@ -153,7 +178,7 @@ impl fmt::Display for JobKind {
 
 /// A word that is not a kind.
 #[derive(Debug, thiserror::Error)]
-#[error("unknown job kind: use one of login, logout, discovery, chat, noop")]
+#[error("unknown job kind: use one of login, logout, discovery, chat, crawl, ingest, noop")]
 pub struct UnknownKind(pub String);
 
 impl FromStr for JobKind {

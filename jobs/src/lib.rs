@@ -26,8 +26,9 @@ pub use decide::{History, Verdict, decide};
 pub use event::{Event, EventBody};
 pub use failure::{Failure, FailureClass, FailureCode};
 pub use ids::{
-    ApiKeyId, BatchId, ChatSessionId, ConversationId, CredentialId, InterventionId, JobId,
-    LeaseToken, LimitId, ProviderId, ScheduleId, TenantId, ThreadId, WorkerId,
+    ApiKeyId, BatchId, ChatSessionId, ConversationId, CredentialId, DocumentId, InterventionId,
+    JobId, LeaseToken, LimitId, ProviderId, ScheduleId, SourceId, SyncId, TenantId, ThreadId,
+    WorkerId,
 };
 pub use kind::{InvalidPayload, JobKind, Payload};
 pub use outcome::Outcome;

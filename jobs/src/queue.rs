@@ -16,13 +16,15 @@ pub enum Queue {
     Login,
     /// Chat completions.
     Chat,
+    /// Crawls, and files that are read.
+    Knowledge,
     /// Jobs without an effect, for health checks and benchmarks.
     Noop,
 }
 
 impl Queue {
     /// Every queue, in the order in which they are listed to people.
-    pub const ALL: [Queue; 3] = [Queue::Login, Queue::Chat, Queue::Noop];
+    pub const ALL: [Queue; 4] = [Queue::Login, Queue::Chat, Queue::Knowledge, Queue::Noop];
 
     /// The stable name.
     #[must_use]
@@ -30,6 +32,7 @@ impl Queue {
         match self {
             Queue::Login => "login",
             Queue::Chat => "chat",
+            Queue::Knowledge => "knowledge",
             Queue::Noop => "noop",
         }
     }
@@ -41,6 +44,8 @@ impl Queue {
         match self {
             Queue::Login => 4,
             Queue::Chat => 8,
+            // A crawl waits for its hosts most of the time, and works through many pages at once by itself.
+            Queue::Knowledge => 4,
             // It costs next to nothing, and many at once are written down in few statements.
             Queue::Noop => 256,
         }
@@ -55,7 +60,7 @@ impl fmt::Display for Queue {
 
 /// A word that is not the name of a queue.
 #[derive(Debug, thiserror::Error)]
-#[error("unknown queue {0:?}: use one of login, chat, noop")]
+#[error("unknown queue {0:?}: use one of login, chat, knowledge, noop")]
 pub struct UnknownQueue(pub String);
 
 impl FromStr for Queue {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::ids::{CredentialId, JobId, ProviderId};
+use crate::ids::{CredentialId, JobId, ProviderId, SourceId};
 use crate::kind::{JobKind, Payload, UnknownKind};
 use crate::policy::RetryPolicy;
 
@@ -17,9 +17,9 @@ pub const MOST_PREDECESSORS: usize = 100;
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"kind": "noop", "payload": {"progress": 3, "sleep_ms": 100}}))]
 pub struct SubmitRequest {
-    /// `login`, `discovery`, `chat` or `noop`.
+    /// `login`, `logout`, `discovery`, `chat`, `crawl`, `ingest` or `noop`.
     pub kind: String,
-    /// What the kind takes; see the schemas Login, Discovery, Chat and Noop.
+    /// What the kind takes; see the schemas Login, Logout, Discovery, Chat, Crawl, Ingest and Noop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Value>,
     /// -100 to 100; higher goes first.
@@ -39,7 +39,7 @@ pub struct SubmitRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryPolicy>,
     /// What limits may name: jobs with the same key can be limited together. Jobs that use an account or a page and give none get `credential:<id>` or
-    /// `provider:<id>`.
+    /// `provider:<id>`, those of knowledge `source:<id>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 200)]
     pub limit_key: Option<String>,
@@ -87,6 +87,8 @@ pub enum Named {
     Provider(ProviderId),
     /// A chat page by its name.
     Model(String),
+    /// Where knowledge comes from.
+    Source(SourceId),
 }
 
 impl Named {
@@ -100,6 +102,7 @@ impl Named {
             Named::Provider(_) => {
                 InvalidField::new("payload.provider_id", "there is no such provider")
             }
+            Named::Source(_) => InvalidField::new("payload.source_id", "there is no such source"),
             Named::Model(_) => InvalidField::new("payload.model", "there is no such provider"),
         }
     }
@@ -137,6 +140,8 @@ impl Payload {
             Payload::Login(login) => Some(Named::Credential(login.credential_id)),
             Payload::Logout(logout) => Some(Named::Credential(logout.credential_id)),
             Payload::Discovery(discovery) => Some(Named::Provider(discovery.provider_id)),
+            Payload::Crawl(crawl) => Some(Named::Source(crawl.source_id)),
+            Payload::Ingest(ingest) => Some(Named::Source(ingest.source_id)),
             Payload::Chat(chat) => Some(Named::Model(chat.model.clone())),
         }
     }

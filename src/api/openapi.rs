@@ -40,6 +40,9 @@ use crate::{chat_sessions, openai};
     ),
     components(schemas(
         computetower_jobs::kinds::login::Login, computetower_jobs::kinds::logout::Logout, computetower_jobs::kinds::discovery::Discovery, computetower_jobs::kinds::chat::Chat,
+        computetower_jobs::kinds::crawl::Crawl,
+        computetower_jobs::kinds::crawl::CrawlOptions,
+        computetower_jobs::kinds::ingest::Ingest,
         computetower_jobs::kinds::noop::Noop, computetower_jobs::Event, computetower_jobs::FailureCode,
     )),
     modifiers(&Keys, &Refusals),

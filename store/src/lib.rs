@@ -16,6 +16,7 @@ pub mod events;
 pub mod exchanges;
 pub mod interventions;
 pub mod jobs;
+pub mod knowledge;
 pub mod lane;
 mod leadership;
 pub mod limits;

@@ -66,6 +66,10 @@ impl Store {
             r#"select o.key,
                    case when o.key like '%/signing-out/%' then
                        exists (select from jobs j where j.id = o.job_id and j.state not in ('completed', 'failed', 'cancelled'))
+                   when o.key like '%/knowledge/%' then
+                       exists (select from knowledge_objects k where k.key = o.key)
+                       or exists (select from knowledge_documents d where d.markdown_key = o.key)
+                       or exists (select from knowledge_documents d where d.pack_key = o.key)
                    when o.job_id is not null then
                        exists (select from jobs j where j.id = o.job_id)
                        or exists (select from chat_exchanges e where e.id = o.job_id and e.validation ->> 'screenshot_key' = o.key)

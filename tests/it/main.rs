@@ -14,6 +14,7 @@ mod api;
 mod bench;
 mod cli;
 mod kinds;
+mod knowledge;
 mod model;
 mod plans;
 mod recovery;

@@ -24,6 +24,10 @@ impl Store {
                 .provider(tenant, *id)
                 .await
                 .map(|provider| provider.limit_key()),
+            Named::Source(id) => self
+                .source(tenant, *id)
+                .await
+                .map(|source| source.limit_key()),
             Named::Model(name) => self
                 .model(tenant, name)
                 .await

@@ -1,4 +1,4 @@
-//! Each kind of work, on real pages in real Chromium. `noop` is what `api/jobs.rs` and `recovery/` run.
+//! Each kind of work, on real pages in real Chromium. `noop` is what `api/jobs.rs` and `recovery/` run; `crawl` and `ingest` are in `knowledge/`.
 
 mod affinity;
 mod aliases;

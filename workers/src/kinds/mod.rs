@@ -1,7 +1,9 @@
 //! How each kind is done: a file per kind, under the same name as in `jobs/src/kinds/`.
 
 mod chat;
+mod crawl;
 mod discovery;
+mod ingest;
 mod login;
 mod logout;
 mod noop;
@@ -27,5 +29,7 @@ pub(crate) async fn handle(context: &JobContext) -> Outcome {
         Payload::Logout(logout) => logout::run(context, &logout).await,
         Payload::Discovery(discovery) => discovery::run(context, &discovery).await,
         Payload::Chat(chat) => chat::run(context, &chat).await,
+        Payload::Crawl(crawl) => crawl::run(context, &crawl).await,
+        Payload::Ingest(ingest) => ingest::run(context, &ingest).await,
     }
 }

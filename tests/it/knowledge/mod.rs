@@ -1,0 +1,3 @@
+//! Knowledge: sources, what is read from them, and how it is found.
+
+mod keep;
