@@ -4,6 +4,9 @@
 
 mod document;
 mod error;
+mod html;
+pub mod markdown;
 
 pub use document::{CodeBlock, Document, Heading, Link};
 pub use error::ExtractError;
+pub use html::{Extent, HtmlSource, decode, html};
