@@ -1,6 +1,7 @@
 //! Knowledge: sources, what was read from them, by what it is found, and the history of how it was read.
 
 pub mod documents;
+pub mod frontier;
 pub mod keep;
 pub mod sources;
 pub mod syncs;
