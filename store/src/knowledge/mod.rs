@@ -8,6 +8,10 @@ pub mod syncs;
 pub mod words;
 
 pub use documents::{Document, DocumentFilter, DocumentPage, Validator};
+pub use frontier::{
+    Begun, CrawlTotals, EndedPage, FoundPage, FrontierFilter, FrontierPage, FrontierRow, KnownPage,
+    PageState, Placed, ReasonCount, Replaced, TakenPage,
+};
 pub use keep::{BodyPlace, Change, Kept, NewChunk, NewDocument};
 pub use sources::{NewSource, Source, SourceChange, SourceKind, SourcePage};
 pub use syncs::{Sync, SyncEntry, SyncPage, SyncProgress, SyncState, Trigger};

@@ -132,6 +132,16 @@ impl Address {
         Ok(Self { url, key })
     }
 
+    /// The same page whatever its parameters are.
+    #[must_use]
+    pub fn without_query(mut self) -> Self {
+        if self.url.query().is_some() {
+            self.url.set_query(None);
+            self.key = key_of(&self.url);
+        }
+        self
+    }
+
     /// The URL.
     #[must_use]
     pub fn url(&self) -> &Url {

@@ -38,7 +38,12 @@ impl Fingerprint {
         Self {
             exact,
             near: simhash(text),
-            is_short: text.chars().filter(|letter| !letter.is_whitespace()).take(SHORT).count() < SHORT,
+            is_short: text
+                .chars()
+                .filter(|letter| !letter.is_whitespace())
+                .take(SHORT)
+                .count()
+                < SHORT,
         }
     }
 
@@ -104,7 +109,10 @@ mod tests {
 
     #[test]
     fn what_is_stored_stays_comparable() {
-        assert_eq!(simhash("The quick brown fox jumps over the lazy dog."), 6_208_169_293_281_753_812);
+        assert_eq!(
+            simhash("The quick brown fox jumps over the lazy dog."),
+            6_208_169_293_281_753_812
+        );
     }
 
     proptest! {

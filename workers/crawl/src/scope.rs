@@ -53,7 +53,7 @@ pub enum Place {
 pub struct Scope {
     sites: Vec<(String, Option<u16>)>,
     subdomains: bool,
-    prefix: String,
+    prefixes: Vec<String>,
     include: Vec<Rule>,
     exclude: Vec<Rule>,
     max_depth: Option<u32>,
@@ -92,11 +92,10 @@ impl Scope {
         Ok(Self {
             sites: vec![(site(start.host_str().unwrap_or_default()), start.port())],
             subdomains: rules.subdomains,
-            prefix: rules
-                .path_prefix
-                .clone()
-                .filter(|_| rules.include.is_empty())
-                .unwrap_or_else(|| "/".to_owned()),
+            prefixes: match &rules.path_prefix {
+                Some(prefix) if rules.include.is_empty() => vec![prefix.clone()],
+                _ => vec!["/".to_owned()],
+            },
             include: compiled(&rules.include)?,
             exclude: compiled(&rules.exclude)?,
             max_depth: rules.max_depth,
@@ -110,7 +109,11 @@ impl Scope {
         if !self.is_own(url) {
             return Place::External;
         }
-        if !within(url.path(), &self.prefix) {
+        if !self
+            .prefixes
+            .iter()
+            .any(|prefix| within(url.path(), prefix))
+        {
             return Place::Left(Skipped::OutOfScope);
         }
         let matches = |rules: &[Rule]| rules.iter().any(|rule| rule.matches(url));
@@ -141,11 +144,18 @@ impl Scope {
         })
     }
 
-    /// Another host that turned out to be the site's: the one to which the start led on.
-    pub fn add_site(&mut self, url: &Url) {
+    /// The start led on to another address: its host, and the folder that it lies in, belong to the site, too.
+    pub fn leads_on_to(&mut self, url: &Url) {
         let found = (site(url.host_str().unwrap_or_default()), url.port());
         if !self.sites.contains(&found) {
             self.sites.push(found);
+        }
+        if !self
+            .prefixes
+            .iter()
+            .any(|prefix| within(url.path(), prefix))
+        {
+            self.prefixes.push(folder_of(url));
         }
     }
 
@@ -309,6 +319,28 @@ mod tests {
         assert_eq!(
             scope.place(&url("https://a.example/docs-old/x"), 1),
             Place::Left(Skipped::OutOfScope)
+        );
+    }
+
+    #[test]
+    fn where_the_start_leads_on_to_belongs_to_the_site() {
+        let rules = ScopeRules {
+            path_prefix: Some("/docs/".to_owned()),
+            ..ScopeRules::default()
+        };
+        let mut scope = scope("https://a.example/docs/", rules);
+        scope.leads_on_to(&url("https://docs.b.example/v2/intro"));
+        assert_eq!(
+            scope.place(&url("https://docs.b.example/v2/x"), 1),
+            Place::Inside
+        );
+        assert_eq!(
+            scope.place(&url("https://docs.b.example/v1/x"), 1),
+            Place::Left(Skipped::OutOfScope)
+        );
+        assert_eq!(
+            scope.place(&url("https://c.example/v2/x"), 1),
+            Place::External
         );
     }
 

@@ -34,6 +34,8 @@ pub struct Replaced {
     pub state: PageState,
     /// Why it is left out.
     pub reason: Option<&'static str>,
+    /// Links from the start.
+    pub depth: u32,
 }
 
 impl Store {
@@ -79,12 +81,16 @@ impl Store {
         let keys: Vec<&[u8]> = placed.iter().map(|page| page.key.as_slice()).collect();
         let states: Vec<&str> = placed.iter().map(|page| page.state.name()).collect();
         let reasons: Vec<Option<&str>> = placed.iter().map(|page| page.reason).collect();
+        let depths: Vec<i32> = placed
+            .iter()
+            .map(|page| i32::try_from(page.depth).unwrap_or(i32::MAX))
+            .collect();
         let mut tx = self.system.begin().await?;
         hold(&mut tx, sync.job, sync.lease).await?;
         sqlx::query!(
             "with moved as (
-                 update frontier f set state = i.state, reason = i.reason
-                 from unnest($2::bytea[], $3::text[], $4::text[]) as i (key, state, reason), frontier old
+                 update frontier f set state = i.state, reason = i.reason, depth = i.depth, points = 0
+                 from unnest($2::bytea[], $3::text[], $4::text[], $5::int[]) as i (key, state, reason, depth), frontier old
                  where f.job_id = $1 and f.key = i.key and old.job_id = $1 and old.key = i.key and f.state in ('queued', 'external', 'skipped')
                  returning old.state as was, f.state as became
              ), n as (
@@ -98,7 +104,8 @@ impl Store {
             sync.job.0,
             &keys as &[&[u8]],
             &states as &[&str],
-            &reasons as &[Option<&str>]
+            &reasons as &[Option<&str>],
+            &depths
         )
         .execute(&mut *tx)
         .await?;

@@ -7,16 +7,13 @@ use super::Robots;
 /// How much of a robots.txt is read, in bytes; what comes after it is not heeded.
 pub const LARGEST: usize = 500 * 1024;
 
-/// How soon it is asked for again when nothing is said.
-const AGAIN: Duration = Duration::from_secs(30);
-
 /// What a site lets a crawler do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Access {
     /// What the file says.
     Says(Robots),
-    /// Nothing for now: the file could not be had. It is asked for again after that time.
-    Later(Duration),
+    /// Nothing for now: the file could not be had. It is asked for again, after that time where the site says one.
+    Later(Option<Duration>),
 }
 
 /// By the status of the answer, `None` when there was no answer: a file that is refused or missing forbids nothing, a server that fails forbids all
@@ -30,7 +27,7 @@ pub fn access_by_status(
 ) -> Access {
     match status {
         Some(200..=299) => Access::Says(Robots::read(&body[..body.len().min(LARGEST)], agent)),
-        Some(429) | Some(500..=599) | None => Access::Later(retry_after.unwrap_or(AGAIN)),
+        Some(429) | Some(500..=599) | None => Access::Later(retry_after),
         Some(_) => Access::Says(Robots::default()),
     }
 }

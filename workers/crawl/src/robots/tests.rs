@@ -203,7 +203,7 @@ fn how_the_site_answers_says_what_may_be_asked() {
     let asked = Duration::from_secs(7);
     assert_eq!(
         access_by_status(Some(429), b"", Some(asked), "foobot"),
-        Access::Later(asked)
+        Access::Later(Some(asked))
     );
     let mut long = b"user-agent: *\n".to_vec();
     long.resize(LARGEST, b'\n');
