@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use computetower_store::StoreConfig;
-use computetower_store::objects::ObjectSettings;
+use computetower_store::objects::{Encryption, ObjectSettings};
 use computetower_store::vault::{MasterKey, Secret};
 use computetower_workers::browsers::BrowserSettings;
 use computetower_workers::{Guard, OutsideSettings};
@@ -250,6 +250,19 @@ fn private_urls(environment: &mut Environment<'_>) -> PrivateUrls {
     }
 }
 
+fn encryption(environment: &mut Environment<'_>) -> Option<Encryption> {
+    let key = environment.get("S3_KMS_KEY_ID");
+    match environment.or("S3_ENCRYPTION", "bucket").as_str() {
+        "bucket" => None,
+        "aes256" => Some(Encryption::Aes256),
+        "kms" => Some(Encryption::Kms(key)),
+        _ => {
+            environment.problem("S3_ENCRYPTION", "must be bucket, aes256 or kms");
+            None
+        }
+    }
+}
+
 fn objects(environment: &mut Environment<'_>) -> ObjectSettings {
     ObjectSettings {
         endpoint: environment.get("S3_ENDPOINT"),
@@ -259,6 +272,7 @@ fn objects(environment: &mut Environment<'_>) -> ObjectSettings {
             .required("S3_ACCESS_KEY_ID", "give the access key of the bucket"),
         secret_access_key: environment
             .required("S3_SECRET_ACCESS_KEY", "give the secret of the access key"),
+        encryption: encryption(environment),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod health;
 pub mod history;
 pub mod interventions;
 pub mod jobs;
+pub mod knowledge;
 pub mod limits;
 pub mod metrics;
 pub mod openapi;
@@ -56,6 +57,7 @@ pub fn router(app: App) -> Router {
             .merge(automation::router())
             .merge(sessions::router())
             .merge(interventions::router())
+            .merge(knowledge::router())
             .merge(validations::router())
             .merge(recoveries::router())
             .merge(queues::router())

@@ -9,8 +9,8 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::api::{
     admin, aliases, automation, batches, credentials, events, health, history, interventions, jobs,
-    limits, metrics, provider_accounts, queues, recoveries, replay, scale, schedules, sessions,
-    tenants, validations, workers,
+    knowledge, limits, metrics, provider_accounts, queues, recoveries, replay, scale, schedules,
+    sessions, tenants, validations, workers,
 };
 use crate::app::App;
 use crate::{chat_sessions, openai};
@@ -32,6 +32,11 @@ use crate::{chat_sessions, openai};
         aliases::put, aliases::list, aliases::show, aliases::remove, provider_accounts::add, provider_accounts::list, provider_accounts::remove,
         queues::list, queues::pause, queues::resume, queues::list_all, queues::pause_for_all, queues::resume_for_all,
         limits::list, limits::set, limits::remove, tenants::show, tenants::change, tenants::pause, tenants::resume,
+        knowledge::sources::create, knowledge::sources::list, knowledge::sources::show, knowledge::sources::change, knowledge::sources::remove,
+        knowledge::sources::sync, knowledge::sources::syncs, knowledge::files::upload, knowledge::files::list, knowledge::files::remove,
+        knowledge::files::presigned_url, knowledge::ingest::start, knowledge::documents::list, knowledge::documents::show, knowledge::documents::export,
+        knowledge::explore::start, knowledge::explore::status, knowledge::explore::pause, knowledge::explore::resume, knowledge::explore::cancel,
+        knowledge::explore::results, knowledge::explore::jobs, knowledge::search::search,
         workers::list, workers::list_with_jobs, workers::drain, openai::completions::create, openai::responses::create,
         openai::stored::list, openai::stored::show, openai::stored::change, openai::stored::remove, openai::stored::messages,
         openai::responses::stored::show, openai::responses::stored::remove, openai::responses::stored::input_items, openai::responses::stored::cancel,

@@ -112,6 +112,7 @@ fn as_objects(s3: &S3Settings) -> ObjectSettings {
         region: s3.region.clone(),
         access_key_id: s3.access_key_id.clone(),
         secret_access_key: s3.secret_access_key.clone(),
+        encryption: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod batches;
 pub mod fetch;
+pub mod knowledge;
 pub mod links;
 pub mod providers;
 pub mod schedules;

@@ -1,14 +1,20 @@
 //! Objects in S3: screenshots and encrypted profiles. Keys start with the tenant.
 
+mod upload;
+
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_s3::operation::create_multipart_upload::builders::CreateMultipartUploadFluentBuilder;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
-use computetower_jobs::{CredentialId, JobId, TenantId};
+use aws_sdk_s3::types::ServerSideEncryption;
+use computetower_jobs::{CredentialId, JobId, SourceId, TenantId};
 
 use crate::error::StoreError;
+
+pub use upload::{ObjectHead, Upload, Uploaded};
 
 /// How long a presigned URL is good.
 pub const PRESIGNED_FOR: Duration = Duration::from_secs(3_600);
@@ -26,6 +32,17 @@ pub struct ObjectSettings {
     pub access_key_id: String,
     /// Its secret.
     pub secret_access_key: String,
+    /// How the object store encrypts what lies there; as the bucket is set when it is none.
+    pub encryption: Option<Encryption>,
+}
+
+/// How the object store encrypts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    /// With keys of the object store.
+    Aes256,
+    /// With a key of its key service; its own when none is named.
+    Kms(Option<String>),
 }
 
 /// A handle on the bucket.
@@ -33,6 +50,7 @@ pub struct ObjectSettings {
 pub struct Objects {
     client: Client,
     bucket: String,
+    encryption: Option<Encryption>,
 }
 
 impl Objects {
@@ -59,6 +77,7 @@ impl Objects {
         Self {
             client: Client::from_conf(config.build()),
             bucket: settings.bucket.clone(),
+            encryption: settings.encryption.clone(),
         }
     }
 
@@ -72,13 +91,17 @@ impl Objects {
         content_type: &str,
         body: Vec<u8>,
     ) -> Result<(), StoreError> {
-        self.client
+        let mut put = self
+            .client
             .put_object()
             .bucket(&self.bucket)
             .key(key)
             .content_type(content_type)
-            .body(ByteStream::from(body))
-            .send()
+            .body(ByteStream::from(body));
+        if let Some((way, key)) = self.encryption_headers() {
+            put = put.server_side_encryption(way).set_ssekms_key_id(key);
+        }
+        put.send()
             .await
             .map_err(|source| failed("storing", key, source))?;
         Ok(())
@@ -169,6 +192,45 @@ impl Objects {
         Ok(request.uri().to_owned())
     }
 
+    /// A URL with which anybody can store the object for [`PRESIGNED_FOR`].
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub async fn presigned_put(&self, key: &str) -> Result<String, StoreError> {
+        let config = PresigningConfig::expires_in(PRESIGNED_FOR)
+            .map_err(|source| failed("signing", key, source))?;
+        let put = self.client.put_object().bucket(&self.bucket).key(key);
+        let request = put
+            .presigned(config)
+            .await
+            .map_err(|source| failed("signing", key, source))?;
+        Ok(request.uri().to_owned())
+    }
+
+    /// The bucket.
+    #[must_use]
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    fn encryption_headers(&self) -> Option<(ServerSideEncryption, Option<String>)> {
+        match &self.encryption {
+            None => None,
+            Some(Encryption::Aes256) => Some((ServerSideEncryption::Aes256, None)),
+            Some(Encryption::Kms(key)) => Some((ServerSideEncryption::AwsKms, key.clone())),
+        }
+    }
+
+    fn encrypted(
+        &self,
+        upload: CreateMultipartUploadFluentBuilder,
+    ) -> CreateMultipartUploadFluentBuilder {
+        match self.encryption_headers() {
+            None => upload,
+            Some((way, key)) => upload.server_side_encryption(way).set_ssekms_key_id(key),
+        }
+    }
+
     pub(crate) async fn ready(&self) -> Result<(), StoreError> {
         self.client
             .head_bucket()
@@ -214,4 +276,30 @@ pub fn signing_out_key(tenant: TenantId, job: JobId) -> String {
 #[must_use]
 pub fn chat_files_folder(tenant: TenantId) -> String {
     format!("{tenant}/chat-files/")
+}
+
+/// The key of a file of a knowledge source. What of its name is no letter, digit, point or dash is a dash.
+#[must_use]
+pub fn knowledge_key(
+    tenant: TenantId,
+    source: SourceId,
+    at: chrono::DateTime<chrono::Utc>,
+    filename: &str,
+) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
+            c
+        } else {
+            '-'
+        }
+    };
+    let name: String = filename.chars().map(plain).collect();
+    let from = name.len().saturating_sub(100);
+    let name = name.get(from..).unwrap_or_default().trim_start_matches('.');
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    let short = random.get(..6).unwrap_or_default();
+    format!(
+        "{tenant}/knowledge/{source}/{}-{short}-{name}",
+        at.format("%Y%m%d-%H%M%S")
+    )
 }

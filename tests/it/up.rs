@@ -307,6 +307,7 @@ async fn provision(urls: ServiceUrls) -> Result<Keys, up::HookError> {
             region: urls.s3.region,
             access_key_id: urls.s3.access_key_id,
             secret_access_key: urls.s3.secret_access_key,
+            encryption: None,
         },
         master_key: MasterKey::from_base64(&urls.master_key)?,
         pool_size: 2,

@@ -2,7 +2,10 @@
 
 pub mod documents;
 pub mod frontier;
+pub mod files;
 pub mod keep;
+pub mod query;
+pub mod search;
 pub mod sources;
 pub mod syncs;
 pub mod words;
@@ -12,7 +15,9 @@ pub use frontier::{
     Begun, CrawlTotals, EndedPage, FoundPage, FrontierFilter, FrontierPage, FrontierRow, KnownPage,
     PageState, Placed, ReasonCount, Replaced, TakenPage,
 };
+pub use files::{FileClass, KnowledgeFile};
 pub use keep::{BodyPlace, Change, Kept, NewChunk, NewDocument};
+pub use search::{Hit, SearchFilter};
 pub use sources::{NewSource, Source, SourceChange, SourceKind, SourcePage};
 pub use syncs::{Sync, SyncEntry, SyncPage, SyncProgress, SyncState, Trigger};
 

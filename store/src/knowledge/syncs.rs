@@ -1,5 +1,7 @@
 //! The sync history: an entry for each crawl or ingestion, written by the attempt that holds the job.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use computetower_jobs::{JobId, LeaseToken, SourceId, SyncId, TenantId};
 use serde_json::Value;
@@ -128,6 +130,40 @@ pub struct SyncPage {
     pub syncs: Vec<SyncEntry>,
     /// Where the next page starts, when there is one.
     pub next: Option<SyncId>,
+}
+
+struct Row {
+    id: uuid::Uuid,
+    source_id: uuid::Uuid,
+    job_id: uuid::Uuid,
+    trigger: String,
+    state: String,
+    phase: String,
+    progress: f32,
+    counts: Value,
+    error_messages: Value,
+    warnings: Value,
+    started_at: DateTime<Utc>,
+    completed_at: Option<DateTime<Utc>>,
+}
+
+impl From<Row> for SyncEntry {
+    fn from(row: Row) -> Self {
+        Self {
+            id: SyncId(row.id),
+            source: SourceId(row.source_id),
+            job: JobId(row.job_id),
+            trigger: row.trigger,
+            state: row.state,
+            phase: row.phase,
+            percent: row.progress,
+            counts: row.counts,
+            errors: row.error_messages,
+            warnings: row.warnings,
+            started_at: row.started_at,
+            completed_at: row.completed_at,
+        }
+    }
 }
 
 impl Store {
@@ -276,6 +312,45 @@ impl Store {
         Ok(())
     }
 
+    /// The entry of a job, once it has begun.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn sync_of(
+        &self,
+        tenant: TenantId,
+        job: JobId,
+    ) -> Result<Option<SyncEntry>, StoreError> {
+        Ok(self.syncs_of(tenant, &[job]).await?.remove(&job))
+    }
+
+    /// The entries of jobs, of those that have begun.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn syncs_of(
+        &self,
+        tenant: TenantId,
+        jobs: &[JobId],
+    ) -> Result<HashMap<JobId, SyncEntry>, StoreError> {
+        let ids: Vec<uuid::Uuid> = jobs.iter().map(|job| job.0).collect();
+        let mut connection = self.as_tenant(tenant).await?;
+        let rows = sqlx::query_as!(
+            Row,
+            r#"select s.id, s.source_id, s.job_id, s.trigger, s.phase, s.progress, s.counts, s.error_messages, s.warnings, s.started_at,
+                      coalesce(s.completed_at, j.finished_at) as completed_at,
+                      coalesce(j.state, case s.state when 'running' then 'failed' else s.state end) as "state!"
+               from knowledge_syncs s left join jobs j on j.id = s.job_id and j.tenant_id = s.tenant_id
+               where s.tenant_id = $1 and s.job_id = any($2)"#,
+            tenant.0,
+            &ids
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        let entries = rows.into_iter().map(SyncEntry::from);
+        Ok(entries.map(|entry| (entry.job, entry)).collect())
+    }
+
     /// A page of the history, newest first: of one source, or of all of a tenant's.
     ///
     /// # Errors
@@ -289,7 +364,8 @@ impl Store {
     ) -> Result<SyncPage, StoreError> {
         let limit = limit.clamp(1, 200);
         let mut connection = self.as_tenant(tenant).await?;
-        let mut syncs: Vec<SyncEntry> = sqlx::query!(
+        let mut syncs: Vec<SyncEntry> = sqlx::query_as!(
+            Row,
             r#"select s.id, s.source_id, s.job_id, s.trigger, s.phase, s.progress, s.counts, s.error_messages, s.warnings, s.started_at,
                       coalesce(s.completed_at, j.finished_at) as completed_at,
                       coalesce(j.state, case s.state when 'running' then 'failed' else s.state end) as "state!"
@@ -303,20 +379,7 @@ impl Store {
         .fetch_all(&mut *connection)
         .await?
         .into_iter()
-        .map(|row| SyncEntry {
-            id: SyncId(row.id),
-            source: SourceId(row.source_id),
-            job: JobId(row.job_id),
-            trigger: row.trigger,
-            state: row.state,
-            phase: row.phase,
-            percent: row.progress,
-            counts: row.counts,
-            errors: row.error_messages,
-            warnings: row.warnings,
-            started_at: row.started_at,
-            completed_at: row.completed_at,
-        })
+        .map(SyncEntry::from)
         .collect();
         let most = usize::try_from(limit).unwrap_or_default();
         let more = syncs.len() > most;

@@ -261,6 +261,7 @@ fn config(folder: &tempfile::TempDir, objects: &S3Server, database_url: String) 
                 region: objects.settings.region.clone(),
                 access_key_id: "key".into(),
                 secret_access_key: "secret".into(),
+                encryption: None,
             },
             master_key: MasterKey::from_base64(MASTER_KEY).unwrap(),
             pool_size: 6,
