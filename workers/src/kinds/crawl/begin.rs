@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::knowledge::Knowledge;
 use super::progress::Counts;
+use super::rescope;
 use super::site::Site;
 use super::store;
 use crate::context::JobContext;
@@ -110,6 +111,12 @@ pub(super) async fn begin(context: &JobContext, crawl: &Crawl) -> Result<Crawlin
     );
     remember(context, &mut crawling).await?;
     seed(context, &mut crawling, begun.before).await?;
+    // The scope may have been edited while nobody ran the job.
+    if crawling.notes["options"] != json!(source.options) {
+        rescope::place_again(context, &mut crawling).await?;
+        crawling.notes["options"] = json!(source.options);
+        crawling.note(context).await?;
+    }
     Ok(crawling)
 }
 

@@ -5,6 +5,8 @@ use computetower_crawl::address::Address;
 use computetower_jobs::Failure;
 use computetower_store::knowledge::{PageState, Placed, Replaced};
 
+use serde_json::json;
+
 use super::begin::{Crawling, bad_rule, source};
 use super::store;
 use crate::context::JobContext;
@@ -12,15 +14,25 @@ use crate::context::JobContext;
 /// Reasons that are the scope's.
 const OF_SCOPE: [Skipped; 3] = [Skipped::Excluded, Skipped::OutOfScope, Skipped::Depth];
 
-/// Heeds what has been changed of the source. True when addresses may have come into the crawl.
-pub(super) async fn look(context: &JobContext, crawling: &mut Crawling) -> Result<bool, Failure> {
+/// Heeds what has been changed of the source.
+pub(super) async fn look(context: &JobContext, crawling: &mut Crawling) -> Result<(), Failure> {
     let source = source(context, &crawling.crawl).await?;
     let changed = crawling
         .site
         .change(&source, &crawling.crawl, &crawling.led_on);
     if !changed.map_err(bad_rule)? {
-        return Ok(false);
+        return Ok(());
     }
+    place_again(context, crawling).await?;
+    crawling.notes["options"] = json!(source.options);
+    crawling.note(context).await
+}
+
+/// Puts what waits, and what was left out by the old scope, where the new one has it.
+pub(super) async fn place_again(
+    context: &JobContext,
+    crawling: &mut Crawling,
+) -> Result<(), Failure> {
     let reasons: Vec<String> = OF_SCOPE
         .iter()
         .map(|reason| reason.name().to_owned())
@@ -33,7 +45,7 @@ pub(super) async fn look(context: &JobContext, crawling: &mut Crawling) -> Resul
             .await;
         let part = store(part)?;
         let Some(last) = part.last() else {
-            return Ok(true);
+            return Ok(());
         };
         after = last.id;
         let moved: Vec<Replaced> = part
