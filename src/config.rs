@@ -14,9 +14,9 @@ use std::time::Duration;
 use computetower_store::StoreConfig;
 use computetower_store::objects::{Encryption, ObjectSettings};
 use computetower_store::vault::{MasterKey, Secret};
-use computetower_workers::OutsideSettings;
 use computetower_workers::browsers::BrowserSettings;
 use computetower_workers::extraction::ExtractionSettings;
+use computetower_workers::{Guard, OutsideSettings};
 
 use crate::telemetry::LogFormat;
 
@@ -59,6 +59,18 @@ pub enum PrivateUrls {
     Loopback,
     /// All.
     All,
+}
+
+impl PrivateUrls {
+    /// What requests to such addresses have to pass.
+    #[must_use]
+    pub fn guard(self) -> Guard {
+        Guard {
+            all: self == PrivateUrls::All,
+            loopback: self == PrivateUrls::Loopback,
+            networks: Vec::new(),
+        }
+    }
 }
 
 /// The environment, looked up by name.
@@ -388,8 +400,8 @@ pub fn read(mut environment: Environment<'_>) -> Result<Config, Problems> {
         .is_some_and(|value| value == "1");
     let host = host(env);
     let metrics = metrics(env);
-    let outside = outside::outside(env);
     let extraction = extraction::extraction(env);
+    let outside = outside::outside(env, private_urls);
     // Used by then: it is wanted together with the log. What is wrong with it is told here, with all the rest.
     traces::traces(env);
     let redis_prefix = env.or("COMPUTETOWER_REDIS_PREFIX", "computetower");

@@ -3,18 +3,38 @@
 use std::time::Duration;
 
 use computetower_store::vault::Secret;
-use computetower_workers::{OutsideSettings, SolverSettings, Structure, VisionApi, VisionSettings};
+use computetower_workers::{
+    FetchSettings, OutsideSettings, SolverSettings, Structure, VisionApi, VisionSettings,
+};
 
-use super::{Environment, check_url};
+use super::{Environment, PrivateUrls, check_url};
 
 const ANTHROPIC: &str = "https://api.anthropic.com";
 const OPENAI: &str = "https://api.openai.com/v1";
 const SOLVER: &str = "https://api.2captcha.com";
 
-pub(super) fn outside(env: &mut Environment<'_>) -> OutsideSettings {
+pub(super) fn outside(env: &mut Environment<'_>, private: PrivateUrls) -> OutsideSettings {
     OutsideSettings {
         vision: vision(env),
         solver: solver(env),
+        fetch: fetch(env, private),
+    }
+}
+
+fn fetch(env: &mut Environment<'_>, private: PrivateUrls) -> FetchSettings {
+    let usual = FetchSettings::default();
+    let user_agent = env.or("COMPUTETOWER_CRAWL_USER_AGENT", &usual.user_agent);
+    let is_plain = user_agent.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if !is_plain || !user_agent.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        env.problem(
+            "COMPUTETOWER_CRAWL_USER_AGENT",
+            "must begin with the name by which robots.txt files know the crawler, as in mybot/1.0 (+https://example.com/bot)",
+        );
+    }
+    FetchSettings {
+        user_agent,
+        guard: private.guard(),
+        ..usual
     }
 }
 
@@ -200,7 +220,7 @@ mod tests {
                 .map(|(_, value)| (*value).to_owned())
         };
         let mut env = Environment::new(&lookup);
-        let settings = outside(&mut env);
+        let settings = outside(&mut env, PrivateUrls::Refused);
         let problems = env.done(None::<()>).err().map(|all| all.0);
         (settings, problems.unwrap_or_default())
     }

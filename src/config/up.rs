@@ -45,10 +45,10 @@ pub struct UpConfig {
 pub fn read_up(mut environment: Environment<'_>) -> Result<UpConfig, Problems> {
     let env = &mut environment;
     let bind = bind(env);
-    private_urls(env);
+    let private = private_urls(env);
     // For its processes, which inherit the environment.
     traces(env);
-    outside(env);
+    outside(env, private);
     let database_url = env.get("DATABASE_URL");
     check_url(
         env,

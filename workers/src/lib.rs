@@ -28,6 +28,8 @@ mod vision;
 mod waiting;
 
 pub use captcha::SolverSettings;
+pub use computetower_crawl::fetch::FetchSettings;
+pub use computetower_crawl::guard::Guard;
 pub use outside::OutsideSettings;
 pub use process::{WorkerOptions, run_worker};
 pub use vision::{Structure, VisionApi, VisionSettings};

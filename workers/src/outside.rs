@@ -1,6 +1,10 @@
-//! Services outside of the platform that an operator may lend to workers: a vision model, and a solver of challenges. Without settings there are none.
+//! What is outside of the platform: services that an operator may lend to workers, a vision model and a solver of challenges (without settings there are
+//! none), and how sites are asked that are crawled.
 
 use std::sync::Arc;
+
+use computetower_crawl::fetch::{FetchSettings, Fetcher};
+use computetower_crawl::hosts::Hosts;
 
 use crate::captcha::{Solver, SolverSettings};
 use crate::vision::{Vision, VisionSettings};
@@ -12,6 +16,8 @@ pub struct OutsideSettings {
     pub vision: Option<VisionSettings>,
     /// A solver of challenges.
     pub solver: Option<SolverSettings>,
+    /// How sites are asked that are crawled.
+    pub fetch: FetchSettings,
 }
 
 /// Those of this process.
@@ -21,6 +27,10 @@ pub(crate) struct Outside {
     pub(crate) vision: Option<Arc<Vision>>,
     /// A solver of challenges.
     pub(crate) solver: Option<Arc<Solver>>,
+    /// Asks sites that are crawled. `None` where TLS cannot be used.
+    pub(crate) fetcher: Option<Fetcher>,
+    /// The pace of each host, whatever number of crawls asks it.
+    pub(crate) hosts: Hosts,
 }
 
 impl Outside {
@@ -39,9 +49,14 @@ impl Outside {
                 .map_err(|error| failed("the solver of challenges", error))
                 .ok()
         });
+        let fetcher = Fetcher::new(settings.fetch.clone())
+            .map_err(|error| failed("the crawler's requests", error))
+            .ok();
         Self {
             vision: vision.map(Arc::new),
             solver: solver.map(Arc::new),
+            fetcher,
+            hosts: Hosts::default(),
         }
     }
 }

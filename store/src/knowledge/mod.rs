@@ -3,6 +3,7 @@
 pub mod channels;
 pub mod documents;
 pub mod files;
+pub mod frontier;
 pub mod keep;
 pub mod query;
 pub mod search;
@@ -13,6 +14,10 @@ pub mod words;
 pub use channels::Exploration;
 pub use documents::{Document, DocumentFilter, DocumentPage, Validator};
 pub use files::KnowledgeFile;
+pub use frontier::{
+    Begun, CrawlTotals, EndedPage, FoundPage, FrontierFilter, FrontierPage, FrontierRow, KnownPage,
+    PageState, Placed, ReasonCount, Replaced, TakenPage,
+};
 pub use keep::{BodyPlace, Change, Kept, NewChunk, NewDocument};
 pub use search::{Hit, SearchFilter};
 pub use sources::{NewSource, Source, SourceChange, SourceKind, SourcePage};

@@ -1,5 +1,6 @@
 //! Knowledge: sources, what is read from them, and how it is found.
 
+mod crawl;
 mod files;
 mod ingest;
 mod keep;

@@ -17,7 +17,7 @@ use computetower_store::{Store, StoreConfig};
 use computetower_workers::browsers::BrowserSettings;
 use computetower_workers::extraction::ExtractionSettings;
 use computetower_workers::upkeep::run_dispatcher;
-use computetower_workers::{OutsideSettings, WorkerOptions, run_worker};
+use computetower_workers::{FetchSettings, OutsideSettings, WorkerOptions, run_worker};
 use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -286,10 +286,16 @@ fn config(folder: &tempfile::TempDir, objects: &S3Server, database_url: String) 
         until_stdin_closes: false,
         host: "test".to_owned(),
         metrics: MetricsSettings::default(),
-        outside: OutsideSettings::default(),
         extraction: ExtractionSettings {
             program: env!("CARGO_BIN_EXE_computetower").into(),
             ..ExtractionSettings::default()
+        },
+        outside: OutsideSettings {
+            fetch: FetchSettings {
+                guard: PrivateUrls::Loopback.guard(),
+                ..FetchSettings::default()
+            },
+            ..OutsideSettings::default()
         },
     }
 }

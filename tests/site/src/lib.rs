@@ -20,6 +20,7 @@ pub mod shape;
 pub mod shapes;
 mod sockets;
 mod state;
+pub mod websites;
 
 use std::io;
 use std::sync::Arc;

@@ -3,7 +3,11 @@
 use computetower_extract::{Extent, HtmlSource, html};
 
 fn markdown(page: &str) -> String {
-    let about = HtmlSource { url: "https://a.example/dir/page", extent: Extent::Whole, ..HtmlSource::default() };
+    let about = HtmlSource {
+        url: "https://a.example/dir/page",
+        extent: Extent::Whole,
+        ..HtmlSource::default()
+    };
     html(page.as_bytes(), &about).unwrap().markdown
 }
 

@@ -105,11 +105,17 @@ impl Footnotes {
 
     /// Whether an element is but the label in front of a note, in brackets.
     pub(super) fn is_label(&self, dom: &Dom, id: Id) -> bool {
-        if self.notes.is_empty() || !dom.inside(id).take(8).any(|inside| self.leads_back(dom, inside)) {
+        if self.notes.is_empty()
+            || !dom
+                .inside(id)
+                .take(8)
+                .any(|inside| self.leads_back(dom, inside))
+        {
             return false;
         }
         let text = dom.text_of(id);
-        let text = text.trim_matches(|one: char| matches!(one, '[' | ']' | '(' | ')') || one.is_whitespace());
+        let text = text
+            .trim_matches(|one: char| matches!(one, '[' | ']' | '(' | ')') || one.is_whitespace());
         self.notes.values().any(|label| label == text)
     }
 
