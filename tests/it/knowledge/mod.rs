@@ -3,6 +3,7 @@
 mod files;
 mod ingest;
 mod keep;
+mod recall;
 mod search;
 mod sources;
 
