@@ -300,6 +300,7 @@ pub fn knowledge_key(
     let short = random.get(..6).unwrap_or_default();
     format!(
         "{tenant}/knowledge/{source}/{}-{short}-{name}",
-        at.format("%Y%m%d-%H%M%S")
+        // With milliseconds, so that files are in the order in which they came.
+        at.format("%Y%m%d-%H%M%S%3f")
     )
 }

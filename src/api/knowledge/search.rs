@@ -149,7 +149,7 @@ pub(crate) async fn search(
         url_prefix: params.url_prefix,
         offset,
         // One more tells whether there is another page.
-        limit: (limit + 1).min(100),
+        limit: limit + 1,
     };
     let mut hits = app
         .store()

@@ -24,7 +24,7 @@ pub struct SearchFilter {
     pub url_prefix: Option<String>,
     /// How many are left out.
     pub offset: i64,
-    /// At most so many, 1 to 100.
+    /// At most so many, 1 to 101.
     pub limit: i64,
 }
 
@@ -101,7 +101,7 @@ impl Store {
             filter.language,
             filter.url_prefix,
             filter.offset,
-            filter.limit.clamp(1, 100)
+            filter.limit.clamp(1, 101)
         )
         .fetch_all(&self.system)
         .await?;

@@ -85,8 +85,14 @@ impl Objects {
     /// Copies an object into a file. Never more than a piece of it is in memory.
     ///
     /// # Errors
-    /// When it is not there, cannot be read, or the file cannot be written.
-    pub async fn copy_to(&self, key: &str, path: &std::path::Path) -> Result<Uploaded, StoreError> {
+    /// [`StoreError::NotFound`] when it is not there, [`StoreError::Conflict`] when it has more than `most` bytes; and when it cannot be read, or the file
+    /// cannot be written.
+    pub async fn copy_to(
+        &self,
+        key: &str,
+        path: &std::path::Path,
+        most: u64,
+    ) -> Result<Uploaded, StoreError> {
         let get = self.client.get_object().bucket(&self.bucket).key(key);
         let mut body = match get.send().await {
             Ok(object) => object.body,
@@ -106,6 +112,11 @@ impl Objects {
             let piece = piece.map_err(|source| failed("reading", key, source))?;
             sha256.update(&piece);
             bytes += piece.len() as u64;
+            if bytes > most {
+                return Err(StoreError::Conflict(format!(
+                    "The file has more than the {most} bytes that were accepted: upload it again."
+                )));
+            }
             file.write_all(&piece).await.map_err(written)?;
         }
         file.flush().await.map_err(written)?;

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{files_source, sync, upload};
 use crate::support::TestApp;
 
-const GUIDE: &str = "# Guide\n\n## Installing\n\nRun the installer and wait until the lamp turns green.\n\n```sh\nmake install\n```\n\n## Sorting\n\nSorted lists are kept in `sorted_list.py`, see [the manual](https://manual.example/x).\n";
+const GUIDE: &str = "# Guide\n\n## Installing\n\nRun the installer and wait until the lamp turns green. That takes some minutes, in which the machine must not be switched off and its cover must stay closed, since the fan has to run all the time. Should the lamp turn red, switch the machine off, wait for half a minute, and begin again with the first step.\n\n```sh\nmake install\n```\n\n## Sorting\n\nSorted lists are kept in `sorted_list.py`, see [the manual](https://manual.example/x).\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_are_read_found_and_not_read_again() {
@@ -223,7 +223,9 @@ async fn what_was_read_can_be_taken_away_as_lines_or_as_files() {
         lines[0]["markdown"]
             .as_str()
             .unwrap()
-            .contains("## Sorting")
+            .contains("## Sorting"),
+        "{}",
+        lines[0]
     );
     let mut archive = zip::ZipArchive::new(std::io::Cursor::new(get("zip").await)).unwrap();
     assert_eq!(archive.len(), 2);
@@ -243,6 +245,31 @@ async fn what_was_read_can_be_taken_away_as_lines_or_as_files() {
         ))
         .await;
     assert_eq!(wrong.status, 422);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_put_in_the_place_of_an_accepted_file_is_not_swallowed_whole() {
+    let mut app = TestApp::without_workers().await;
+    let client = app.client();
+    let source = files_source(&client).await;
+    let uploaded = upload(&client, &source, &[("a.txt", b"A short text.\n")]).await;
+    let key = uploaded.body["files"][0]["key"].as_str().unwrap();
+    let other = "Another text, which is longer.\n".repeat(1_000);
+    let put = app
+        .store
+        .objects
+        .put(key, "text/plain", other.into_bytes())
+        .await;
+    put.unwrap();
+    app.start_dispatcher();
+    app.start_worker(&[Queue::Knowledge]);
+    let job = sync(&client, &source, json!({})).await;
+    assert_eq!(
+        (&job["state"], &job["failure"]["code"]),
+        (&json!("failed"), &json!("invalid_input")),
+        "{job}"
+    );
     app.stop().await;
 }
 

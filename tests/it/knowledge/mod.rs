@@ -4,6 +4,7 @@ mod crawl;
 mod files;
 mod ingest;
 mod keep;
+mod recall;
 mod search;
 mod sources;
 

@@ -55,7 +55,7 @@ async fn passages_are_found_by_words_names_phrases_and_not_by_strangers() {
 
     assert_eq!(found(&client, "q=os.path.join").await[0], "Paths");
     assert_eq!(found(&client, "q=%22path%20join%22").await, ["Paths"]);
-    assert_eq!(found(&client, "q=join%20path").await[0], "Paths");
+    assert_eq!(found(&client, "q=join%20path").await.len(), 2);
     assert_eq!(found(&client, "q=join%20-query").await, ["Paths"]);
     assert_eq!(found(&client, "q=haus").await, ["H\u{e4}user"]);
     assert_eq!(

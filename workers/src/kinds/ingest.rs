@@ -197,9 +197,9 @@ impl Reading<'_> {
         let here = tempfile::NamedTempFile::new().map_err(|error| no_room(&error))?;
         let copied = store
             .objects
-            .copy_to(&file.key, here.path())
+            .copy_to(&file.key, here.path(), accepted(file))
             .await
-            .map_err(failed)?;
+            .map_err(|error| not_copied(&error))?;
         let read = self
             .context
             .extraction
@@ -220,7 +220,7 @@ impl Reading<'_> {
         let new = self.document(file, document, bytes, digest).await?;
         self.counts.chunks += new.chunks.len();
         self.counts.bytes += bytes;
-        if file.sha256.is_none() {
+        if file.sha256.as_ref() != Some(&copied.sha256) {
             // It was stored past the API, which has not seen all of it.
             let known = KnowledgeFile {
                 sha256: Some(copied.sha256),
@@ -355,6 +355,24 @@ impl Reading<'_> {
         json!({
             "source_id": self.sync.source, "sync_id": self.sync.id, "counts": self.counted(), "errors": self.errors, "warnings": self.warnings,
         })
+    }
+}
+
+/// Bytes that were there when the file was accepted: who still has the signed address may have put another there.
+fn accepted(file: &KnowledgeFile) -> u64 {
+    file.bytes
+        .and_then(|bytes| u64::try_from(bytes).ok())
+        .unwrap_or_default()
+}
+
+fn not_copied(error: &StoreError) -> Failure {
+    match error {
+        StoreError::Conflict(why) => Failure::new(FailureCode::InvalidInput, why.clone()),
+        StoreError::NotFound(_) => Failure::new(
+            FailureCode::InvalidInput,
+            "The file is not in the bucket any more: upload it again.",
+        ),
+        error => classify::store(error),
     }
 }
 
