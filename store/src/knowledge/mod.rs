@@ -1,8 +1,8 @@
 //! Knowledge: sources, what was read from them, by what it is found, and the history of how it was read.
 
 pub mod documents;
-pub mod frontier;
 pub mod files;
+pub mod frontier;
 pub mod keep;
 pub mod query;
 pub mod search;
@@ -11,11 +11,11 @@ pub mod syncs;
 pub mod words;
 
 pub use documents::{Document, DocumentFilter, DocumentPage, Validator};
+pub use files::{FileClass, KnowledgeFile};
 pub use frontier::{
     Begun, CrawlTotals, EndedPage, FoundPage, FrontierFilter, FrontierPage, FrontierRow, KnownPage,
     PageState, Placed, ReasonCount, Replaced, TakenPage,
 };
-pub use files::{FileClass, KnowledgeFile};
 pub use keep::{BodyPlace, Change, Kept, NewChunk, NewDocument};
 pub use search::{Hit, SearchFilter};
 pub use sources::{NewSource, Source, SourceChange, SourceKind, SourcePage};
