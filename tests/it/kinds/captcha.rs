@@ -15,6 +15,7 @@ const KEY: &str = "solver-key-that-nobody-may-see";
 fn settings(solver: &Outside, hosts: &[&str]) -> OutsideSettings {
     OutsideSettings {
         vision: None,
+        fetch: Default::default(),
         solver: Some(SolverSettings {
             url: solver.address.clone(),
             key: Secret::new(KEY.to_owned()),

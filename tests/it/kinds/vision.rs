@@ -27,6 +27,7 @@ fn settings(api: VisionApi, model: &Outside) -> OutsideSettings {
             tokens_per_day: 1_000_000,
         }),
         solver: None,
+        fetch: Default::default(),
     }
 }
 

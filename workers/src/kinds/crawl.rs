@@ -47,6 +47,8 @@ async fn attempt(context: &JobContext, crawl: &Crawl) -> Result<Value, Failure> 
 async fn tombstones(context: &JobContext, crawling: &mut Crawling) -> Result<u64, Failure> {
     let totals = totals(context).await?;
     if totals.done == 0 {
+        crawling.notes["nothing"] = json!(true);
+        crawling.note(context).await?;
         return Err(nothing_was_read(context).await?);
     }
     if crawling.knowledge.was_cut {
@@ -56,7 +58,7 @@ async fn tombstones(context: &JobContext, crawling: &mut Crawling) -> Result<u64
     store(context.store.documents_gone(&crawling.sync, None).await)
 }
 
-/// A site of which no page could be had has not vanished: what is known of it stays.
+/// A site of which no page could be had has not vanished: what is known of it stays, and the next attempt begins anew.
 async fn nothing_was_read(context: &JobContext) -> Result<Failure, Failure> {
     let reasons = store(
         context

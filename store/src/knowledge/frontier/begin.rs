@@ -82,6 +82,27 @@ impl Store {
         })
     }
 
+    /// Begins a crawl anew: nothing of the site could be had, and what was found says nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`].
+    pub async fn restart_crawl(&self, sync: &Sync) -> Result<(), StoreError> {
+        let mut tx = self.system.begin().await?;
+        super::super::hold(&mut tx, sync.job, sync.lease).await?;
+        sqlx::query!("delete from frontier where job_id = $1", sync.job.0)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query!(
+            "update crawls set phase = 'robots', notes = '{}', discovered = 0, queued = 0, running = 0, done = 0, failed = 0, skipped = 0, external = 0
+             where job_id = $1",
+            sync.job.0
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// A part of what a crawl knows, in the order in which it was found, beginning after a number. Empty when there is no more.
     ///
     /// # Errors

@@ -75,7 +75,11 @@ pub(super) async fn begin(context: &JobContext, crawl: &Crawl) -> Result<Crawlin
         }
         other => store(other)?,
     };
-    let begun = store(context.store.begin_crawl(&sync).await)?;
+    let mut begun = store(context.store.begin_crawl(&sync).await)?;
+    if begun.notes["nothing"] == json!(true) {
+        store(context.store.restart_crawl(&sync).await)?;
+        begun = store(context.store.begin_crawl(&sync).await)?;
+    }
     let led_on: Vec<String> =
         serde_json::from_value(begun.notes["led_on"].clone()).unwrap_or_default();
     let led_on: Vec<Url> = led_on
