@@ -67,6 +67,7 @@ impl Dom {
     }
 
     /// A node.
+    #[cfg(test)]
     pub(super) fn node(&self, id: Id) -> &Node {
         &self.nodes[id]
     }

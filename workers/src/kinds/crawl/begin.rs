@@ -93,7 +93,14 @@ pub(super) async fn begin(context: &JobContext, crawl: &Crawl) -> Result<Crawlin
         ));
     };
     let hosts = context.outside.hosts.clone();
-    let site = Site::new(start, &source, crawl, &led_on, (fetcher, hosts)).map_err(bad_rule)?;
+    let site = Site::new(
+        start,
+        &source,
+        crawl,
+        &led_on,
+        (fetcher, hosts, context.extraction.clone()),
+    )
+    .map_err(bad_rule)?;
     let mut crawling = Crawling {
         site: Arc::new(site),
         counts: Counts::of(&sync),

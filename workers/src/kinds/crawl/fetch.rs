@@ -51,7 +51,8 @@ pub(super) async fn get(site: &Site, asked: &Asked, turn: Turn) -> Got {
         }
         let request = Request {
             url: &url,
-            known: asked.known.as_ref(),
+            // What is known of one address says nothing of another.
+            known: asked.known.as_ref().filter(|_| url == *asked.address.url()),
             cookies: None,
             limit: None,
         };
@@ -70,7 +71,7 @@ pub(super) async fn get(site: &Site, asked: &Asked, turn: Turn) -> Got {
             turn.end(Ended::Answered);
             return Got::Lost(failed);
         }
-        let Ok(to) = Address::of(location) else {
+        let Ok(to) = Address::of(location.clone()) else {
             turn.end(Ended::Answered);
             return Got::Lost(Failed::Refused);
         };
@@ -79,7 +80,12 @@ pub(super) async fn get(site: &Site, asked: &Asked, turn: Turn) -> Got {
             return Got::Leads(to);
         }
         tokio::time::sleep(site.pace(&at).delay).await;
-        url = to.url().clone();
+        // As it says, with what an address is known by left in: a page may lead on to itself with a mark of its own.
+        url = location;
+        url.set_fragment(None);
+        let kept = (url.set_username(""), url.set_password(None));
+        // Both cannot fail where there is a host.
+        debug_assert!(kept == (Ok(()), Ok(())));
     }
 }
 
@@ -115,7 +121,7 @@ async fn arrived(site: &Site, asked: &Asked, url: &Url, answer: Answer) -> Got {
         ignore_query: site.options().ignore_query,
         answer,
     };
-    match super::read::read(body).await {
+    match super::read::read(&site.extraction, body).await {
         Ok(read) => Got::Read {
             at,
             read: Box::new(read),

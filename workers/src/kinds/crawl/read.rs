@@ -1,23 +1,25 @@
 //! What came, read: its main content, its passages, and where it leads.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use computetower_crawl::account::{Failed, Skipped};
 use computetower_crawl::address::Address;
 use computetower_crawl::fetch::{Answer, Kind, Validators, kind_by_content_type};
 use computetower_crawl::fingerprint::Fingerprint;
 use computetower_crawl::refresh;
-use computetower_extract::{ChunkSize, Document, ExtractError, HtmlSource, chunks, html};
+use computetower_extract::files::Hint;
+use computetower_extract::{ChunkSize, Document, ExtractError, chunks};
 use computetower_store::knowledge::NewChunk;
-use tokio::sync::Semaphore;
 use url::Url;
 
 use super::fetch::Got;
+use crate::extraction::{Content, Extraction, ExtractionError};
 
 /// Links that are taken from one page.
 const MOST_LINKS: usize = 20_000;
-/// Pages that are read at once, over all crawls of the process: more would only wait for one another.
-static READING: Semaphore = Semaphore::const_new(4);
+/// How long a page waits for which there is no process to read it in.
+const NO_CHILD: Duration = Duration::from_secs(5);
 
 /// What came.
 pub(super) struct Body {
@@ -44,39 +46,42 @@ pub(super) struct Read {
     pub(super) bytes: u64,
 }
 
-/// Reads what came, on a thread where nobody waits.
-pub(super) async fn read(body: Body) -> Result<Read, Got> {
-    // Never closed.
-    let permit = READING.acquire().await.ok();
-    let done = tokio::task::spawn_blocking(move || {
-        let read = read_now(body);
-        drop(permit);
-        read
-    });
+/// Reads what came, in a process that a hostile page may end.
+pub(super) async fn read(extraction: &Extraction, body: Body) -> Result<Read, Got> {
+    let content_type = body.answer.content_type.clone();
+    let kind = kind_by_content_type(content_type.as_deref(), &body.url);
+    if !matches!(kind, Kind::Page | Kind::Document) {
+        return Err(Got::Left(Skipped::FileType));
+    }
+    let hint = Hint {
+        name: None,
+        content_type,
+        url: Some(body.url.to_string()),
+    };
+    let document = extraction.read(Content::Bytes(&body.answer.body), hint);
+    let document = document.await.map_err(|error| match error {
+        ExtractionError::Document(ExtractError::Unsupported(_)) => Got::Left(Skipped::FileType),
+        ExtractionError::Document(ExtractError::TooLarge(_)) => Got::Lost(Failed::TooLarge),
+        ExtractionError::Document(ExtractError::Damaged(_) | ExtractError::Protected) => {
+            Got::Lost(Failed::Unreadable)
+        }
+        ExtractionError::Child(error) => {
+            tracing::warn!(error = %error, "no process to read a page in");
+            Got::Again(NO_CHILD)
+        }
+    })?;
+    let done = tokio::task::spawn_blocking(move || taken_apart(body, document));
     // A page on which the program fails is one that cannot be read.
-    done.await.unwrap_or(Err(Got::Lost(Failed::Unreadable)))
+    done.await.map_err(|_| Got::Lost(Failed::Unreadable))
 }
 
-fn read_now(body: Body) -> Result<Read, Got> {
+/// What is kept of a document, and where it leads.
+fn taken_apart(body: Body, mut document: Document) -> Read {
     let Body {
         url,
         ignore_query,
         answer,
     } = body;
-    let content_type = answer.content_type.as_deref();
-    if kind_by_content_type(content_type, &url) != Kind::Page {
-        return Err(Got::Left(Skipped::FileType));
-    }
-    let source = HtmlSource {
-        url: url.as_str(),
-        content_type,
-        ..HtmlSource::default()
-    };
-    let mut document = html(&answer.body, &source).map_err(|error| match error {
-        ExtractError::Unsupported(_) => Got::Left(Skipped::FileType),
-        ExtractError::TooLarge(_) => Got::Lost(Failed::TooLarge),
-        ExtractError::Damaged(_) | ExtractError::Protected => Got::Lost(Failed::Unreadable),
-    })?;
     if let Some(tag) = answer.robots_tag.as_deref().map(str::to_ascii_lowercase) {
         document.no_index |= tag.contains("noindex") || tag.contains("none");
         document.no_follow |= tag.contains("nofollow") || tag.contains("none");
@@ -99,7 +104,7 @@ fn read_now(body: Body) -> Result<Read, Got> {
         .take(MOST_LINKS)
         .collect();
     let title = document.title.as_deref().unwrap_or_default();
-    Ok(Read {
+    Read {
         fingerprint: Fingerprint::of(title, &document.markdown),
         chunks: passages(&document),
         canonical: document.canonical.as_deref().and_then(address),
@@ -109,7 +114,7 @@ fn read_now(body: Body) -> Result<Read, Got> {
         content_type: answer.content_type,
         validators: answer.validators,
         document,
-    })
+    }
 }
 
 /// The passages of a document, as they are kept.

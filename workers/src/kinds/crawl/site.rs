@@ -13,11 +13,15 @@ use computetower_jobs::kinds::crawl::{Crawl, CrawlOptions};
 use computetower_store::knowledge::{Source, SourceKind};
 use url::Url;
 
+use crate::extraction::Extraction;
+
 /// What all requests of a crawl share. What may change while it runs is behind a lock that is never held for long.
 pub(super) struct Site {
     pub(super) start: Address,
     pub(super) fetcher: Fetcher,
     pub(super) hosts: Hosts,
+    /// In which pages are read.
+    pub(super) extraction: Arc<Extraction>,
     state: Mutex<State>,
 }
 
@@ -33,7 +37,7 @@ impl Site {
         source: &Source,
         crawl: &Crawl,
         led_on: &[Url],
-        (fetcher, hosts): (Fetcher, Hosts),
+        (fetcher, hosts, extraction): (Fetcher, Hosts, Arc<Extraction>),
     ) -> Result<Self, BadRule> {
         let scope = scope(&start, source, crawl, led_on)?;
         let state = State {
@@ -45,6 +49,7 @@ impl Site {
             start,
             fetcher,
             hosts,
+            extraction,
             state: Mutex::new(state),
         })
     }
