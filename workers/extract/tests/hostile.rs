@@ -72,7 +72,11 @@ fn huge_attributes_and_pages() {
         read(format!("<p{attributes}>text").as_bytes()).markdown,
         "text\n"
     );
-    let page = "<p>A paragraph of some words that goes on and on.</p>\n".repeat(1_000_000);
+    let page = format!(
+        "<p>{}</p>\n",
+        "A line of some words that goes on and on. ".repeat(120)
+    )
+    .repeat(10_000);
     assert!(page.len() > 50_000_000);
     let document =
         html(page.as_bytes(), &HtmlSource::default()).unwrap_or_else(|error| panic!("{error}"));
