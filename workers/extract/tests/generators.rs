@@ -10,7 +10,7 @@ fn read(page: &str) -> Document {
             ..HtmlSource::default()
         },
     )
-    .unwrap()
+    .unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn code(document: &Document) -> Vec<(Option<&str>, &str)> {
@@ -190,7 +190,7 @@ fn docusaurus() {
 <div class="theme-doc-markdown markdown"><header><h1>Setup</h1></header>
 <p>Create a site with the <a href="/docs/cli">command</a>:</p>
 <div class="language-bash codeBlockContainer_Ckt0 theme-code-block" style="--prism-color:#393A34"><div class="codeBlockContent_biex"><pre tabindex="0" class="prism-code language-bash codeBlock_bY9V thin-scrollbar"><code class="codeBlockLines_e6Vv"><span class="token-line" style="color:#393A34"><span class="token function" style="color:#d73a49">npm</span><span class="token plain"> init project</span><br></span><span class="token-line" style="color:#393A34"><span class="token plain" style="display:inline-block"></span><br></span><span class="token-line" style="color:#393A34"><span class="token plain">  </span><span class="token builtin class-name">cd</span><span class="token plain"> project</span><br></span></code></pre><div class="buttonGroup__atx"><button type="button" aria-label="Copy code to clipboard" class="clean-btn"><span class="copyButtonIcons_eSgA" aria-hidden="true">Copy</span></button></div></div></div>
-<h2 class="anchor anchorWithStickyNavbar_LWe7" id="run-it">Run it<a href="#run-it" class="hash-link" aria-label="Direct link to Run it" title="Direct link to Run it">​</a></h2>
+<h2 class="anchor anchorWithStickyNavbar_LWe7" id="run-it">Run it<a href="#run-it" class="hash-link" aria-label="Direct link to Run it" title="Direct link to Run it">&#8203;</a></h2>
 <div class="theme-admonition theme-admonition-note admonition_xJq3 alert alert--secondary"><div class="admonitionHeading_Gvgb"><span class="admonitionIcon_Rf37"><svg viewBox="0 0 14 16"><path d="M6"></path></svg></span>note</div><div class="admonitionContent_BuS1"><p>It needs Node 18.</p></div></div>
 </div></article><nav class="pagination-nav docusaurus-mt-lg" aria-label="Docs pages"><a class="pagination-nav__link" href="/docs/next"><div class="pagination-nav__sublabel">Next</div></a></nav></div></div></div></div></main></div></div></div></body></html>"##,
     );

@@ -10,7 +10,7 @@ fn read(page: &str) -> Document {
             ..HtmlSource::default()
         },
     )
-    .unwrap()
+    .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Fails unless all of `kept` is in the content and none of `gone` is.

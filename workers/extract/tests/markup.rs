@@ -8,7 +8,9 @@ fn markdown(page: &str) -> String {
         extent: Extent::Whole,
         ..HtmlSource::default()
     };
-    html(page.as_bytes(), &about).unwrap().markdown
+    html(page.as_bytes(), &about)
+        .unwrap_or_else(|error| panic!("{error}"))
+        .markdown
 }
 
 macro_rules! written {

@@ -126,7 +126,8 @@ pub(super) fn inside(
                 };
                 // Who names the main part puts no navigation in it, but lists of what is further down.
                 let list = here.link_density() > 0.6 && here.prose < 80 && here.link_count > 1;
-                (list && (article || !named_main || leads_down(dom, at, &here)))
+                (list && (article || !named_main))
+                    || leads_down(dom, at, &here)
                     || (article && here.prose < 100 && about())
             }
             Some(&(local_name!("pre") | local_name!("code"))) => {
@@ -226,8 +227,13 @@ fn is_discussion(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id) -> bool {
 
 /// Whether a list only leads to places on the same page.
 fn leads_down(dom: &Dom, id: Id, here: &Stats) -> bool {
-    here.link_count > 2
-        && here.link_density() > 0.8
+    let named = || {
+        ["class", "id"]
+            .into_iter()
+            .any(|name| class::any_word(dom.attribute(id, name), &["toc", "contents"]))
+    };
+    here.link_count > 1
+        && (here.link_density() > 0.8 || (here.link_density() > 0.5 && named()))
         && dom
             .inside(id)
             .filter_map(|inside| dom.attribute(inside, "href"))

@@ -83,6 +83,12 @@ impl Render<'_> {
             self.note(id);
             return;
         }
+        if self.in_note
+            && !self.has_block[id]
+            && class::any_word(dom.attribute(id, "class"), &["title"])
+        {
+            return self.strong(id);
+        }
         match *name {
             local_name!("h1") => self.heading(id, 1),
             local_name!("h2") => self.heading(id, 2),
@@ -187,7 +193,7 @@ impl Render<'_> {
                 line.text(if self.has_block[child] { " " } else { "" });
                 self.heading_spans(line, child);
                 line.text(if self.has_block[child] { " " } else { "" });
-            } else if dom.name(child).is_some_and(|name| is_block(name)) {
+            } else if dom.name(child).is_some_and(is_block) {
                 line.text(" ");
                 self.spans(line, child);
                 line.text(" ");

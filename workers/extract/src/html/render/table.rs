@@ -5,7 +5,7 @@ use html5ever::local_name;
 use super::Render;
 use super::inline::Line;
 use crate::html::dom::Id;
-use crate::markdown::{self, Writer};
+use crate::markdown;
 
 /// More columns than these are left out.
 const MAX_COLUMNS: usize = 256;
@@ -225,7 +225,7 @@ impl Render<'_> {
             self.spans(&mut line, id);
             return line.finish();
         }
-        let around = std::mem::replace(&mut self.writer, Writer::default());
+        let around = std::mem::take(&mut self.writer);
         let in_cell = std::mem::replace(&mut self.in_cell, true);
         self.blocks(id);
         self.in_cell = in_cell;
