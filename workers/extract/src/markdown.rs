@@ -19,10 +19,18 @@ pub fn escape_into(out: &mut String, text: &str) {
         let needed = match one {
             '\\' => next.is_none_or(|next| next.is_ascii_punctuation()),
             '`' => true,
-            '*' => next.is_some_and(|next| !next.is_whitespace()) || before.is_some_and(|before| !before.is_whitespace()),
+            '*' => {
+                next.is_some_and(|next| !next.is_whitespace())
+                    || before.is_some_and(|before| !before.is_whitespace())
+            }
             // What opens nothing needs no escape, and what closes needs something open.
-            '_' => !before.is_some_and(word) && next.is_none_or(|next| !next.is_whitespace()) && !alone(before, next),
-            '<' => next.is_some_and(|next| next.is_ascii_alphabetic() || matches!(next, '/' | '!' | '?')),
+            '_' => {
+                !before.is_some_and(word)
+                    && next.is_none_or(|next| !next.is_whitespace())
+                    && !alone(before, next)
+            }
+            '<' => next
+                .is_some_and(|next| next.is_ascii_alphabetic() || matches!(next, '/' | '!' | '?')),
             '&' => entity(after),
             '(' => before == Some(']'),
             '[' => before == Some('!') || next == Some('^'),
@@ -61,14 +69,20 @@ fn line_start(line: &str) -> Option<usize> {
     match first {
         '#' => (run <= 6 && ends(run)).then_some(0),
         '>' => Some(0),
-        '-' | '+' => (ends(1) || (first == '-' && line.bytes().all(|byte| matches!(byte, b'-' | b' ')))).then_some(0),
+        '-' | '+' => (ends(1)
+            || (first == '-' && line.bytes().all(|byte| matches!(byte, b'-' | b' '))))
+        .then_some(0),
         '=' => (run == line.trim_end().len()).then_some(0),
         '~' => (run >= 3).then_some(0),
         ':' => ends(1).then_some(0),
         '|' => Some(0),
         '0'..='9' => {
-            let digits = line.len() - line.trim_start_matches(|one: char| one.is_ascii_digit()).len();
-            (digits <= 9 && line[digits..].starts_with(['.', ')']) && ends(digits + 1)).then_some(digits)
+            let digits = line.len()
+                - line
+                    .trim_start_matches(|one: char| one.is_ascii_digit())
+                    .len();
+            (digits <= 9 && line[digits..].starts_with(['.', ')']) && ends(digits + 1))
+                .then_some(digits)
         }
         _ => None,
     }
@@ -112,15 +126,27 @@ pub fn code_span(code: &str) -> String {
     if code.is_empty() {
         return code;
     }
-    let ticks = "`".repeat(if code.contains('`') { longest_run(&code, '`') + 1 } else { 1 });
-    let space = if code.starts_with('`') || code.ends_with('`') { " " } else { "" };
+    let ticks = "`".repeat(if code.contains('`') {
+        longest_run(&code, '`') + 1
+    } else {
+        1
+    });
+    let space = if code.starts_with('`') || code.ends_with('`') {
+        " "
+    } else {
+        ""
+    };
     format!("{ticks}{space}{code}{space}{ticks}")
 }
 
 /// A code block, with a fence longer than any inside, ending in a newline.
 pub fn fence(code: &str, language: Option<&str>) -> String {
     let ticks = "`".repeat(3.max(longest_run(code, '`') + 1));
-    let newline = if code.is_empty() || code.ends_with('\n') { "" } else { "\n" };
+    let newline = if code.is_empty() || code.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
     let language = language.unwrap_or_default();
     format!("{ticks}{language}\n{code}{newline}{ticks}\n")
 }
@@ -133,7 +159,11 @@ pub fn heading(level: u8, text: &str) -> String {
         Some(before) if before.is_empty() || before.ends_with([' ', '#']) => format!("{before}\\#"),
         _ => text,
     };
-    format!("{} {}", "#".repeat(usize::from(level.clamp(1, 6))), text.trim())
+    format!(
+        "{} {}",
+        "#".repeat(usize::from(level.clamp(1, 6))),
+        text.trim()
+    )
 }
 
 /// A link. `text` is Markdown already; an address with spaces or odd brackets is put in angle brackets.
@@ -175,8 +205,15 @@ fn destination(url: &str) -> String {
         };
         open >= 0
     }) && open == 0;
-    let url = url.replace(['\n', '\r', '\t'], "").replace('<', "%3C").replace('>', "%3E");
-    if balanced && !url.contains(' ') && !url.is_empty() { url } else { format!("<{url}>") }
+    let url = url
+        .replace(['\n', '\r', '\t'], "")
+        .replace('<', "%3C")
+        .replace('>', "%3E");
+    if balanced && !url.contains(' ') && !url.is_empty() {
+        url
+    } else {
+        format!("<{url}>")
+    }
 }
 
 /// A table, each row a line. The first row is the head. Cells are Markdown; pipes and line ends in them are seen to.
@@ -212,11 +249,20 @@ pub fn table(rows: &[Vec<String>]) -> String {
 pub fn table_cell(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut before = ' ';
-    for one in text.trim().replace("  \n", "<br>").replace('\n', "<br>").chars() {
+    for one in text
+        .trim()
+        .replace("  \n", "<br>")
+        .replace('\n', "<br>")
+        .chars()
+    {
         if one == '|' && before != '\\' {
             out.push('\\');
         }
-        before = if before == '\\' && one == '\\' { ' ' } else { one };
+        before = if before == '\\' && one == '\\' {
+            ' '
+        } else {
+            one
+        };
         out.push(one);
     }
     out
@@ -248,7 +294,10 @@ impl Writer {
             self.beyond += 1;
             return;
         }
-        self.levels.push(Level { first: Some(first.to_owned()), rest: rest.to_owned() });
+        self.levels.push(Level {
+            first: Some(first.to_owned()),
+            rest: rest.to_owned(),
+        });
     }
 
     /// Closes what was opened last. What got no block leaves no mark.
@@ -333,8 +382,21 @@ mod tests {
     #[test]
     fn what_needs_no_escape_gets_none() {
         for text in [
-            "snake_case_name and a.b(c)", "2 * 3 * 4 = 24", "a < b && b > c", "AT&T and R&D", "[x] and (y)", "~5 of 10", "C:\\dir",
-            "1.5 times", "-5 degrees", "#hash", "100% – “quoted”", "it's $5_000", "a - b + c", "e.g. foo!", "x = y",
+            "snake_case_name and a.b(c)",
+            "2 * 3 * 4 = 24",
+            "a < b && b > c",
+            "AT&T and R&D",
+            "[x] and (y)",
+            "~5 of 10",
+            "C:\\dir",
+            "1.5 times",
+            "-5 degrees",
+            "#hash",
+            "100% – “quoted”",
+            "it's $5_000",
+            "a - b + c",
+            "e.g. foo!",
+            "x = y",
         ] {
             assert_eq!(escaped(text), text);
         }
@@ -343,9 +405,21 @@ mod tests {
     #[test]
     fn what_would_mean_something_is_escaped() {
         for (text, wanted) in [
-            ("*args", "\\*args"), ("_private", "\\_private"), ("__init__", "\\__init__"), ("`x`", "\\`x\\`"), ("<b>", "\\<b>"),
-            ("&amp;", "\\&amp;"), ("[a](b)", "[a]\\(b)"), ("# no", "\\# no"), ("> no", "\\> no"), ("- no", "\\- no"),
-            ("1. no", "1\\. no"), ("---", "\\---"), ("===", "\\==="), ("~~no~~", "\\~\\~no\\~\\~"), ("a\\*b", "a\\\\\\*b"),
+            ("*args", "\\*args"),
+            ("_private", "\\_private"),
+            ("__init__", "\\__init__"),
+            ("`x`", "\\`x\\`"),
+            ("<b>", "\\<b>"),
+            ("&amp;", "\\&amp;"),
+            ("[a](b)", "[a]\\(b)"),
+            ("# no", "\\# no"),
+            ("> no", "\\> no"),
+            ("- no", "\\- no"),
+            ("1. no", "1\\. no"),
+            ("---", "\\---"),
+            ("===", "\\==="),
+            ("~~no~~", "\\~\\~no\\~\\~"),
+            ("a\\*b", "a\\\\\\*b"),
         ] {
             assert_eq!(escaped(text), wanted);
         }
@@ -362,8 +436,15 @@ mod tests {
 
     #[test]
     fn cells_hold_pipes_and_line_ends() {
-        let rows = [vec!["a".to_owned(), "b|c".to_owned()], vec!["d\ne".to_owned()], vec!["x\\|y".to_owned(), "\\\\|".to_owned()]];
-        assert_eq!(table(&rows), "| a | b\\|c |\n| --- | --- |\n| d<br>e | |\n| x\\|y | \\\\\\| |\n");
+        let rows = [
+            vec!["a".to_owned(), "b|c".to_owned()],
+            vec!["d\ne".to_owned()],
+            vec!["x\\|y".to_owned(), "\\\\|".to_owned()],
+        ];
+        assert_eq!(
+            table(&rows),
+            "| a | b\\|c |\n| --- | --- |\n| d<br>e | |\n| x\\|y | \\\\\\| |\n"
+        );
     }
 
     #[test]

@@ -3,15 +3,30 @@
 use computetower_extract::{Document, HtmlSource, html};
 
 fn read(page: &str) -> Document {
-    html(page.as_bytes(), &HtmlSource { url: "https://docs.example/guide/page.html", ..HtmlSource::default() }).unwrap()
+    html(
+        page.as_bytes(),
+        &HtmlSource {
+            url: "https://docs.example/guide/page.html",
+            ..HtmlSource::default()
+        },
+    )
+    .unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn code(document: &Document) -> Vec<(Option<&str>, &str)> {
-    document.code_blocks.iter().map(|block| (block.language.as_deref(), block.text.as_str())).collect()
+    document
+        .code_blocks
+        .iter()
+        .map(|block| (block.language.as_deref(), block.text.as_str()))
+        .collect()
 }
 
 fn anchors(document: &Document) -> Vec<(u8, &str, Option<&str>)> {
-    document.headings.iter().map(|one| (one.level, one.text.as_str(), one.anchor.as_deref())).collect()
+    document
+        .headings
+        .iter()
+        .map(|one| (one.level, one.text.as_str(), one.anchor.as_deref()))
+        .collect()
 }
 
 #[test]
@@ -49,7 +64,10 @@ fn sphinx() {
     assert_eq!(
         code(&document),
         [
-            (Some("python3"), "import asyncio\n\nasync def main():\n    x = a < b and \"&amp;\"  # comment"),
+            (
+                Some("python3"),
+                "import asyncio\n\nasync def main():\n    x = a < b and \"&amp;\"  # comment"
+            ),
             (None, ">>> print(1)\n1"),
             (Some("c"), "int x;\nint y;"),
         ],
@@ -88,9 +106,24 @@ fn mkdocs() {
 <ul class="task-list"><li class="task-list-item"><label class="task-list-control"><input type="checkbox" disabled checked><span class="task-list-indicator"></span></label> done</li></ul>
 </article></div></div></main><footer class="md-footer"><nav class="md-footer__inner"><a href="../next/" rel="next">Next</a></nav></footer></div></body></html>"##,
     );
-    assert_eq!(document.metadata["generator"], "mkdocs-1.6.0, mkdocs-material-9.5");
-    assert_eq!(anchors(&document), [(1, "Install", Some("install")), (2, "Options", Some("options"))]);
-    assert_eq!(code(&document), [(Some("sh"), "pip install project\nproject --version"), (Some("yaml"), "a:\n  b: 1")]);
+    assert_eq!(
+        document.metadata["generator"],
+        "mkdocs-1.6.0, mkdocs-material-9.5"
+    );
+    assert_eq!(
+        anchors(&document),
+        [
+            (1, "Install", Some("install")),
+            (2, "Options", Some("options"))
+        ]
+    );
+    assert_eq!(
+        code(&document),
+        [
+            (Some("sh"), "pip install project\nproject --version"),
+            (Some("yaml"), "a:\n  b: 1")
+        ]
+    );
     assert_eq!(
         document.markdown,
         "# Install\n\nFirst, install the package:\n\n```sh\npip install project\nproject --version\n```\n\n```yaml\na:\n  b: 1\n```\n\n\
@@ -119,16 +152,31 @@ error[E0384]: cannot assign twice
 <ul><li>one<ul><li>two</li></ul></li></ul>
 </main><nav class="nav-wrapper" aria-label="Page navigation"><a rel="prev" href="a.html" class="mobile-nav-chapters previous">‹</a></nav></div></div></div></div></body></html>"##,
     );
-    assert_eq!(anchors(&document), [(2, "Variables and mut", Some("variables"))]);
+    assert_eq!(
+        anchors(&document),
+        [(2, "Variables and mut", Some("variables"))]
+    );
     assert_eq!(
         code(&document),
         [
-            (Some("rust"), "fn main() {\n    let x = 5;\n    println!(\"The value is: {x}\");\n}"),
-            (Some("console"), "$ cargo run\nerror[E0384]: cannot assign twice"),
+            (
+                Some("rust"),
+                "fn main() {\n    let x = 5;\n    println!(\"The value is: {x}\");\n}"
+            ),
+            (
+                Some("console"),
+                "$ cargo run\nerror[E0384]: cannot assign twice"
+            ),
         ],
     );
     assert!(document.markdown.starts_with("## Variables and `mut`\n\nBy default variables are immutable.\n\nFilename: src/main.rs\n\n```rust\n"));
-    assert!(document.markdown.ends_with("> Note: this is a quote.\n\n- one\n  - two\n"), "{}", document.markdown);
+    assert!(
+        document
+            .markdown
+            .ends_with("> Note: this is a quote.\n\n- one\n  - two\n"),
+        "{}",
+        document.markdown
+    );
 }
 
 #[test]
@@ -142,12 +190,18 @@ fn docusaurus() {
 <div class="theme-doc-markdown markdown"><header><h1>Setup</h1></header>
 <p>Create a site with the <a href="/docs/cli">command</a>:</p>
 <div class="language-bash codeBlockContainer_Ckt0 theme-code-block" style="--prism-color:#393A34"><div class="codeBlockContent_biex"><pre tabindex="0" class="prism-code language-bash codeBlock_bY9V thin-scrollbar"><code class="codeBlockLines_e6Vv"><span class="token-line" style="color:#393A34"><span class="token function" style="color:#d73a49">npm</span><span class="token plain"> init project</span><br></span><span class="token-line" style="color:#393A34"><span class="token plain" style="display:inline-block"></span><br></span><span class="token-line" style="color:#393A34"><span class="token plain">  </span><span class="token builtin class-name">cd</span><span class="token plain"> project</span><br></span></code></pre><div class="buttonGroup__atx"><button type="button" aria-label="Copy code to clipboard" class="clean-btn"><span class="copyButtonIcons_eSgA" aria-hidden="true">Copy</span></button></div></div></div>
-<h2 class="anchor anchorWithStickyNavbar_LWe7" id="run-it">Run it<a href="#run-it" class="hash-link" aria-label="Direct link to Run it" title="Direct link to Run it">​</a></h2>
+<h2 class="anchor anchorWithStickyNavbar_LWe7" id="run-it">Run it<a href="#run-it" class="hash-link" aria-label="Direct link to Run it" title="Direct link to Run it">&#8203;</a></h2>
 <div class="theme-admonition theme-admonition-note admonition_xJq3 alert alert--secondary"><div class="admonitionHeading_Gvgb"><span class="admonitionIcon_Rf37"><svg viewBox="0 0 14 16"><path d="M6"></path></svg></span>note</div><div class="admonitionContent_BuS1"><p>It needs Node 18.</p></div></div>
 </div></article><nav class="pagination-nav docusaurus-mt-lg" aria-label="Docs pages"><a class="pagination-nav__link" href="/docs/next"><div class="pagination-nav__sublabel">Next</div></a></nav></div></div></div></div></main></div></div></div></body></html>"##,
     );
-    assert_eq!(code(&document), [(Some("bash"), "npm init project\n\n  cd project")]);
-    assert_eq!(anchors(&document), [(1, "Setup", None), (2, "Run it", Some("run-it"))]);
+    assert_eq!(
+        code(&document),
+        [(Some("bash"), "npm init project\n\n  cd project")]
+    );
+    assert_eq!(
+        anchors(&document),
+        [(1, "Setup", None), (2, "Run it", Some("run-it"))]
+    );
     assert_eq!(
         document.markdown,
         "# Setup\n\nCreate a site with the [command](https://docs.example/docs/cli):\n\n```bash\nnpm init project\n\n  cd project\n```\n\n\
@@ -176,11 +230,26 @@ fn rustdoc() {
         code(&document),
         [
             (Some("rust"), "pub const fn swap_all<T>(x: &mut T)"),
-            (Some("rust"), "use std::mem;\n\nlet mut x = 5;\nassert_eq!(5, x);"),
+            (
+                Some("rust"),
+                "use std::mem;\n\nlet mut x = 5;\nassert_eq!(5, x);"
+            ),
         ],
     );
-    assert_eq!(anchors(&document), [(1, "Function swap_all", None), (2, "Examples", Some("examples"))]);
-    assert!(document.markdown.contains("# Function swap_all\n\n```rust\npub const fn"), "{}", document.markdown);
+    assert_eq!(
+        anchors(&document),
+        [
+            (1, "Function swap_all", None),
+            (2, "Examples", Some("examples"))
+        ]
+    );
+    assert!(
+        document
+            .markdown
+            .contains("# Function swap_all\n\n```rust\npub const fn"),
+        "{}",
+        document.markdown
+    );
     assert!(document.markdown.contains("- If you want to swap with a default, see [`take`](https://docs.example/guide/fn.take.html)."));
 }
 
@@ -208,11 +277,17 @@ CREATE TABLE weather (
     assert_eq!(
         code(&document),
         [
-            (None, "CREATE TABLE weather (\n    city      varchar(80),  -- comment\n    temp_lo   int\n);"),
+            (
+                None,
+                "CREATE TABLE weather (\n    city      varchar(80),  -- comment\n    temp_lo   int\n);"
+            ),
             (None, "=> \\d"),
         ],
     );
-    assert_eq!(anchors(&document), [(2, "2.3. Creating a Table", Some("TUTORIAL-TABLE"))]);
+    assert_eq!(
+        anchors(&document),
+        [(2, "2.3. Creating a Table", Some("TUTORIAL-TABLE"))]
+    );
     assert_eq!(
         document.markdown,
         "## 2.3. Creating a Table\n\nYou can create a table by specifying the name:\n\n```\nCREATE TABLE weather (\n    city      varchar(80),  -- comment\n    temp_lo   int\n);\n```\n\n\
@@ -241,11 +316,34 @@ get <span class="s1">'/hi'</span> <span class="k">do</span> <b class="conum">(1)
     );
     assert_eq!(
         code(&document),
-        [(Some("ruby"), "require 'sinatra'\nget '/hi' do (1)\n  \"Hello\"\nend"), (None, "$ ruby app.rb")],
+        [
+            (
+                Some("ruby"),
+                "require 'sinatra'\nget '/hi' do (1)\n  \"Hello\"\nend"
+            ),
+            (None, "$ ruby app.rb")
+        ],
     );
-    assert_eq!(anchors(&document), [(1, "Handbook", Some("header")), (2, "First", Some("_first")), (2, "Second", Some("_second"))]);
-    assert!(document.markdown.contains("> **Note**\n>\n> Mind the gap.\n\n3. three\n4. four\n"), "{}", document.markdown);
-    assert!(document.markdown.ends_with("Use `a_b_c` and **bold**, *soft*.\n"));
+    assert_eq!(
+        anchors(&document),
+        [
+            (1, "Handbook", Some("header")),
+            (2, "First", Some("_first")),
+            (2, "Second", Some("_second"))
+        ]
+    );
+    assert!(
+        document
+            .markdown
+            .contains("> **Note**\n>\n> Mind the gap.\n\n3. three\n4. four\n"),
+        "{}",
+        document.markdown
+    );
+    assert!(
+        document
+            .markdown
+            .ends_with("Use `a_b_c` and **bold**, *soft*.\n")
+    );
 }
 
 #[test]
@@ -285,5 +383,9 @@ y
             (None, "p\nq"),
         ],
     );
-    assert!(document.markdown.contains("`````\nno\u{a0}language\n  indent ``` ````\n`````\n"));
+    assert!(
+        document
+            .markdown
+            .contains("`````\nno\u{a0}language\n  indent ``` ````\n`````\n")
+    );
 }

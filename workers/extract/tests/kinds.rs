@@ -3,16 +3,31 @@
 use computetower_extract::{Document, HtmlSource, html};
 
 fn read(page: &str) -> Document {
-    html(page.as_bytes(), &HtmlSource { url: "https://site.example/a/page", ..HtmlSource::default() }).unwrap()
+    html(
+        page.as_bytes(),
+        &HtmlSource {
+            url: "https://site.example/a/page",
+            ..HtmlSource::default()
+        },
+    )
+    .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Fails unless all of `kept` is in the content and none of `gone` is.
 fn assert_content(document: &Document, kept: &[&str], gone: &[&str]) {
     for text in kept {
-        assert!(document.markdown.contains(text), "{text:?} is missing in:\n{}", document.markdown);
+        assert!(
+            document.markdown.contains(text),
+            "{text:?} is missing in:\n{}",
+            document.markdown
+        );
     }
     for text in gone {
-        assert!(!document.markdown.contains(text), "{text:?} is in:\n{}", document.markdown);
+        assert!(
+            !document.markdown.contains(text),
+            "{text:?} is in:\n{}",
+            document.markdown
+        );
     }
 }
 
@@ -52,14 +67,21 @@ fn a_thread_keeps_the_first_post_and_the_replies() {
     )));
     assert_content(
         &document,
-        &["Which engine is best?", "about engine 1,", "about engine 3,", "about engine 5."],
+        &[
+            "Which engine is best?",
+            "about engine 1,",
+            "about engine 3,",
+            "about engine 5.",
+        ],
         &[&AROUND[..], &["Thread one", "Sent from my"]].concat(),
     );
 }
 
 #[test]
 fn an_article_leaves_out_what_readers_wrote_and_other_articles() {
-    let text: String = (1..=6).map(|n| format!("<p>{}</p>", prose(&format!("the council, part {n}")))).collect();
+    let text: String = (1..=6)
+        .map(|n| format!("<p>{}</p>", prose(&format!("the council, part {n}"))))
+        .collect();
     let cards: String = (1..=4)
         .map(|n| format!(r#"<div class="card"><a href="/n/{n}"><img src="x.jpg" alt=""></a><h3><a href="/n/{n}">Other story number {n}</a></h3><p>{}</p></div>"#, prose("another town")))
         .collect();
@@ -78,8 +100,23 @@ fn an_article_leaves_out_what_readers_wrote_and_other_articles() {
     ));
     assert_content(
         &document,
-        &["part 1,", "part 6.", "> This paragraph tells you about a quotation"],
-        &[&AROUND[..], &["Other story", "another town", "my opinion", "Share this", "Jane Doe", "the last time"]].concat(),
+        &[
+            "part 1,",
+            "part 6.",
+            "> This paragraph tells you about a quotation",
+        ],
+        &[
+            &AROUND[..],
+            &[
+                "Other story",
+                "another town",
+                "my opinion",
+                "Share this",
+                "Jane Doe",
+                "the last time",
+            ],
+        ]
+        .concat(),
     );
     assert_eq!(document.title.as_deref(), Some("Council decides"));
     assert_eq!(document.metadata["published"], "2024-05-01T10:00:00Z");
@@ -102,7 +139,13 @@ fn a_listing_keeps_its_entries() {
     )));
     assert_content(
         &document,
-        &["Lamps", "[Lamp number 1](https://site.example/p/1)", "19.00 EUR", "Lamp number 12", "A lamp of kind 12 for the desk."],
+        &[
+            "Lamps",
+            "[Lamp number 1](https://site.example/p/1)",
+            "19.00 EUR",
+            "Lamp number 12",
+            "A lamp of kind 12 for the desk.",
+        ],
         &[&AROUND[..], &["Next page", "Red lamps"]].concat(),
     );
 }
@@ -119,7 +162,14 @@ fn a_product_keeps_its_price_its_table_and_its_description() {
     )));
     assert_content(
         &document,
-        &["# Desk lamp", "49.00 EUR", "Runs on batteries", "about its light.", "| Weight | 1.2 kg |", "![The lamp from the side](https://site.example/l.jpg)"],
+        &[
+            "# Desk lamp",
+            "49.00 EUR",
+            "Runs on batteries",
+            "about its light.",
+            "| Weight | 1.2 kg |",
+            "![The lamp from the side](https://site.example/l.jpg)",
+        ],
         &[&AROUND[..], &["Add to cart", "Floor lamp"]].concat(),
     );
 }
@@ -136,18 +186,35 @@ fn a_page_of_a_service_keeps_all_its_sections() {
     )));
     assert_content(
         &document,
-        &["# Houses for you", "We plan, build and run", "## We do planning", "about running.", "**How long does it take?**", "About a year"],
+        &[
+            "# Houses for you",
+            "We plan, build and run",
+            "## We do planning",
+            "about running.",
+            "**How long does it take?**",
+            "About a year",
+        ],
         &AROUND,
     );
 }
 
 #[test]
 fn an_index_is_its_links() {
-    let links: String = (1..=30).map(|n| format!(r#"<li><a href="/doc/{n}.html">Chapter number {n}</a></li>"#)).collect();
+    let links: String = (1..=30)
+        .map(|n| format!(r#"<li><a href="/doc/{n}.html">Chapter number {n}</a></li>"#))
+        .collect();
     let document = read(&format!(
         r#"<html><body><nav><a href="/">Home page</a></nav><main><h1>Contents</h1><ul>{links}</ul></main><footer>Copyright 2024</footer></body></html>"#
     ));
-    assert_content(&document, &["# Contents", "- [Chapter number 1](https://site.example/doc/1.html)", "Chapter number 30"], &["Home page", "Copyright"]);
+    assert_content(
+        &document,
+        &[
+            "# Contents",
+            "- [Chapter number 1](https://site.example/doc/1.html)",
+            "Chapter number 30",
+        ],
+        &["Home page", "Copyright"],
+    );
 }
 
 #[test]
@@ -159,7 +226,16 @@ fn names_of_sections_are_no_furniture() {
         prose("storing cookies"),
         prose("menus"),
     ));
-    assert_content(&document, &["## Cookies", "storing cookies.", "## The navigation menu", "about menus."], &[]);
+    assert_content(
+        &document,
+        &[
+            "## Cookies",
+            "storing cookies.",
+            "## The navigation menu",
+            "about menus.",
+        ],
+        &[],
+    );
 }
 
 #[test]
@@ -170,7 +246,14 @@ fn a_page_that_its_scripts_make_says_so() {
     assert_eq!(document.markdown, "");
     let with_frame = r#"<html><head><script src="/main.js"></script></head><body><header><nav><a href="/">Home</a><a href="/docs">Documentation</a></nav></header><main id="app"></main></body></html>"#;
     assert!(read(with_frame).needs_scripts);
-    assert!(!read(&format!("<body><script src=/x.js></script><div id=root></div><p>{}</p><p>{}</p>", prose("this"), prose("that"))).needs_scripts);
+    assert!(
+        !read(&format!(
+            "<body><script src=/x.js></script><div id=root></div><p>{}</p><p>{}</p>",
+            prose("this"),
+            prose("that")
+        ))
+        .needs_scripts
+    );
     assert!(!read("<body><p>Moved <a href=/b>here</a>.").needs_scripts);
 }
 
@@ -184,11 +267,24 @@ fn what_a_page_says_of_itself() {
     );
     assert_eq!(document.title.as_deref(), Some("Seite & mehr"));
     assert_eq!(document.language.as_deref(), Some("de"));
-    assert_eq!(document.canonical.as_deref(), Some("https://site.example/seite"));
+    assert_eq!(
+        document.canonical.as_deref(),
+        Some("https://site.example/seite")
+    );
     assert!(document.no_index && document.no_follow);
     assert_eq!(document.metadata["description"], "Eine Seite");
-    assert_eq!((document.metadata["author"].as_str(), document.metadata["published"].as_str()), ("A, B", "2020-01-02"));
-    let links: Vec<(&str, &str, bool)> = document.links.iter().map(|link| (link.url.as_str(), link.text.as_str(), link.no_follow)).collect();
+    assert_eq!(
+        (
+            document.metadata["author"].as_str(),
+            document.metadata["published"].as_str()
+        ),
+        ("A, B", "2020-01-02")
+    );
+    let links: Vec<(&str, &str, bool)> = document
+        .links
+        .iter()
+        .map(|link| (link.url.as_str(), link.text.as_str(), link.no_follow))
+        .collect();
     assert_eq!(
         links,
         [
@@ -199,5 +295,10 @@ fn what_a_page_says_of_itself() {
         ],
     );
     let text = "Der schnelle braune Fuchs springt über den faulen Hund, und alle anderen Tiere des Waldes schauen ihm dabei zu.";
-    assert_eq!(read(&format!("<p>{text}</p><p>{text}</p>")).language.as_deref(), Some("de"));
+    assert_eq!(
+        read(&format!("<p>{text}</p><p>{text}</p>"))
+            .language
+            .as_deref(),
+        Some("de")
+    );
 }

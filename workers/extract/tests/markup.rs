@@ -3,8 +3,14 @@
 use computetower_extract::{Extent, HtmlSource, html};
 
 fn markdown(page: &str) -> String {
-    let about = HtmlSource { url: "https://a.example/dir/page", extent: Extent::Whole, ..HtmlSource::default() };
-    html(page.as_bytes(), &about).unwrap().markdown
+    let about = HtmlSource {
+        url: "https://a.example/dir/page",
+        extent: Extent::Whole,
+        ..HtmlSource::default()
+    };
+    html(page.as_bytes(), &about)
+        .unwrap_or_else(|error| panic!("{error}"))
+        .markdown
 }
 
 macro_rules! written {

@@ -27,7 +27,11 @@ pub(super) fn words(value: &str) -> impl Iterator<Item = String> {
 
 /// Whether one of the names in a class attribute is one of `names`.
 pub(super) fn any_name(value: Option<&str>, names: &[&str]) -> bool {
-    value.is_some_and(|value| value.split_ascii_whitespace().any(|one| names.iter().any(|name| one.eq_ignore_ascii_case(name))))
+    value.is_some_and(|value| {
+        value
+            .split_ascii_whitespace()
+            .any(|one| names.iter().any(|name| one.eq_ignore_ascii_case(name)))
+    })
 }
 
 /// Whether one of the words in a class attribute is one of `wanted` (in lower case).

@@ -48,7 +48,10 @@ pub(super) struct Element {
 impl Element {
     /// The value of an attribute.
     pub(super) fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|one| &*one.name.local == name).map(|one| &*one.value)
+        self.attributes
+            .iter()
+            .find(|one| &*one.name.local == name)
+            .map(|one| &*one.value)
     }
 }
 
@@ -64,6 +67,7 @@ impl Dom {
     }
 
     /// A node.
+    #[cfg(test)]
     pub(super) fn node(&self, id: Id) -> &Node {
         &self.nodes[id]
     }
@@ -87,7 +91,9 @@ impl Dom {
     pub(super) fn children(&self, id: Id) -> impl Iterator<Item = Id> {
         let end = self.end(id);
         let first = (id + 1 < end).then_some(id + 1);
-        std::iter::successors(first, move |&at| Some(self.end(at)).filter(|&next| next < end))
+        std::iter::successors(first, move |&at| {
+            Some(self.end(at)).filter(|&next| next < end)
+        })
     }
 
     /// Everything inside a node.
@@ -143,7 +149,9 @@ impl Dom {
                     at = self.end(at);
                     continue;
                 }
-                Kind::Element(element) if breaks(&element.name) => push_single_spaced(&mut out, " "),
+                Kind::Element(element) if breaks(&element.name) => {
+                    push_single_spaced(&mut out, " ")
+                }
                 _ => {}
             }
             at += 1;
@@ -174,7 +182,11 @@ pub(super) fn silent(name: &LocalName) -> bool {
 
 /// Elements that words do not run across.
 pub(super) fn breaks(name: &LocalName) -> bool {
-    is_block(name) || matches!(*name, local_name!("br") | local_name!("td") | local_name!("th"))
+    is_block(name)
+        || matches!(
+            *name,
+            local_name!("br") | local_name!("td") | local_name!("th")
+        )
 }
 
 /// Elements that stand on lines of their own.

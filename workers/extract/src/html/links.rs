@@ -25,13 +25,16 @@ pub(super) fn absolute(base: Option<&Url>, address: &str) -> Option<Url> {
         Some(base) => base.join(address),
         None => Url::parse(address),
     };
-    url.ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+    url.ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
 }
 
 /// The address that links are relative to: the page's own, or what its `<base>` says.
 pub(super) fn base(dom: &Dom, url: &str) -> Option<Url> {
     let own = Url::parse(url).ok().filter(|url| !url.cannot_be_a_base());
-    let named = dom.all(local_name!("base")).find_map(|id| dom.attribute(id, "href"));
+    let named = dom
+        .all(local_name!("base"))
+        .find_map(|id| dom.attribute(id, "href"));
     named.and_then(|href| absolute(own.as_ref(), href)).or(own)
 }
 
@@ -46,13 +49,21 @@ pub(super) fn links(dom: &Dom, base: Option<&Url>) -> Vec<Link> {
             local_name!("iframe") | local_name!("frame") => dom.attribute(id, "src"),
             _ => None,
         };
-        let Some(url) = address.filter(|address| !address.trim().is_empty()).and_then(|one| absolute(base, one)) else { continue };
+        let Some(url) = address
+            .filter(|address| !address.trim().is_empty())
+            .and_then(|one| absolute(base, one))
+        else {
+            continue;
+        };
         let mut text = dom.text_of(id);
         if text.is_empty() {
             text = label(dom, id).unwrap_or_default().trim().to_owned();
         }
         text.truncate(text.floor_char_boundary(MAX_TEXT));
-        let no_follow = dom.attribute(id, "rel").is_some_and(|rel| rel.split_ascii_whitespace().any(|one| one.eq_ignore_ascii_case("nofollow")));
+        let no_follow = dom.attribute(id, "rel").is_some_and(|rel| {
+            rel.split_ascii_whitespace()
+                .any(|one| one.eq_ignore_ascii_case("nofollow"))
+        });
         let url = String::from(url);
         if let Some(&place) = places.get(&url) {
             let before = &mut found[place];
@@ -62,7 +73,11 @@ pub(super) fn links(dom: &Dom, base: Option<&Url>) -> Vec<Link> {
             }
         } else if found.len() < MAX_LINKS {
             places.insert(url.clone(), found.len());
-            found.push(Link { url, text, no_follow });
+            found.push(Link {
+                url,
+                text,
+                no_follow,
+            });
         }
     }
     found
@@ -70,7 +85,12 @@ pub(super) fn links(dom: &Dom, base: Option<&Url>) -> Vec<Link> {
 
 /// What a link without text is called: by itself or by the picture in it.
 fn label(dom: &Dom, id: usize) -> Option<&str> {
-    ["aria-label", "title"].into_iter().find_map(|name| dom.attribute(id, name)).or_else(|| {
-        dom.inside(id).filter(|&inside| dom.is(inside, &local_name!("img"))).find_map(|inside| dom.attribute(inside, "alt"))
-    })
+    ["aria-label", "title"]
+        .into_iter()
+        .find_map(|name| dom.attribute(id, name))
+        .or_else(|| {
+            dom.inside(id)
+                .filter(|&inside| dom.is(inside, &local_name!("img")))
+                .find_map(|inside| dom.attribute(inside, "alt"))
+        })
 }

@@ -47,7 +47,10 @@ pub fn html(bytes: &[u8], about: &HtmlSource<'_>) -> Result<Document, ExtractErr
     let mut warnings = Vec::new();
     let kept = &bytes[..bytes.len().min(MAX_BYTES)];
     if kept.len() < bytes.len() {
-        warnings.push(format!("the page has {} bytes; only the first {MAX_BYTES} were read", bytes.len()));
+        warnings.push(format!(
+            "the page has {} bytes; only the first {MAX_BYTES} were read",
+            bytes.len()
+        ));
     }
     let (text, _) = decode(kept, about.content_type);
     let dom = parse::parse(&text);

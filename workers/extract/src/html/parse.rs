@@ -6,12 +6,12 @@
 use std::borrow::Cow;
 use std::cell::{Cell, Ref, RefCell};
 
+use html5ever::TokenizerResult;
 use html5ever::interface::{ElemName, ElementFlags, NodeOrText, QuirksMode, TreeSink};
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::{
     BufferQueue, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
 };
-use html5ever::TokenizerResult;
 use html5ever::tree_builder::{TreeBuilder, TreeBuilderOpts};
 use html5ever::{Attribute, LocalName, Namespace, QualName, local_name, ns};
 
@@ -30,8 +30,17 @@ const PIECE: usize = 64 * 1024;
 
 /// Reads a page.
 pub(super) fn parse(text: &str) -> Dom {
-    let builder = TreeBuilder::new(Sink::new(), TreeBuilderOpts { scripting_enabled: false, ..TreeBuilderOpts::default() });
-    let bounded = Bounded { builder, left_out: RefCell::default() };
+    let builder = TreeBuilder::new(
+        Sink::new(),
+        TreeBuilderOpts {
+            scripting_enabled: false,
+            ..TreeBuilderOpts::default()
+        },
+    );
+    let bounded = Bounded {
+        builder,
+        left_out: RefCell::default(),
+    };
     let tokenizer = Tokenizer::new(bounded, TokenizerOpts::default());
     let input = BufferQueue::default();
     let mut rest = text;
@@ -90,7 +99,8 @@ impl TokenSink for Bounded {
     }
 
     fn adjusted_current_node_present_but_not_in_html_namespace(&self) -> bool {
-        self.builder.adjusted_current_node_present_but_not_in_html_namespace()
+        self.builder
+            .adjusted_current_node_present_but_not_in_html_namespace()
     }
 }
 
@@ -98,7 +108,11 @@ impl TokenSink for Bounded {
 fn raw(name: &LocalName) -> bool {
     matches!(
         *name,
-        local_name!("title") | local_name!("textarea") | local_name!("xmp") | local_name!("noembed") | local_name!("noframes")
+        local_name!("title")
+            | local_name!("textarea")
+            | local_name!("xmp")
+            | local_name!("noembed")
+            | local_name!("noframes")
     )
 }
 
@@ -106,8 +120,19 @@ fn raw(name: &LocalName) -> bool {
 fn is_void(name: &LocalName) -> bool {
     matches!(
         *name,
-        local_name!("area") | local_name!("base") | local_name!("br") | local_name!("col") | local_name!("embed") | local_name!("hr") | local_name!("img")
-            | local_name!("input") | local_name!("link") | local_name!("meta") | local_name!("source") | local_name!("track") | local_name!("wbr")
+        local_name!("area")
+            | local_name!("base")
+            | local_name!("br")
+            | local_name!("col")
+            | local_name!("embed")
+            | local_name!("hr")
+            | local_name!("img")
+            | local_name!("input")
+            | local_name!("link")
+            | local_name!("meta")
+            | local_name!("source")
+            | local_name!("track")
+            | local_name!("wbr")
     )
 }
 
@@ -134,7 +159,10 @@ struct Sink {
 
 impl Sink {
     fn new() -> Self {
-        let sink = Self { nodes: RefCell::default(), current: Cell::new(0) };
+        let sink = Self {
+            nodes: RefCell::default(),
+            current: Cell::new(0),
+        };
         sink.add(Kind::Document, nameless());
         sink
     }
@@ -156,13 +184,27 @@ impl Sink {
         let mut nodes = self.nodes.borrow_mut();
         // Far below the limit of the type by MAX_NODES and what one tag can add.
         let id = u32::try_from(nodes.len()).unwrap_or(NONE - 1);
-        nodes.push(Growing { parent: NONE, first: NONE, last: NONE, previous: NONE, next: NONE, depth: 0, name, kind });
+        nodes.push(Growing {
+            parent: NONE,
+            first: NONE,
+            last: NONE,
+            previous: NONE,
+            next: NONE,
+            depth: 0,
+            name,
+            kind,
+        });
         id
     }
 
     fn detach(&self, id: u32) {
         let mut nodes = self.nodes.borrow_mut();
-        let Growing { parent, previous, next, .. } = nodes[id as usize];
+        let Growing {
+            parent,
+            previous,
+            next,
+            ..
+        } = nodes[id as usize];
         if parent == NONE {
             return;
         }
@@ -182,7 +224,11 @@ impl Sink {
     fn attach(&self, parent: u32, next: u32, id: u32) {
         self.detach(id);
         let mut nodes = self.nodes.borrow_mut();
-        let previous = if next == NONE { nodes[parent as usize].last } else { nodes[next as usize].previous };
+        let previous = if next == NONE {
+            nodes[parent as usize].last
+        } else {
+            nodes[next as usize].previous
+        };
         let depth = nodes[parent as usize].depth.saturating_add(1);
         let node = &mut nodes[id as usize];
         (node.parent, node.previous, node.next, node.depth) = (parent, previous, next, depth);
@@ -194,7 +240,8 @@ impl Sink {
             NONE => nodes[parent as usize].last = id,
             next => nodes[next as usize].previous = id,
         }
-        let void = matches!(nodes[id as usize].kind, Kind::Text(_)) || is_void(&nodes[id as usize].name.local);
+        let void = matches!(nodes[id as usize].kind, Kind::Text(_))
+            || is_void(&nodes[id as usize].name.local);
         self.current.set(if void { parent } else { id });
     }
 
@@ -204,7 +251,11 @@ impl Sink {
             NodeOrText::AppendText(text) => {
                 let previous = {
                     let mut nodes = self.nodes.borrow_mut();
-                    let previous = if next == NONE { nodes[parent as usize].last } else { nodes[next as usize].previous };
+                    let previous = if next == NONE {
+                        nodes[parent as usize].last
+                    } else {
+                        nodes[next as usize].previous
+                    };
                     if previous != NONE
                         && let Kind::Text(before) = &mut nodes[previous as usize].kind
                     {
@@ -258,11 +309,16 @@ impl TreeSink for Sink {
     }
 
     fn elem_name<'a>(&'a self, target: &'a u32) -> Name<'a> {
-        Name(Ref::map(self.nodes.borrow(), |nodes| &nodes[*target as usize].name))
+        Name(Ref::map(self.nodes.borrow(), |nodes| {
+            &nodes[*target as usize].name
+        }))
     }
 
     fn create_element(&self, name: QualName, attributes: Vec<Attribute>, _: ElementFlags) -> u32 {
-        let element = Element { name: name.local.clone(), attributes };
+        let element = Element {
+            name: name.local.clone(),
+            attributes,
+        };
         self.add(Kind::Element(element), name)
     }
 
@@ -317,7 +373,9 @@ impl TreeSink for Sink {
     fn add_attrs_if_missing(&self, target: &u32, attributes: Vec<Attribute>) {
         if let Kind::Element(element) = &mut self.nodes.borrow_mut()[*target as usize].kind {
             for attribute in attributes {
-                if element.attribute(&attribute.name.local).is_none() && element.attributes.len() < MAX_ATTRIBUTES {
+                if element.attribute(&attribute.name.local).is_none()
+                    && element.attributes.len() < MAX_ATTRIBUTES
+                {
                     element.attributes.push(attribute);
                 }
             }
@@ -342,7 +400,12 @@ impl TreeSink for Sink {
 /// The tree in document order, without comments and without what hangs on nothing.
 fn flatten(mut from: Vec<Growing>) -> Dom {
     let mut to: Vec<Node> = Vec::with_capacity(from.len());
-    to.push(Node { parent: 0, end: 0, depth: 0, kind: Kind::Document });
+    to.push(Node {
+        parent: 0,
+        end: 0,
+        depth: 0,
+        kind: Kind::Document,
+    });
     // The open nodes: where they were, and where they are now.
     let mut open: Vec<(u32, u32)> = vec![(0, 0)];
     let mut at = from[0].first;
@@ -350,7 +413,9 @@ fn flatten(mut from: Vec<Growing>) -> Dom {
         if at == NONE {
             let end = u32::try_from(to.len()).unwrap_or(NONE);
             to[parent as usize].end = end;
-            at = open.pop().map_or(NONE, |(before, _)| from[before as usize].next);
+            at = open
+                .pop()
+                .map_or(NONE, |(before, _)| from[before as usize].next);
             continue;
         }
         let node = &mut from[at as usize];
@@ -361,7 +426,12 @@ fn flatten(mut from: Vec<Growing>) -> Dom {
         }
         let id = u32::try_from(to.len()).unwrap_or(NONE);
         let depth = to[parent as usize].depth + 1;
-        to.push(Node { parent, end: id + 1, depth, kind });
+        to.push(Node {
+            parent,
+            end: id + 1,
+            depth,
+            kind,
+        });
         if node.first == NONE {
             at = node.next;
         } else if depth >= 2 * MAX_DEPTH {
@@ -377,54 +447,4 @@ fn flatten(mut from: Vec<Growing>) -> Dom {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shape(text: &str) -> String {
-        let dom = parse(text);
-        let mut out = String::new();
-        for id in 1..dom.len() {
-            let node = dom.node(id);
-            out.push_str(&" ".repeat(usize::from(node.depth) - 1));
-            match &node.kind {
-                Kind::Text(text) => out.push_str(&format!("{:?}", &**text)),
-                Kind::Element(element) => out.push_str(&element.name),
-                Kind::Document => out.push('!'),
-            }
-            out.push('\n');
-        }
-        out
-    }
-
-    #[test]
-    fn nodes_stand_in_document_order() {
-        assert_eq!(
-            shape("<title>t</title><p>one <b>two</b><!-- no --> three<p>four<template><p>no</template>"),
-            "html\n head\n  title\n   \"t\"\n body\n  p\n   \"one \"\n   b\n    \"two\"\n   \" three\"\n  p\n   \"four\"\n   template\n",
-        );
-        let dom = parse("<div><p>a<p>b</div><div>c</div>");
-        let body = dom.all(local_name!("body")).next().unwrap();
-        assert_eq!(dom.children(body).map(|id| dom.text_of(id)).collect::<Vec<_>>(), ["a b", "c"]);
-    }
-
-    #[test]
-    fn text_that_a_table_cannot_hold_goes_before_it() {
-        let dom = parse("<table>loose<tr><td>cell</table>");
-        assert_eq!(dom.text_of(0), "loose cell");
-    }
-
-    #[test]
-    fn depth_is_bounded_and_text_beyond_it_is_kept() {
-        let dom = parse(&format!("{}deep{}<p>after", "<div>".repeat(20_000), "</div>".repeat(20_000)));
-        assert!((0..dom.len()).all(|id| dom.node(id).depth <= MAX_DEPTH + 3));
-        assert_eq!(dom.text_of(0), "deep after");
-        assert_eq!(dom.node(dom.all(local_name!("p")).next().unwrap()).depth, 3);
-    }
-
-    #[test]
-    fn elements_left_open_do_not_multiply_without_bound() {
-        let page: String = (0..20_000).map(|n| format!("<p><font size={n}>x")).collect();
-        let dom = parse(&page);
-        assert!(dom.len() < 2 * MAX_NODES, "{}", dom.len());
-    }
-}
+mod tests;

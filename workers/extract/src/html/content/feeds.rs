@@ -30,16 +30,32 @@ pub(super) fn skip(dom: &Dom, stats: &[Stats], skip: &mut [bool], body: Id, arti
     let mut alike: HashMap<(&LocalName, &str), usize> = HashMap::new();
     let look = |id: Id| {
         let element = dom.element(id)?;
-        Some((&element.name, element.attribute("class").and_then(|class| class.split_ascii_whitespace().next()).unwrap_or_default()))
+        Some((
+            &element.name,
+            element
+                .attribute("class")
+                .and_then(|class| class.split_ascii_whitespace().next())
+                .unwrap_or_default(),
+        ))
     };
     for look in cards.iter().filter_map(|&card| look(card)) {
         *alike.entry(look).or_default() += 1;
     }
-    let feeds: Vec<Id> =
-        cards.into_iter().filter(|&card| look(card).and_then(|look| alike.get(&look)).is_some_and(|&count| count >= MIN_CARDS)).collect();
+    let feeds: Vec<Id> = cards
+        .into_iter()
+        .filter(|&card| {
+            look(card)
+                .and_then(|look| alike.get(&look))
+                .is_some_and(|&count| count >= MIN_CARDS)
+        })
+        .collect();
     let in_feeds: u64 = feeds.iter().map(|&card| u64::from(stats[card].prose)).sum();
     let outside = u64::from(stats[body].prose).saturating_sub(in_feeds);
-    let enough = if article { outside >= 400 } else { outside >= 800 && outside >= 3 * in_feeds };
+    let enough = if article {
+        outside >= 400
+    } else {
+        outside >= 800 && outside >= 3 * in_feeds
+    };
     if enough {
         for card in feeds {
             skip[card] = true;
@@ -52,7 +68,15 @@ fn is_card(dom: &Dom, stats: &[Stats], skip: &[bool], id: Id) -> bool {
     let here = stats[id];
     let holder = matches!(
         dom.name(id),
-        Some(&(local_name!("div") | local_name!("li") | local_name!("article") | local_name!("section") | local_name!("a") | local_name!("tr") | local_name!("td")))
+        Some(
+            &(local_name!("div")
+                | local_name!("li")
+                | local_name!("article")
+                | local_name!("section")
+                | local_name!("a")
+                | local_name!("tr")
+                | local_name!("td"))
+        )
     );
     if !holder || here.text == 0 || here.text > MAX_CARD || here.link_count == 0 || here.links < 8 {
         return false;
@@ -60,16 +84,34 @@ fn is_card(dom: &Dom, stats: &[Stats], skip: &[bool], id: Id) -> bool {
     if dom.is(id, &local_name!("a")) {
         return dom.inside(id).any(|inside| is_heading(dom, inside));
     }
-    let leads = |link: Id| dom.is(link, &local_name!("a")) && dom.attribute(link, "href").is_some_and(|href| !href.starts_with('#')) && stats[link].text > 0;
-    let mut headings = dom.inside(id).filter(|&inside| !skip[inside] && is_heading(dom, inside)).peekable();
+    let leads = |link: Id| {
+        dom.is(link, &local_name!("a"))
+            && dom
+                .attribute(link, "href")
+                .is_some_and(|href| !href.starts_with('#'))
+            && stats[link].text > 0
+    };
+    let mut headings = dom
+        .inside(id)
+        .filter(|&inside| !skip[inside] && is_heading(dom, inside))
+        .peekable();
     if headings.peek().is_none() {
         return false;
     }
     // One title, not a list of them.
     let mut to: Option<&str> = None;
     for heading in headings {
-        let link = dom.inside(heading).find(|&inside| leads(inside)).or_else(|| dom.ancestors(heading).take_while(|&around| around != id).find(|&around| leads(around)));
-        let Some(href) = link.and_then(|link| dom.attribute(link, "href")) else { continue };
+        let link = dom
+            .inside(heading)
+            .find(|&inside| leads(inside))
+            .or_else(|| {
+                dom.ancestors(heading)
+                    .take_while(|&around| around != id)
+                    .find(|&around| leads(around))
+            });
+        let Some(href) = link.and_then(|link| dom.attribute(link, "href")) else {
+            continue;
+        };
         if to.is_some_and(|to| to != href) {
             return false;
         }
@@ -81,6 +123,13 @@ fn is_card(dom: &Dom, stats: &[Stats], skip: &[bool], id: Id) -> bool {
 fn is_heading(dom: &Dom, id: Id) -> bool {
     matches!(
         dom.name(id),
-        Some(&(local_name!("h1") | local_name!("h2") | local_name!("h3") | local_name!("h4") | local_name!("h5") | local_name!("h6")))
+        Some(
+            &(local_name!("h1")
+                | local_name!("h2")
+                | local_name!("h3")
+                | local_name!("h4")
+                | local_name!("h5")
+                | local_name!("h6"))
+        )
     )
 }

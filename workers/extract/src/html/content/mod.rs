@@ -22,7 +22,10 @@ pub(super) struct Selected {
 
 /// Everything that shows.
 pub(super) fn whole(dom: &Dom) -> Selected {
-    Selected { roots: vec![body(dom)], skip: hidden::hidden(dom) }
+    Selected {
+        roots: vec![body(dom)],
+        skip: hidden::hidden(dom),
+    }
 }
 
 /// The main content. `article`: the page calls itself one.
@@ -51,12 +54,19 @@ pub(super) fn main(dom: &Dom, article: bool, title: Option<&str>) -> Selected {
 /// The part of the page that calls itself the main one, if it holds something.
 fn landmark(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id) -> Id {
     let named = (body + 1..dom.end(body)).filter(|&id| {
-        !skip[id] && (dom.is(id, &local_name!("main")) || dom.attribute(id, "role").is_some_and(|role| role.eq_ignore_ascii_case("main")))
+        !skip[id]
+            && (dom.is(id, &local_name!("main"))
+                || dom
+                    .attribute(id, "role")
+                    .is_some_and(|role| role.eq_ignore_ascii_case("main")))
     });
     let all = stats[body];
     named
         .max_by_key(|&id| stats[id].text)
-        .filter(|&id| stats[id].text > 0 && (4 * stats[id].text >= all.text || 2 * stats[id].prose >= all.prose))
+        .filter(|&id| {
+            stats[id].text > 0
+                && (4 * stats[id].text >= all.text || 2 * stats[id].prose >= all.prose)
+        })
         .unwrap_or(body)
 }
 
@@ -71,7 +81,11 @@ fn title_of(dom: &Dom, skip: &[bool], scope: Id, roots: &[Id], title: Option<&st
         }
         if dom.is(at, &local_name!("h1")) {
             let text = dom.text_of(at);
-            return Some(at).filter(|_| first >= dom.end(at) && title.is_some_and(|title| title.contains(text.trim_end_matches(['¶', '#', '§']))));
+            return Some(at).filter(|_| {
+                first >= dom.end(at)
+                    && title
+                        .is_some_and(|title| title.contains(text.trim_end_matches(['¶', '#', '§'])))
+            });
         }
         at += 1;
     }
@@ -80,9 +94,17 @@ fn title_of(dom: &Dom, skip: &[bool], scope: Id, roots: &[Id], title: Option<&st
 
 /// The innermost node that holds nearly all the prose of what is around it, all the way down, and what stands beside it
 /// and reads like it.
-fn heart(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id, article: bool, named_main: bool) -> Vec<Id> {
+fn heart(
+    dom: &Dom,
+    stats: &[Stats],
+    skip: &[bool],
+    body: Id,
+    article: bool,
+    named_main: bool,
+) -> Vec<Id> {
     // A page of links has no prose to go by.
-    let sparse = 4 * stats[body].prose < stats[body].text && (named_main || stats[body].prose < 150);
+    let sparse =
+        4 * stats[body].prose < stats[body].text && (named_main || stats[body].prose < 150);
     // In an article it is the prose that counts; elsewhere all that is no link does.
     let weight = |id: Id| match (sparse, article) {
         (true, _) => stats[id].text,
@@ -91,7 +113,13 @@ fn heart(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id, article: bool, nam
     };
     let nearly = if article { 0.75 } else { 0.85 };
     let named: Vec<Id> = (body + 1..dom.end(body))
-        .filter(|&id| !skip[id] && dom.attribute(id, "itemprop").is_some_and(|name| name.contains("articleBody")) && stats[id].prose > 200)
+        .filter(|&id| {
+            !skip[id]
+                && dom
+                    .attribute(id, "itemprop")
+                    .is_some_and(|name| name.contains("articleBody"))
+                && stats[id].prose > 200
+        })
         .collect();
     if let [named] = named[..]
         && 2 * stats[named].prose >= stats[body].prose
@@ -102,16 +130,31 @@ fn heart(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id, article: bool, nam
     let mut beside = Vec::new();
     let mut step = 0;
     loop {
-        let best = dom.children(at).filter(|&child| !skip[child] && is_container(dom, child)).max_by_key(|&child| weight(child));
-        let Some(best) = best.filter(|&best| f64::from(weight(best)) >= nearly * f64::from(weight(at)) && weight(best) > 0) else {
+        let best = dom
+            .children(at)
+            .filter(|&child| !skip[child] && is_container(dom, child))
+            .max_by_key(|&child| weight(child));
+        let Some(best) = best.filter(|&best| {
+            f64::from(weight(best)) >= nearly * f64::from(weight(at)) && weight(best) > 0
+        }) else {
             break;
         };
-        if !article && dom.children(at).any(|child| child != best && !skip[child] && belongs(dom, stats, skip, child, best)) {
+        if !article
+            && dom.children(at).any(|child| {
+                child != best && !skip[child] && belongs(dom, stats, skip, child, best)
+            })
+        {
             break;
         }
         for child in dom.children(at) {
             let other = stats[child];
-            if child != best && !skip[child] && dom.element(child).is_some() && other.prose >= 80 && other.prose * 20 >= stats[best].prose && other.link_density() < 0.2 {
+            if child != best
+                && !skip[child]
+                && dom.element(child).is_some()
+                && other.prose >= 80
+                && other.prose * 20 >= stats[best].prose
+                && other.link_density() < 0.2
+            {
                 beside.push((step, child));
             }
         }
@@ -119,7 +162,11 @@ fn heart(dom: &Dom, stats: &[Stats], skip: &[bool], body: Id, article: bool, nam
         step += 1;
     }
     // Only what is near: at the top of the page it is another part of it.
-    let mut beside: Vec<Id> = beside.into_iter().filter(|&(of, _)| of + 2 >= step).map(|(_, id)| id).collect();
+    let mut beside: Vec<Id> = beside
+        .into_iter()
+        .filter(|&(of, _)| of + 2 >= step)
+        .map(|(_, id)| id)
+        .collect();
     beside.push(at);
     beside.sort_unstable();
     beside
@@ -131,20 +178,33 @@ fn belongs(dom: &Dom, stats: &[Stats], skip: &[bool], id: Id, content: Id) -> bo
     let heading = |id: Id| {
         matches!(
             dom.name(id),
-            Some(&local_name!("h1") | &local_name!("h2") | &local_name!("h3") | &local_name!("h4") | &local_name!("h5") | &local_name!("h6"))
+            Some(
+                &local_name!("h1")
+                    | &local_name!("h2")
+                    | &local_name!("h3")
+                    | &local_name!("h4")
+                    | &local_name!("h5")
+                    | &local_name!("h6")
+            )
         )
     };
-    let Some(element) = dom.element(id) else { return false };
+    let Some(element) = dom.element(id) else {
+        return false;
+    };
     let here = stats[id];
     if here.text == 0 || here.link_density() > 0.5 {
         return false;
     }
-    let alike = element.attribute("class").is_some_and(|class| !class.is_empty() && dom.attribute(content, "class") == Some(class))
+    let alike = element
+        .attribute("class")
+        .is_some_and(|class| !class.is_empty() && dom.attribute(content, "class") == Some(class))
         && dom.is(content, &element.name);
     alike
         || heading(id)
         || dom.inside(id).any(|inside| {
-            !skip[inside] && heading(inside) && (dom.is(inside, &local_name!("h1")) || 3 * stats[inside].text >= 2 * here.text)
+            !skip[inside]
+                && heading(inside)
+                && (dom.is(inside, &local_name!("h1")) || 3 * stats[inside].text >= 2 * here.text)
         })
 }
 
@@ -153,8 +213,19 @@ fn is_container(dom: &Dom, id: Id) -> bool {
     matches!(
         dom.name(id),
         Some(
-            &local_name!("div") | &local_name!("main") | &local_name!("article") | &local_name!("section") | &local_name!("td") | &local_name!("tr")
-                | &local_name!("tbody") | &local_name!("table") | &local_name!("center") | &local_name!("form") | &local_name!("body") | &local_name!("span") | &local_name!("font")
+            &local_name!("div")
+                | &local_name!("main")
+                | &local_name!("article")
+                | &local_name!("section")
+                | &local_name!("td")
+                | &local_name!("tr")
+                | &local_name!("tbody")
+                | &local_name!("table")
+                | &local_name!("center")
+                | &local_name!("form")
+                | &local_name!("body")
+                | &local_name!("span")
+                | &local_name!("font")
         )
     ) || dom.name(id).is_some_and(|name| name.contains('-'))
 }

@@ -33,7 +33,11 @@ impl Stats {
 
     /// How much of the text is links, 0 to 1.
     pub(super) fn link_density(&self) -> f32 {
-        if self.text == 0 { 0.0 } else { self.links as f32 / self.text as f32 }
+        if self.text == 0 {
+            0.0
+        } else {
+            self.links as f32 / self.text as f32
+        }
     }
 }
 
@@ -60,7 +64,21 @@ pub(super) fn count(dom: &Dom, skip: &[bool]) -> Vec<Stats> {
             let (mut length, mut marks) = (0_u32, 0_u32);
             for one in text.chars() {
                 length += u32::from(!one.is_whitespace());
-                marks += u32::from(matches!(one, ',' | '.' | ';' | '!' | '?' | '、' | '。' | '，' | '！' | '？' | '،' | '؟' | '।'));
+                marks += u32::from(matches!(
+                    one,
+                    ',' | '.'
+                        | ';'
+                        | '!'
+                        | '?'
+                        | '、'
+                        | '。'
+                        | '，'
+                        | '！'
+                        | '？'
+                        | '،'
+                        | '؟'
+                        | '।'
+                ));
             }
             let here = Stats {
                 text: length,
@@ -109,12 +127,22 @@ fn prose(dom: &Dom, id: Id, own: &Stats) -> u32 {
     if own.code > 0 {
         return own.code;
     }
-    let weight = match dom.name(id) {
-        Some(&(local_name!("h1") | local_name!("h2") | local_name!("h3") | local_name!("h4") | local_name!("h5") | local_name!("h6"))) => 0.3,
-        Some(&(local_name!("li") | local_name!("td") | local_name!("th") | local_name!("dt"))) if own.text < 80 => 0.3,
-        _ if own.text < 30 => 0.2,
-        _ if own.text < 80 && own.marks == 0 => 0.3,
-        _ => 1.0,
-    };
+    let weight =
+        match dom.name(id) {
+            Some(
+                &(local_name!("h1")
+                | local_name!("h2")
+                | local_name!("h3")
+                | local_name!("h4")
+                | local_name!("h5")
+                | local_name!("h6")),
+            ) => 0.3,
+            Some(
+                &(local_name!("li") | local_name!("td") | local_name!("th") | local_name!("dt")),
+            ) if own.text < 80 => 0.3,
+            _ if own.text < 30 => 0.2,
+            _ if own.text < 80 && own.marks == 0 => 0.3,
+            _ => 1.0,
+        };
     (free as f32 * weight * (1.0 - density)) as u32
 }

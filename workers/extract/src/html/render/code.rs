@@ -18,10 +18,19 @@ impl Render<'_> {
             Some(name) => name,
             None => return false,
         } {
-            local_name!("pre") | local_name!("listing") | local_name!("xmp") | local_name!("plaintext") => true,
+            local_name!("pre")
+            | local_name!("listing")
+            | local_name!("xmp")
+            | local_name!("plaintext") => true,
             local_name!("code") => {
-                let breaks = dom.inside(id).any(|inside| dom.name(inside).is_some_and(|name| *name == local_name!("br") || is_block(name)));
-                breaks && !dom.ancestors(id).any(|around| dom.is(around, &local_name!("pre")))
+                let breaks = dom.inside(id).any(|inside| {
+                    dom.name(inside)
+                        .is_some_and(|name| *name == local_name!("br") || is_block(name))
+                });
+                breaks
+                    && !dom
+                        .ancestors(id)
+                        .any(|around| dom.is(around, &local_name!("pre")))
             }
             local_name!("table") => self.code_cells(id).is_some(),
             _ => false,
@@ -58,7 +67,8 @@ impl Render<'_> {
         let language = language::of(self.dom, id);
         if code_like {
             self.link = None;
-            self.writer.block(&markdown::fence(&text, language.as_deref()));
+            self.writer
+                .block(&markdown::fence(&text, language.as_deref()));
         }
         self.rendered.code_blocks.push(CodeBlock { language, text });
     }
@@ -86,7 +96,9 @@ impl Render<'_> {
             if let Some(text) = dom.text(at) {
                 // White space between lines that are elements is the page's own, not the code's.
                 let between = text.trim().is_empty()
-                    && dom.parent(at).is_some_and(|around| dom.children(around).any(|child| is_line(dom, child)))
+                    && dom.parent(at).is_some_and(|around| {
+                        dom.children(around).any(|child| is_line(dom, child))
+                    })
                     && (out.is_empty() || out.ends_with('\n'));
                 if !between {
                     push_code(out, text);
@@ -117,7 +129,9 @@ impl Render<'_> {
     /// What is drawn beside code: numbers of lines, buttons.
     fn is_no_code(&self, id: Id) -> bool {
         let dom = self.dom;
-        let Some(element) = dom.element(id) else { return false };
+        let Some(element) = dom.element(id) else {
+            return false;
+        };
         if self.hidden(id) || is_control(&element.name) {
             return true;
         }
@@ -125,10 +139,17 @@ impl Render<'_> {
         if class.is_some() && is_gutter(class) {
             return true;
         }
-        let Some(cell) = (element.name == local_name!("td")).then_some(id) else { return false };
+        let Some(cell) = (element.name == local_name!("td")).then_some(id) else {
+            return false;
+        };
         // A cell of numbers beside a cell of code.
-        dom.text_of(cell).split_whitespace().all(|word| word.bytes().all(|byte| byte.is_ascii_digit()))
-            && dom.parent(cell).is_some_and(|row| dom.children(row).any(|other| other > cell && dom.is(other, &local_name!("td"))))
+        dom.text_of(cell)
+            .split_whitespace()
+            .all(|word| word.bytes().all(|byte| byte.is_ascii_digit()))
+            && dom.parent(cell).is_some_and(|row| {
+                dom.children(row)
+                    .any(|other| other > cell && dom.is(other, &local_name!("td")))
+            })
     }
 
     /// The cells with the code, where a table only puts numbers beside lines.
@@ -139,8 +160,14 @@ impl Render<'_> {
         }
         let mut cells = Vec::new();
         let mut gutters = 0;
-        for row in dom.inside(id).filter(|&inside| dom.is(inside, &local_name!("tr"))) {
-            let columns: Vec<Id> = dom.children(row).filter(|&cell| dom.is(cell, &local_name!("td"))).collect();
+        for row in dom
+            .inside(id)
+            .filter(|&inside| dom.is(inside, &local_name!("tr")))
+        {
+            let columns: Vec<Id> = dom
+                .children(row)
+                .filter(|&cell| dom.is(cell, &local_name!("td")))
+                .collect();
             match columns[..] {
                 [] => {}
                 [number, code] if self.is_numbers(number) => {
@@ -152,9 +179,12 @@ impl Render<'_> {
         }
         // A table of numbers and words is no code: the code says so itself.
         let says_code = |cell: Id| {
-            dom.inside(cell).any(|inside| matches!(dom.name(inside), Some(&local_name!("pre"))))
+            dom.inside(cell)
+                .any(|inside| matches!(dom.name(inside), Some(&local_name!("pre"))))
                 || class::any_word(dom.attribute(cell, "class"), &["code"])
-                || dom.children(cell).any(|child| dom.is(child, &local_name!("code")))
+                || dom
+                    .children(cell)
+                    .any(|child| dom.is(child, &local_name!("code")))
         };
         (gutters > 0 && cells.iter().all(|&cell| says_code(cell))).then_some(cells)
     }
@@ -162,8 +192,13 @@ impl Render<'_> {
     fn is_numbers(&self, cell: Id) -> bool {
         let dom = self.dom;
         let text = dom.text_of(cell);
-        let digits = text.split_whitespace().all(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
-        digits && (!text.is_empty() || is_gutter(dom.attribute(cell, "class")) || dom.attribute(cell, "data-line-number").is_some())
+        let digits = text
+            .split_whitespace()
+            .all(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
+        digits
+            && (!text.is_empty()
+                || is_gutter(dom.attribute(cell, "class"))
+                || dom.attribute(cell, "data-line-number").is_some())
     }
 }
 
@@ -209,12 +244,36 @@ fn push_code(out: &mut String, text: &str) {
 fn is_gutter(class: Option<&str>) -> bool {
     let Some(class) = class else { return false };
     class.split_ascii_whitespace().any(|name| {
-        let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+        let name: String = name
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect::<String>()
+            .to_ascii_lowercase();
         matches!(
             &*name,
-            "lineno" | "linenos" | "linenumber" | "linenumbers" | "linenumbersrows" | "gutter" | "linenodiv" | "lineanchor"
-                | "rougegutter" | "blobnum" | "codelinenumber" | "hljslnnumbers" | "copy" | "copybtn" | "copybutton" | "copycode"
-                | "linenumberspan" | "lnum" | "ln" | "lnt" | "srclinenumbers" | "buttons" | "toolbar"
+            "lineno"
+                | "linenos"
+                | "linenumber"
+                | "linenumbers"
+                | "linenumbersrows"
+                | "gutter"
+                | "linenodiv"
+                | "lineanchor"
+                | "rougegutter"
+                | "blobnum"
+                | "codelinenumber"
+                | "hljslnnumbers"
+                | "copy"
+                | "copybtn"
+                | "copybutton"
+                | "copycode"
+                | "linenumberspan"
+                | "lnum"
+                | "ln"
+                | "lnt"
+                | "srclinenumbers"
+                | "buttons"
+                | "toolbar"
         )
     })
 }

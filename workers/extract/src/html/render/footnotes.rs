@@ -24,18 +24,37 @@ impl Footnotes {
         let mut found = Self::default();
         let mut candidates = Vec::new();
         for id in dom.all(local_name!("a")) {
-            let Some(fragment) = dom.attribute(id, "href").and_then(|href| href.strip_prefix('#')).filter(|one| !one.is_empty()) else {
+            let Some(fragment) = dom
+                .attribute(id, "href")
+                .and_then(|href| href.strip_prefix('#'))
+                .filter(|one| !one.is_empty())
+            else {
                 continue;
             };
-            let raised = || dom.ancestors(id).take(2).chain(dom.children(id)).any(|near| dom.is(near, &local_name!("sup")));
+            let raised = || {
+                dom.ancestors(id)
+                    .take(2)
+                    .chain(dom.children(id))
+                    .any(|near| dom.is(near, &local_name!("sup")))
+            };
             let named = dom.attribute(id, "role") == Some("doc-noteref")
-                || class::any_word(dom.attribute(id, "class"), &["footnote", "noteref", "fnref"]);
+                || class::any_word(
+                    dom.attribute(id, "class"),
+                    &["footnote", "noteref", "fnref"],
+                );
             if !named && !raised() {
                 continue;
             }
             let text = dom.text_of(id);
-            let label: String = text.trim_matches(|one: char| matches!(one, '[' | ']' | '(' | ')') || one.is_whitespace()).to_owned();
-            if label.is_empty() || label.len() > 16 || label.contains(|one: char| one.is_whitespace() || matches!(one, '[' | ']' | '^')) {
+            let label: String = text
+                .trim_matches(|one: char| {
+                    matches!(one, '[' | ']' | '(' | ')') || one.is_whitespace()
+                })
+                .to_owned();
+            if label.is_empty()
+                || label.len() > 16
+                || label.contains(|one: char| one.is_whitespace() || matches!(one, '[' | ']' | '^'))
+            {
                 continue;
             }
             candidates.push((id, fragment, label));
@@ -50,15 +69,22 @@ impl Footnotes {
             }
         }
         for (id, fragment, label) in candidates {
-            let Some(&place) = places.get(fragment) else { continue };
-            let Some(note) = note_of(dom, place) else { continue };
+            let Some(&place) = places.get(fragment) else {
+                continue;
+            };
+            let Some(note) = note_of(dom, place) else {
+                continue;
+            };
             // A note does not hold the mark that leads to it, and comes after it.
             if note < id {
                 continue;
             }
             let label = found.notes.entry(note).or_insert(label).clone();
             found.marks.insert(id, label);
-            for near in std::iter::once(id).chain(dom.ancestors(id).take(2)).chain(dom.children(id)) {
+            for near in std::iter::once(id)
+                .chain(dom.ancestors(id).take(2))
+                .chain(dom.children(id))
+            {
                 if let Some(back) = dom.attribute(near, "id") {
                     found.back.insert(back.to_owned(), ());
                 }
@@ -79,11 +105,17 @@ impl Footnotes {
 
     /// Whether an element is but the label in front of a note, in brackets.
     pub(super) fn is_label(&self, dom: &Dom, id: Id) -> bool {
-        if self.notes.is_empty() || !dom.inside(id).take(8).any(|inside| self.leads_back(dom, inside)) {
+        if self.notes.is_empty()
+            || !dom
+                .inside(id)
+                .take(8)
+                .any(|inside| self.leads_back(dom, inside))
+        {
             return false;
         }
         let text = dom.text_of(id);
-        let text = text.trim_matches(|one: char| matches!(one, '[' | ']' | '(' | ')') || one.is_whitespace());
+        let text = text
+            .trim_matches(|one: char| matches!(one, '[' | ']' | '(' | ')') || one.is_whitespace());
         self.notes.values().any(|label| label == text)
     }
 
@@ -92,8 +124,11 @@ impl Footnotes {
         if self.notes.is_empty() {
             return false;
         }
-        let fragment = dom.attribute(link, "href").and_then(|href| href.strip_prefix('#'));
-        dom.attribute(link, "role") == Some("doc-backlink") || fragment.is_some_and(|fragment| self.back.contains_key(fragment))
+        let fragment = dom
+            .attribute(link, "href")
+            .and_then(|href| href.strip_prefix('#'));
+        dom.attribute(link, "role") == Some("doc-backlink")
+            || fragment.is_some_and(|fragment| self.back.contains_key(fragment))
     }
 }
 
@@ -103,12 +138,23 @@ fn note_of(dom: &Dom, place: Id) -> Option<Id> {
         matches!(
             dom.name(id),
             Some(
-                &local_name!("li") | &local_name!("aside") | &local_name!("div") | &local_name!("p") | &local_name!("dd")
+                &local_name!("li")
+                    | &local_name!("aside")
+                    | &local_name!("div")
+                    | &local_name!("p")
+                    | &local_name!("dd")
             )
         )
     };
-    let block = std::iter::once(place).chain(dom.ancestors(place).take(3)).find(|&id| holds(id))?;
+    let block = std::iter::once(place)
+        .chain(dom.ancestors(place).take(3))
+        .find(|&id| holds(id))?;
     // Not a chapter: a note is short, and holds no heading.
-    let heading = dom.inside(block).any(|inside| matches!(dom.name(inside), Some(&local_name!("h1") | &local_name!("h2") | &local_name!("h3"))));
+    let heading = dom.inside(block).any(|inside| {
+        matches!(
+            dom.name(inside),
+            Some(&local_name!("h1") | &local_name!("h2") | &local_name!("h3"))
+        )
+    });
     (!heading && dom.inside(block).len() < 400).then_some(block)
 }

@@ -39,12 +39,19 @@ enum At {
 impl Line {
     /// A line without emphasis.
     pub(super) fn plain() -> Self {
-        Self { plain: true, ..Self::default() }
+        Self {
+            plain: true,
+            ..Self::default()
+        }
     }
 
     /// A line inside this one: the text of a link.
     pub(super) fn inside(&self) -> Self {
-        Self { plain: self.plain, linked: true, ..Self::default() }
+        Self {
+            plain: self.plain,
+            linked: true,
+            ..Self::default()
+        }
     }
 
     /// Adds text.
@@ -80,7 +87,10 @@ impl Line {
     /// Adds a word. `open`: what follows it is not known, and may be part of it.
     fn word(&mut self, word: &str, open: bool) {
         if word.contains(['\u{ad}', '\u{200b}', '\u{feff}', '\0']) {
-            let word: String = word.chars().filter(|one| !matches!(one, '\u{ad}' | '\u{200b}' | '\u{feff}' | '\0')).collect();
+            let word: String = word
+                .chars()
+                .filter(|one| !matches!(one, '\u{ad}' | '\u{200b}' | '\u{feff}' | '\0'))
+                .collect();
             if !word.is_empty() {
                 self.word(&word, open);
             }
@@ -107,8 +117,12 @@ impl Line {
 
     /// What comes before a character: the space that is due, and emphasis that begins with it.
     fn begin(&mut self, next: char) {
-        let space = std::mem::take(&mut self.space) && !self.out.is_empty() && !self.out.ends_with('\n');
-        if let Some(Mark { marker, at: At::Open(at) }) = self.closed.take()
+        let space =
+            std::mem::take(&mut self.space) && !self.out.is_empty() && !self.out.ends_with('\n');
+        if let Some(Mark {
+            marker,
+            at: At::Open(at),
+        }) = self.closed.take()
             && !space
             && next.is_alphanumeric()
         {
@@ -148,7 +162,10 @@ impl Line {
             self.open.push(Mark { marker, at });
             return;
         }
-        self.open.push(Mark { marker, at: if off { At::Off } else { At::Pending } });
+        self.open.push(Mark {
+            marker,
+            at: if off { At::Off } else { At::Pending },
+        });
     }
 
     /// What began last ends.
@@ -178,7 +195,11 @@ impl Line {
         let text = text.finish();
         if !text.is_empty() {
             let text = text.replace("  \n", " ").replace('\n', " ");
-            let text = if balanced(&text) { text } else { markdown::brackets(&text) };
+            let text = if balanced(&text) {
+                text
+            } else {
+                markdown::brackets(&text)
+            };
             self.raw(&markdown::link(&text, url));
         }
         if space {

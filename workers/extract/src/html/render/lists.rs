@@ -12,7 +12,10 @@ impl Render<'_> {
     pub(super) fn list(&mut self, id: Id) {
         let dom = self.dom;
         let ordered = dom.is(id, &local_name!("ol"));
-        let mut number: i64 = dom.attribute(id, "start").and_then(|start| start.trim().parse().ok()).unwrap_or(1);
+        let mut number: i64 = dom
+            .attribute(id, "start")
+            .and_then(|start| start.trim().parse().ok())
+            .unwrap_or(1);
         let loose = dom.children(id).any(|child| self.pieces(child) > 1);
         let nested = std::mem::replace(&mut self.tight_item, !loose);
         let mut first = true;
@@ -27,10 +30,17 @@ impl Render<'_> {
                 }
                 continue;
             }
-            if let Some(value) = dom.attribute(child, "value").and_then(|value| value.trim().parse().ok()) {
+            if let Some(value) = dom
+                .attribute(child, "value")
+                .and_then(|value| value.trim().parse().ok())
+            {
                 number = value;
             }
-            let marker = if ordered { format!("{}. ", number.clamp(0, 999_999_999)) } else { "- ".to_owned() };
+            let marker = if ordered {
+                format!("{}. ", number.clamp(0, 999_999_999))
+            } else {
+                "- ".to_owned()
+            };
             number = number.saturating_add(1);
             if !loose && (!first || nested) {
                 self.writer.tight();
@@ -45,7 +55,12 @@ impl Render<'_> {
 
     /// What is in a list without being an item of it; a list in a list belongs to the item before.
     fn stray(&mut self, id: Id, inside: bool) {
-        if inside && matches!(self.dom.name(id), Some(&local_name!("ul") | &local_name!("ol"))) {
+        if inside
+            && matches!(
+                self.dom.name(id),
+                Some(&local_name!("ul") | &local_name!("ol"))
+            )
+        {
             self.writer.open("  ", "  ");
             self.block(id);
             self.writer.close();
@@ -64,7 +79,10 @@ impl Render<'_> {
             }
             if self.is_block(child) {
                 text = false;
-                if !matches!(dom.name(child), Some(&local_name!("ul") | &local_name!("ol"))) {
+                if !matches!(
+                    dom.name(child),
+                    Some(&local_name!("ul") | &local_name!("ol"))
+                ) {
                     pieces += 1;
                     only = Some(child);
                 }
@@ -75,7 +93,11 @@ impl Render<'_> {
             }
         }
         match only {
-            Some(only) if pieces == 1 && self.has_block[only] && !dom.is(only, &local_name!("table")) => self.pieces(only),
+            Some(only)
+                if pieces == 1 && self.has_block[only] && !dom.is(only, &local_name!("table")) =>
+            {
+                self.pieces(only)
+            }
             Some(only) if pieces == 1 && self.is_code_block(only) => 2,
             _ => pieces,
         }
@@ -88,7 +110,13 @@ impl Render<'_> {
         let mut term: Option<String> = None;
         let parts: Vec<Id> = dom
             .children(id)
-            .flat_map(|child| if dom.is(child, &local_name!("div")) { dom.children(child).collect() } else { vec![child] })
+            .flat_map(|child| {
+                if dom.is(child, &local_name!("div")) {
+                    dom.children(child).collect()
+                } else {
+                    vec![child]
+                }
+            })
             .collect();
         for part in parts {
             if self.hidden(part) || dom.text(part).is_some_and(|text| text.trim().is_empty()) {
@@ -113,8 +141,13 @@ impl Render<'_> {
                     self.spans(&mut line, part);
                     let text = line.finish();
                     let mut paragraphs = text.split("\n\n");
-                    let first = markdown::escape_line_start(paragraphs.next().unwrap_or_default()).into_owned();
-                    let first = if first.is_empty() { first } else { format!(": {first}") };
+                    let first = markdown::escape_line_start(paragraphs.next().unwrap_or_default())
+                        .into_owned();
+                    let first = if first.is_empty() {
+                        first
+                    } else {
+                        format!(": {first}")
+                    };
                     match term.take() {
                         Some(term) if first.is_empty() => self.writer.block(&term),
                         Some(term) => self.writer.block(&format!("{term}\n{first}")),

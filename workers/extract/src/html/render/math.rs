@@ -16,7 +16,10 @@ impl Render<'_> {
                 let source = dom
                     .inside(id)
                     .filter(|&inside| dom.is(inside, &local_name!("annotation")))
-                    .find(|&inside| dom.attribute(inside, "encoding").is_some_and(|encoding| encoding.to_ascii_lowercase().contains("tex")))
+                    .find(|&inside| {
+                        dom.attribute(inside, "encoding")
+                            .is_some_and(|encoding| encoding.to_ascii_lowercase().contains("tex"))
+                    })
                     .map(|inside| dom.text_of(inside))
                     .or_else(|| dom.attribute(id, "alttext").map(str::to_owned))?;
                 wrap(&source, display)
@@ -29,7 +32,10 @@ impl Render<'_> {
                 wrap(&dom.text_of(id), kind.contains("mode=display"))
             }
             local_name!("span") | local_name!("div") | local_name!("code") | local_name!("p") => {
-                if !class::any_word(dom.attribute(id, "class"), &["math", "tex", "latex", "katex", "arithmatex"]) {
+                if !class::any_word(
+                    dom.attribute(id, "class"),
+                    &["math", "tex", "latex", "katex", "arithmatex"],
+                ) {
                     return None;
                 }
                 let mut inside = dom.children(id);
@@ -37,10 +43,17 @@ impl Render<'_> {
                 if inside.next().is_some() {
                     return None;
                 }
-                let inner = |open: &str, close: &str| text.strip_prefix(open).and_then(|text| text.strip_suffix(close));
+                let inner = |open: &str, close: &str| {
+                    text.strip_prefix(open)
+                        .and_then(|text| text.strip_suffix(close))
+                };
                 inner("\\(", "\\)")
                     .and_then(|tex| wrap(tex, false))
-                    .or_else(|| inner("\\[", "\\]").or_else(|| inner("$$", "$$")).and_then(|tex| wrap(tex, true)))
+                    .or_else(|| {
+                        inner("\\[", "\\]")
+                            .or_else(|| inner("$$", "$$"))
+                            .and_then(|tex| wrap(tex, true))
+                    })
                     .or_else(|| inner("$", "$").and_then(|tex| wrap(tex, false)))
             }
             _ => None,
@@ -50,10 +63,15 @@ impl Render<'_> {
     /// Whether a node is what a script drew of the formula that follows it.
     pub(super) fn is_preview(&self, id: Id) -> bool {
         let dom = self.dom;
-        dom.attribute(id, "class").is_some_and(|class| class.starts_with("MathJax"))
+        dom.attribute(id, "class")
+            .is_some_and(|class| class.starts_with("MathJax"))
             && dom.parent(id).is_some_and(|around| {
                 dom.children(around).any(|child| {
-                    child > id && dom.is(child, &local_name!("script")) && dom.attribute(child, "type").is_some_and(|kind| kind.starts_with("math/tex"))
+                    child > id
+                        && dom.is(child, &local_name!("script"))
+                        && dom
+                            .attribute(child, "type")
+                            .is_some_and(|kind| kind.starts_with("math/tex"))
                 })
             })
     }
@@ -64,5 +82,9 @@ fn wrap(tex: &str, display: bool) -> Option<String> {
     if tex.is_empty() {
         return None;
     }
-    Some(if display { format!("$${tex}$$") } else { format!("${tex}$") })
+    Some(if display {
+        format!("$${tex}$$")
+    } else {
+        format!("${tex}$")
+    })
 }

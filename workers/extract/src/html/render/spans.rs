@@ -37,10 +37,16 @@ impl Render<'_> {
         match *name {
             local_name!("br") => line.line_break(),
             local_name!("b") | local_name!("strong") => self.emphasis(line, id, "**"),
-            local_name!("em") | local_name!("i") | local_name!("cite") | local_name!("dfn") | local_name!("var") => {
+            local_name!("em")
+            | local_name!("i")
+            | local_name!("cite")
+            | local_name!("dfn")
+            | local_name!("var") => {
                 self.emphasis(line, id, "*");
             }
-            local_name!("del") | local_name!("s") | local_name!("strike") => self.emphasis(line, id, "~~"),
+            local_name!("del") | local_name!("s") | local_name!("strike") => {
+                self.emphasis(line, id, "~~")
+            }
             local_name!("code") | local_name!("tt") | local_name!("kbd") | local_name!("samp") => {
                 line.raw_spaced(&markdown::code_span(&self.code_text(id)), dom, id);
             }
@@ -54,7 +60,11 @@ impl Render<'_> {
             local_name!("sup") => self.superscript(line, id),
             local_name!("input") => {
                 if dom.attribute(id, "type") == Some("checkbox") && self.in_item(id) {
-                    line.raw(if dom.attribute(id, "checked").is_some() { "[x]" } else { "[ ]" });
+                    line.raw(if dom.attribute(id, "checked").is_some() {
+                        "[x]"
+                    } else {
+                        "[ ]"
+                    });
                     line.text(" ");
                 }
             }
@@ -72,7 +82,10 @@ impl Render<'_> {
 
     /// Whether a box to tick is at the front of a list's item.
     fn in_item(&self, id: Id) -> bool {
-        self.dom.ancestors(id).take(3).any(|around| self.dom.is(around, &local_name!("li")))
+        self.dom
+            .ancestors(id)
+            .take(3)
+            .any(|around| self.dom.is(around, &local_name!("li")))
     }
 
     fn anchor(&mut self, line: &mut Line, id: Id) {
@@ -84,7 +97,11 @@ impl Render<'_> {
         if self.footnotes.leads_back(self.dom, id) {
             return;
         }
-        let url = self.dom.attribute(id, "href").filter(|href| !href.trim().is_empty()).and_then(|href| self.absolute(href));
+        let url = self
+            .dom
+            .attribute(id, "href")
+            .filter(|href| !href.trim().is_empty())
+            .and_then(|href| self.absolute(href));
         let Some(url) = url.filter(|_| !line.linked) else {
             self.spans(line, id);
             return;
@@ -100,32 +117,66 @@ impl Render<'_> {
     /// Whether a link only marks a place on its own page: `¶`, `#`, a symbol.
     pub(super) fn is_permalink(&self, id: Id) -> bool {
         let dom = self.dom;
-        if !dom.attribute(id, "href").is_some_and(|href| href.contains('#')) {
+        if !dom
+            .attribute(id, "href")
+            .is_some_and(|href| href.contains('#'))
+        {
             return false;
         }
         let text = dom.text_of(id);
-        let mark = text.trim_matches(|one: char| one.is_whitespace() || matches!(one, '\u{200b}' | '\u{feff}' | '\u{2060}'));
+        let mark = text.trim_matches(|one: char| {
+            one.is_whitespace() || matches!(one, '\u{200b}' | '\u{feff}' | '\u{2060}')
+        });
         let named = class::any_word(
             dom.attribute(id, "class"),
-            &["headerlink", "permalink", "anchor", "hash", "headinglink", "anchorjs", "selflink"],
+            &[
+                "headerlink",
+                "permalink",
+                "anchor",
+                "hash",
+                "headinglink",
+                "anchorjs",
+                "selflink",
+            ],
         );
         if mark.is_empty() {
-            return !dom.inside(id).any(|inside| dom.is(inside, &local_name!("img")) && !named);
+            return !dom
+                .inside(id)
+                .any(|inside| dom.is(inside, &local_name!("img")) && !named);
         }
         let symbol = !mark.contains(char::is_alphanumeric) && mark.chars().count() <= 3;
-        (symbol && (named || matches!(mark, "¶" | "#" | "§" | "🔗" | "⚓" | "❡" | "[¶]" | "[#]" | "§§"))) || (named && matches!(&*mark.to_lowercase(), "permalink" | "link" | "anchor"))
+        (symbol
+            && (named
+                || matches!(
+                    mark,
+                    "¶" | "#" | "§" | "🔗" | "⚓" | "❡" | "[¶]" | "[#]" | "§§"
+                )))
+            || (named && matches!(&*mark.to_lowercase(), "permalink" | "link" | "anchor"))
     }
 
     fn picture(&mut self, line: &mut Line, id: Id) {
-        let element = |name| self.dom.attribute(id, name).map(str::trim).filter(|value| !value.is_empty());
+        let element = |name| {
+            self.dom
+                .attribute(id, name)
+                .map(str::trim)
+                .filter(|value| !value.is_empty())
+        };
         let Some(alt) = element("alt") else { return };
         let source = ["src", "data-src", "data-original", "data-lazy-src"]
             .into_iter()
             .filter_map(element)
-            .chain(["srcset", "data-srcset"].into_iter().filter_map(element).filter_map(|set| set.split_ascii_whitespace().next()))
+            .chain(
+                ["srcset", "data-srcset"]
+                    .into_iter()
+                    .filter_map(element)
+                    .filter_map(|set| set.split_ascii_whitespace().next()),
+            )
             .find_map(|address| self.absolute(address.trim_end_matches(',')));
         if let Some(url) = source {
-            line.raw(&markdown::image(&alt.split_whitespace().collect::<Vec<_>>().join(" "), &url));
+            line.raw(&markdown::image(
+                &alt.split_whitespace().collect::<Vec<_>>().join(" "),
+                &url,
+            ));
         }
     }
 
@@ -133,7 +184,13 @@ impl Render<'_> {
     fn superscript(&mut self, line: &mut Line, id: Id) {
         let text = self.dom.text_of(id);
         let raised: Option<String> = text.chars().map(raised).collect();
-        match raised.filter(|raised| !raised.is_empty() && self.dom.inside(id).all(|inside| !self.dom.is(inside, &local_name!("a")))) {
+        match raised.filter(|raised| {
+            !raised.is_empty()
+                && self
+                    .dom
+                    .inside(id)
+                    .all(|inside| !self.dom.is(inside, &local_name!("a")))
+        }) {
             Some(raised) => line.raw(&raised),
             None => self.spans(line, id),
         }

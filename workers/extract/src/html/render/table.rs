@@ -5,7 +5,7 @@ use html5ever::local_name;
 use super::Render;
 use super::inline::Line;
 use crate::html::dom::Id;
-use crate::markdown::{self, Writer};
+use crate::markdown;
 
 /// More columns than these are left out.
 const MAX_COLUMNS: usize = 256;
@@ -24,7 +24,11 @@ impl Render<'_> {
     /// Writes a table.
     pub(super) fn table(&mut self, id: Id) {
         let rows = self.rows(id);
-        if let Some(caption) = self.dom.children(id).find(|&child| self.dom.is(child, &local_name!("caption"))) {
+        if let Some(caption) = self
+            .dom
+            .children(id)
+            .find(|&child| self.dom.is(child, &local_name!("caption")))
+        {
             self.strong(caption);
         }
         if self.in_cell || self.is_layout(id, &rows) {
@@ -33,7 +37,10 @@ impl Render<'_> {
         let tight = std::mem::take(&mut self.tight_item);
         let link = self.link.take();
         let (cells, head) = self.grid(&rows);
-        if cells.iter().any(|row| row.iter().any(|cell| !cell.is_empty())) {
+        if cells
+            .iter()
+            .any(|row| row.iter().any(|cell| !cell.is_empty()))
+        {
             let mut out = Vec::with_capacity(cells.len() + 1);
             if !head {
                 out.push(Vec::new());
@@ -57,7 +64,10 @@ impl Render<'_> {
             }
             if dom.is(at, &local_name!("tr")) {
                 let cells = dom.children(at).filter(|&cell| {
-                    matches!(dom.name(cell), Some(&local_name!("td") | &local_name!("th"))) && !self.hidden(cell)
+                    matches!(
+                        dom.name(cell),
+                        Some(&local_name!("td") | &local_name!("th"))
+                    ) && !self.hidden(cell)
                 });
                 rows.push((at, cells.collect()));
                 at = dom.end(at);
@@ -74,9 +84,22 @@ impl Render<'_> {
         if matches!(dom.attribute(id, "role"), Some("presentation" | "none")) {
             return true;
         }
-        let columns = rows.iter().map(|(_, cells)| cells.len()).max().unwrap_or_default();
-        let head = |inside: Id| matches!(dom.name(inside), Some(&local_name!("th") | &local_name!("thead") | &local_name!("caption")));
-        let nested = dom.inside(id).any(|inside| dom.is(inside, &local_name!("table")) && !self.skip[inside] && !self.is_code_block(inside));
+        let columns = rows
+            .iter()
+            .map(|(_, cells)| cells.len())
+            .max()
+            .unwrap_or_default();
+        let head = |inside: Id| {
+            matches!(
+                dom.name(inside),
+                Some(&local_name!("th") | &local_name!("thead") | &local_name!("caption"))
+            )
+        };
+        let nested = dom.inside(id).any(|inside| {
+            dom.is(inside, &local_name!("table"))
+                && !self.skip[inside]
+                && !self.is_code_block(inside)
+        });
         if nested || columns < 2 {
             return true;
         }
@@ -89,11 +112,25 @@ impl Render<'_> {
             dom.inside(cell).any(|inside| {
                 matches!(
                     dom.name(inside),
-                    Some(&local_name!("h1") | &local_name!("h2") | &local_name!("h3") | &local_name!("form") | &local_name!("pre") | &local_name!("article"))
+                    Some(
+                        &local_name!("h1")
+                            | &local_name!("h2")
+                            | &local_name!("h3")
+                            | &local_name!("form")
+                            | &local_name!("pre")
+                            | &local_name!("article")
+                    )
                 )
-            }) || dom.inside(cell).filter_map(|inside| dom.text(inside)).map(str::len).sum::<usize>() > 1200
+            }) || dom
+                .inside(cell)
+                .filter_map(|inside| dom.text(inside))
+                .map(str::len)
+                .sum::<usize>()
+                > 1200
         };
-        (rows.iter().filter(|(_, cells)| !cells.is_empty()).count() < 2 && cells().any(|cell| self.has_block[cell])) || cells().any(large)
+        (rows.iter().filter(|(_, cells)| !cells.is_empty()).count() < 2
+            && cells().any(|cell| self.has_block[cell]))
+            || cells().any(large)
     }
 
     /// Writes the cells of a table of layout one after another; those of a row that are but words on one line.
@@ -120,7 +157,11 @@ impl Render<'_> {
         let mut grid: Vec<Vec<String>> = Vec::with_capacity(rows.len());
         let mut spans: Vec<Option<Span>> = Vec::new();
         let mut added = 0;
-        let columns = rows.iter().map(|(_, cells)| cells.len()).max().unwrap_or_default();
+        let columns = rows
+            .iter()
+            .map(|(_, cells)| cells.len())
+            .max()
+            .unwrap_or_default();
         let mut head = false;
         for (row, cells) in rows {
             if cells.is_empty() {
@@ -128,14 +169,20 @@ impl Render<'_> {
             }
             if grid.is_empty() {
                 head = cells.iter().all(|&cell| dom.is(cell, &local_name!("th")))
-                    || dom.ancestors(*row).take(1).any(|around| dom.is(around, &local_name!("thead")));
+                    || dom
+                        .ancestors(*row)
+                        .take(1)
+                        .any(|around| dom.is(around, &local_name!("thead")));
             }
             let mut line: Vec<String> = Vec::new();
             for &cell in cells {
                 take_spans(&mut line, &mut spans, &mut added);
                 let text = self.cell(cell);
                 let number = |name, most: usize| {
-                    dom.attribute(cell, name).and_then(|value| value.trim().parse::<usize>().ok()).unwrap_or(1).clamp(1, most)
+                    dom.attribute(cell, name)
+                        .and_then(|value| value.trim().parse::<usize>().ok())
+                        .unwrap_or(1)
+                        .clamp(1, most)
                 };
                 let (wide, high) = (number("colspan", MAX_COLUMNS), number("rowspan", MAX_ROWS));
                 // A line across the whole table heads the rows below it: once is enough.
@@ -156,7 +203,10 @@ impl Render<'_> {
                         if spans.len() <= place {
                             spans.resize_with(place + 1, || None);
                         }
-                        spans[place] = Some(Span { left: high - 1, text: copy.clone() });
+                        spans[place] = Some(Span {
+                            left: high - 1,
+                            text: copy.clone(),
+                        });
                     }
                     line.push(copy);
                 }
@@ -175,12 +225,16 @@ impl Render<'_> {
             self.spans(&mut line, id);
             return line.finish();
         }
-        let around = std::mem::replace(&mut self.writer, Writer::default());
+        let around = std::mem::take(&mut self.writer);
         let in_cell = std::mem::replace(&mut self.in_cell, true);
         self.blocks(id);
         self.in_cell = in_cell;
         let text = std::mem::replace(&mut self.writer, around).finish();
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+        text.lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }
 
@@ -198,5 +252,9 @@ fn take_spans(line: &mut Vec<String>, spans: &mut [Option<Span>], added: &mut us
 
 fn copy_of(text: &str, added: &mut usize) -> String {
     *added += text.len();
-    if *added > MAX_ADDED { String::new() } else { text.to_owned() }
+    if *added > MAX_ADDED {
+        String::new()
+    } else {
+        text.to_owned()
+    }
 }
