@@ -135,7 +135,8 @@ fn wait(child: &mut std::process::Child, until: Instant) -> Option<std::process:
     }
 }
 
-/// Limits a process that has just been started. What it could do before that is little: it has read nothing yet.
+/// Limits a process that has just been started. What it could do before that is little: it has been given nothing on its input, and the programs that are run here start no
+/// others. In an extracting process they have its limits from their start.
 fn limit(process: u32, bounds: Bounds) {
     let Some(pid) = i32::try_from(process).ok().and_then(Pid::from_raw) else {
         return;
@@ -193,8 +194,12 @@ mod tests {
         let failed = sh("echo first >&2; echo why >&2; exit 3", b"", BOUNDS);
         assert!(matches!(failed, Err(RunError::Failed(_, why)) if why == "why"));
         let file = tempfile::NamedTempFile::new().unwrap();
-        let script = format!("head -c 9000000 /dev/zero > {}", file.path().display());
-        assert!(sh(&script, b"", BOUNDS).is_err());
+        // It waits for its input, which comes once it is limited.
+        let script = format!(
+            "read go; exec head -c 9000000 /dev/zero > {}",
+            file.path().display()
+        );
+        assert!(sh(&script, b"go\n", BOUNDS).is_err());
         assert!(file.path().metadata().unwrap().len() <= BOUNDS.file);
         assert!(matches!(
             run("computetower-no-such-program", &[], b"", BOUNDS),
