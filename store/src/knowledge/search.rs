@@ -1,5 +1,6 @@
 //! Full-text search: passages by the words of a question. A rare word counts for more than a common one, a heading for more than a text, and a short
-//! passage for more than a long one with the same words.
+//! passage for more than a long one with the same words. Three passages of a document come before the fourth of any, so that one document with much to say
+//! does not hide the others.
 
 use chrono::{DateTime, Utc};
 use computetower_jobs::{DocumentId, SourceId, TenantId};
@@ -90,9 +91,10 @@ impl Store {
                    where c.search @@ ($1::text::tsquery && $2::text::tsquery) and c.tenant_id = $5
                )
                select f.document_id, f.number, f.source_id, f.heading_path, f.anchor, f.text, f.score as "score!", d.title, d.url, d.language, d.changed_at
-               from found f join knowledge_documents d on d.id = f.document_id
+               from (select *, row_number() over (partition by document_id order by score desc, number) as place from found) f
+               join knowledge_documents d on d.id = f.document_id
                where ($6::text is null or d.language = $6) and ($7::text is null or starts_with(d.url, $7))
-               order by f.score desc, f.document_id, f.number offset $8 limit $9"#,
+               order by (f.place - 1) / 3, f.score desc, f.document_id, f.number offset $8 limit $9"#,
             scope,
             wanted,
             &query.terms,
