@@ -415,7 +415,7 @@ async fn a_crawl_can_be_paused_its_scope_edited_and_resumed() {
             .post(&format!("/api/v1/jobs/{id}/pause"), json!({}))
             .await
             .status,
-        200
+        202
     );
     until("the crawl stands still", || async {
         client.job(&id).await["state"] == "paused"
@@ -440,7 +440,7 @@ async fn a_crawl_can_be_paused_its_scope_edited_and_resumed() {
             .post(&format!("/api/v1/jobs/{id}/resume"), json!({}))
             .await
             .status,
-        200
+        202
     );
     let ended = client.ended(&id).await;
     assert_eq!(ended["state"], "completed", "{ended}");
