@@ -118,20 +118,24 @@ pub(super) fn judge(
             Verdict::skipped(Skipped::Redirect, Some(at.as_str())).ended(taken.key)
         }
         Got::Unchanged => {
-            if let Some(exact) = taken.exact {
-                crawling
-                    .knowledge
-                    .own(taken.key, &taken.url, exact, taken.near);
+            let text = taken.exact.map(|exact| (exact, taken.near));
+            let text = text.or_else(|| crawling.knowledge.text_of(taken.key));
+            if let Some((exact, near)) = text {
+                crawling.knowledge.own(taken.key, &taken.url, exact, near);
             }
             crawling.knowledge.kept += 1;
             batch.unchanged.push(taken.url.clone());
-            Verdict {
+            let verdict = Verdict {
                 state: PageState::Done,
                 reason: None,
                 other: None,
                 wait: None,
+            };
+            EndedPage {
+                exact: text.map(|(exact, _)| exact),
+                near: text.and_then(|(_, near)| near),
+                ..verdict.ended(taken.key)
             }
-            .ended(taken.key)
         }
         Got::Leads(to) => {
             let points = taken.points.saturating_add(LEADS_ON);

@@ -98,6 +98,11 @@ impl Knowledge {
         });
     }
 
+    /// What a page is known to say: the same, and nearly the same.
+    pub(super) fn text_of(&self, key: [u8; 16]) -> Option<([u8; 16], Option<u64>)> {
+        self.texts.get(&key).copied()
+    }
+
     /// What the page said it says no more.
     pub(super) fn disown(&mut self, key: [u8; 16]) {
         if let Some((exact, _)) = self.texts.remove(&key)
