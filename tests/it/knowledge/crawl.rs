@@ -438,7 +438,7 @@ async fn a_crawl_can_be_paused_its_scope_edited_and_resumed() {
             .post(&format!("/api/v1/jobs/{id}/resume"), json!({}))
             .await
             .status,
-        202
+        200
     );
     let ended = client.ended(&id).await;
     assert_eq!(ended["state"], "completed", "{ended}");
