@@ -62,11 +62,11 @@ impl Conversation<'_> {
         let boxes = || choices.iter().map(|choice| &facts.fields[choice.index]);
         // A field for notes, a search: not while there is one that is for nothing else.
         let plain = boxes().any(|field| !chat::may_be_another(field, facts));
-        let fits = |field: &&Field| {
-            !field.disabled
-                && !self.is_given_up(&field.locator)
-                && !(plain && chat::may_be_another(field, facts))
+        let unfit = |field: &Field| {
+            let is_another = plain && chat::may_be_another(field, facts);
+            field.disabled || is_another || self.is_given_up(&field.locator)
         };
+        let fits = |field: &&Field| !unfit(field);
         for selector in &self.map.inputs {
             // The frame that it was in may be gone.
             let found = self
