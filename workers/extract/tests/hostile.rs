@@ -53,6 +53,10 @@ fn elements_left_open_again_and_again() {
         .map(|n| format!("<p><font size={n}><a href={n}><i>x"))
         .collect();
     assert!(read(page.as_bytes()).markdown.len() < 64 * 1024 * 1024);
+    let page = format!("<pre>{}", "<span>a</span>\n".repeat(50_000));
+    read(page.as_bytes());
+    let page = "<span class=MathJax>a</span>".repeat(50_000);
+    read(page.as_bytes());
     let page = "<table><div><b>".repeat(20_000);
     read(page.as_bytes());
     let page = "</x><div></div></div>".repeat(50_000);
