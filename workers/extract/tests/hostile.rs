@@ -38,7 +38,7 @@ fn a_million_elements_inside_one_another() {
         "dl><dd",
         "section id=x class='note'",
     ] {
-        let count = if tag == "div" { 1_000_000 } else { 50_000 };
+        let count = if tag == "div" { 1_000_000 } else { 3_000 };
         let page = format!("{}<p>deep down", format!("<{tag}>").repeat(count));
         assert!(
             read(page.as_bytes()).markdown.contains("deep down"),
@@ -53,6 +53,10 @@ fn elements_left_open_again_and_again() {
         .map(|n| format!("<p><font size={n}><a href={n}><i>x"))
         .collect();
     assert!(read(page.as_bytes()).markdown.len() < 64 * 1024 * 1024);
+    let page = format!("<pre>{}", "<span>a</span>\n".repeat(50_000));
+    read(page.as_bytes());
+    let page = "<span class=MathJax>a</span>".repeat(50_000);
+    read(page.as_bytes());
     let page = "<table><div><b>".repeat(20_000);
     read(page.as_bytes());
     let page = "</x><div></div></div>".repeat(50_000);
@@ -67,7 +71,7 @@ fn huge_attributes_and_pages() {
             .as_bytes(),
     );
     assert_eq!(document.markdown, "text link\n");
-    let attributes: String = (0..100_000).map(|n| format!(" a{n}={n}")).collect();
+    let attributes: String = (0..10_000).map(|n| format!(" a{n}={n}")).collect();
     assert_eq!(
         read(format!("<p{attributes}>text").as_bytes()).markdown,
         "text\n"
@@ -222,7 +226,7 @@ fn soup() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..600)) {

@@ -86,6 +86,8 @@ impl Render<'_> {
         let dom = self.dom;
         // The ends of the elements that are lines, innermost last.
         let mut lines: Vec<Id> = Vec::new();
+        // Whether elements that are lines are in the node that was asked last.
+        let mut of_lines: Option<(Id, bool)> = None;
         let end = dom.end(id);
         let mut at = id + 1;
         while at < end {
@@ -95,11 +97,15 @@ impl Render<'_> {
             }
             if let Some(text) = dom.text(at) {
                 // White space between lines that are elements is the page's own, not the code's.
-                let between = text.trim().is_empty()
+                let blank = text.trim().is_empty() && (out.is_empty() || out.ends_with('\n'));
+                let between = blank
                     && dom.parent(at).is_some_and(|around| {
-                        dom.children(around).any(|child| is_line(dom, child))
-                    })
-                    && (out.is_empty() || out.ends_with('\n'));
+                        if of_lines.is_none_or(|(known, _)| known != around) {
+                            let any = dom.children(around).any(|child| is_line(dom, child));
+                            of_lines = Some((around, any));
+                        }
+                        of_lines.is_some_and(|(_, any)| any)
+                    });
                 if !between {
                     push_code(out, text);
                 }

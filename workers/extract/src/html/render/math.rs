@@ -66,11 +66,16 @@ impl Render<'_> {
         dom.attribute(id, "class")
             .is_some_and(|class| class.starts_with("MathJax"))
             && dom.parent(id).is_some_and(|around| {
-                dom.children(around).any(|child| {
-                    child > id
-                        && dom.is(child, &local_name!("script"))
+                // The script follows, perhaps after white space and another drawing.
+                let end = dom.end(around);
+                std::iter::successors(Some(dom.end(id)).filter(|&at| at < end), |&at| {
+                    Some(dom.end(at)).filter(|&at| at < end)
+                })
+                .take(4)
+                .any(|at| {
+                    dom.is(at, &local_name!("script"))
                         && dom
-                            .attribute(child, "type")
+                            .attribute(at, "type")
                             .is_some_and(|kind| kind.starts_with("math/tex"))
                 })
             })
