@@ -37,18 +37,11 @@ const TRACKING: &[&str] = &[
     "yclid",
 ];
 /// Names that only ever mean a session.
-const SESSIONS: &[&str] = &[
-    "cfid",
-    "cftoken",
-    "jsessionid",
-    "phpsessid",
-    "sessid",
-    "session_id",
-    "sessionid",
-    "zenid",
-];
-/// Names that mean a session where the value looks like one, and may mean anything else.
-const PERHAPS_SESSIONS: &[&str] = &["s", "session", "sid"];
+const SESSIONS: &[&str] = &["cfid", "cftoken", "jsessionid", "phpsessid", "zenid"];
+/// Names that mean a login's session where the value looks like one, and else perhaps a talk at a conference or anything.
+const PERHAPS_SESSIONS: &[&str] = &["s", "sessid", "session", "session_id", "sessionid", "sid"];
+/// What servers make sessions of has at least so many letters and digits; ids of databases have 24.
+const SHORTEST_SESSION: usize = 26;
 
 /// Why a link is no page's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -273,12 +266,10 @@ fn is_session(name: &str, value: &str) -> bool {
         || PERHAPS_SESSIONS.contains(&name) && looks_random(value)
 }
 
-/// True for what no person would choose: long, and letters mixed with digits.
+/// True for what no person would choose and hardly a database: long, and letters mixed with digits, without hyphens.
 fn looks_random(value: &str) -> bool {
-    value.len() >= 16
-        && value
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    value.len() >= SHORTEST_SESSION
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric())
         && value.bytes().any(|byte| byte.is_ascii_digit())
         && value.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
@@ -349,8 +340,24 @@ mod tests {
                 "https://example.com/a?sid=12",
             ),
             (
-                "https://example.com/a?sid=0a1b2c3d4e5f60718293",
+                "https://example.com/a?sid=0a1b2c3d4e5f607182930a1b2c3d4e5f&SessionID=0a1b2c3d4e5f60718293abcdef",
                 "https://example.com/a",
+            ),
+            (
+                "https://example.com/agenda/talk?session_id=17",
+                "https://example.com/agenda/talk?session_id=17",
+            ),
+            (
+                "https://example.com/session.php?sessionid=408&sessid=b",
+                "https://example.com/session.php?sessionid=408&sessid=b",
+            ),
+            (
+                "https://example.com/a?sid=507f1f77bcf86cd799439011",
+                "https://example.com/a?sid=507f1f77bcf86cd799439011",
+            ),
+            (
+                "https://example.com/a?session=123e4567-e89b-12d3-a456-426614174000",
+                "https://example.com/a?session=123e4567-e89b-12d3-a456-426614174000",
             ),
             ("https://me:secret@example.com/", "https://example.com/"),
             ("https://example.com/100%/x", "https://example.com/100%/x"),

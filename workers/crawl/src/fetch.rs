@@ -2,27 +2,28 @@
 
 mod errors;
 mod kind;
+mod large;
 mod resolver;
 mod retry;
 
 pub use errors::FetchError;
 pub use kind::{Kind, kind_by_address, kind_by_content_type};
-pub use retry::{Hops, MOST_HOPS, Next, next, retry_after};
+pub use large::Permit;
+pub use retry::{Hops, MOST_HOPS, Next, next, next_of, retry_after};
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{self, HeaderMap, HeaderValue};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::address::origin;
 use crate::guard::Guard;
+use large::{Large, Rate};
 
 /// Bodies beyond this are read by few at once, so that many large ones do not fill the memory together.
 const SMALL: usize = 2 * 1024 * 1024;
-/// How many large bodies are held at once.
-const LARGE_AT_ONCE: usize = 2;
 
 /// How a process asks.
 #[derive(Clone, Debug)]
@@ -103,10 +104,14 @@ pub struct Answer {
     pub validators: Validators,
     /// How long to wait, where it says so.
     pub retry_after: Option<Duration>,
-    /// `X-Robots-Tag`.
+    /// `X-Robots-Tag`, a line for each time it was sent: see [`crate::robots::RobotsTag::read`].
     pub robots_tag: Option<String>,
+    /// What it sets, as the same host is to be told it: `a=1; b=2`. Only for pages that lead to themselves until they are.
+    pub cookies: Option<String>,
     /// What came, unpacked. Empty for redirects, errors and answers that say that nothing has changed.
     pub body: Vec<u8>,
+    /// For as long as a large body is held: it counts against others until the answer is dropped, or this is.
+    pub permit: Option<Permit>,
 }
 
 /// Asks servers. Cheap to clone; all clones share their connections.
@@ -114,7 +119,7 @@ pub struct Answer {
 pub struct Fetcher {
     http: reqwest::Client,
     settings: Arc<FetchSettings>,
-    large: Arc<Semaphore>,
+    large: Large,
 }
 
 impl Fetcher {
@@ -137,7 +142,7 @@ impl Fetcher {
         Ok(Self {
             http,
             settings: Arc::new(settings),
-            large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
+            large: Large::default(),
         })
     }
 
@@ -203,7 +208,7 @@ impl Fetcher {
         let mut answer = Answer {
             status,
             location: text(headers, header::LOCATION)
-                .filter(|_| (300..400).contains(&status))
+                .filter(|_| matches!(status, 301 | 302 | 303 | 307 | 308))
                 .and_then(|to| request.url.join(&to).ok()),
             content_type: text(headers, header::CONTENT_TYPE),
             validators: Validators {
@@ -212,9 +217,18 @@ impl Fetcher {
             },
             retry_after: text(headers, header::RETRY_AFTER)
                 .and_then(|value| retry_after(&value, std::time::SystemTime::now())),
-            robots_tag: text(headers, header::HeaderName::from_static("x-robots-tag")),
+            robots_tag: lines(headers, &header::HeaderName::from_static("x-robots-tag")),
+            cookies: lines(headers, &header::SET_COOKIE).map(|lines| {
+                let set = lines.lines().filter_map(|line| line.split(';').next());
+                set.map(str::trim).collect::<Vec<_>>().join("; ")
+            }),
             body: Vec::new(),
+            permit: None,
         };
+        let is_packed = headers
+            .get_all(header::CONTENT_ENCODING)
+            .iter()
+            .any(|value| still_packed(&String::from_utf8_lossy(value.as_bytes())));
         if !(200..300).contains(&status) {
             return Ok(answer);
         }
@@ -224,13 +238,17 @@ impl Fetcher {
             None if kind == Kind::Other => return Ok(answer),
             None => Limit::Refuse(kind.largest()),
         };
+        // Who asks for all that comes unpacks it, too.
+        if is_packed && request.limit.is_none() {
+            return Err(FetchError::BadAnswer);
+        }
         // Only where it is not packed: what is announced is then what comes.
         let announced = response.content_length().unwrap_or(0);
         if matches!(limit, Limit::Refuse(bytes) if announced > bytes as u64) {
             return Err(FetchError::TooLarge);
         }
-        let end = began + self.settings.timeout * if kind == Kind::Page { 1 } else { 4 };
-        let mut large = None;
+        let mut end = began + self.settings.timeout * if kind == Kind::Page { 1 } else { 4 };
+        let mut rate = Rate::new(self.settings.idle_timeout);
         loop {
             let wait = end.min(Instant::now() + self.settings.idle_timeout);
             let piece = tokio::time::timeout_at(wait, response.chunk())
@@ -250,12 +268,48 @@ impl Fetcher {
                 }
             }
             answer.body.extend_from_slice(&piece);
-            if answer.body.len() > SMALL && large.is_none() {
-                // Closed never: the semaphore lives as long as the fetcher.
-                large = self.large.acquire().await.ok();
+            if answer.body.len() <= SMALL {
+                continue;
             }
+            if answer.permit.is_some() {
+                if !rate.came(piece.len(), Instant::now()) {
+                    return Err(FetchError::Timeout);
+                }
+                continue;
+            }
+            // The wait is none of the server's time.
+            let asked = Instant::now();
+            answer.permit = Some(self.large.permit(&origin(request.url)).await);
+            let waited = asked.elapsed();
+            end += waited;
+            rate = Rate::new(self.settings.idle_timeout);
         }
     }
+}
+
+/// Whether a body comes as it was packed. What the client has unpacked says nothing of it any more; what is no packing at all is a server's mistake.
+fn still_packed(encoding: &str) -> bool {
+    const PACKINGS: &[&str] = &[
+        "br",
+        "compress",
+        "deflate",
+        "gzip",
+        "x-compress",
+        "x-gzip",
+        "zstd",
+    ];
+    encoding
+        .split(',')
+        .any(|one| PACKINGS.contains(&one.trim().to_ascii_lowercase().as_str()))
+}
+
+/// All values of a header, a line each.
+fn lines(headers: &HeaderMap, name: &header::HeaderName) -> Option<String> {
+    let values = headers.get_all(name).iter();
+    let values: Vec<_> = values
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    (!values.is_empty()).then(|| values.join("\n"))
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {

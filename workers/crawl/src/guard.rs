@@ -125,6 +125,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     let benchmark = a == 198 && (18..20).contains(&b);
     let protocols = (a, b, c) == (192, 0, 0);
     let relay = (a, b, c) == (192, 88, 99);
+    // Azure's own services for a machine: a public number that only leads inside.
+    let wire_server = address == Ipv4Addr::new(168, 63, 129, 16);
     !(address.is_private()
         || address.is_loopback()
         || address.is_link_local()
@@ -137,7 +139,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || shared
         || benchmark
         || protocols
-        || relay)
+        || relay
+        || wire_server)
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
@@ -150,8 +153,14 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     match (first, second, third) {
         (0x2002, ..) => return carried(second, third),
         (0x64, 0xff9b, 0) => return carried(seventh, eighth),
-        // NAT64 of one's own network, Teredo, discard, documentation.
-        (0x64, 0xff9b, _) | (0x2001, 0, _) | (0x100, 0, 0) | (0x2001, 0xdb8, _) => return false,
+        // NAT64 of one's own network, Teredo, discard, documentation, benchmarks, names of hosts that are no places, segments of routes.
+        (0x64, 0xff9b, _)
+        | (0x2001, 0 | 0xdb8, _)
+        | (0x100, 0, 0)
+        | (0x2001, 2, 0)
+        | (0x2001, 0x10..=0x2f, _)
+        | (0x3fff, 0..=0xfff, _)
+        | (0x5f00, ..) => return false,
         (0, 0, _) => {
             let is_carrying = address.segments()[..6] == [0; 6]
                 && !address.is_loopback()
@@ -199,6 +208,13 @@ mod tests {
         "2001::1",
         "2001:db8::1",
         "::ffff:127.0.0.1",
+        "168.63.129.16",
+        "64:ff9b::a83f:8110",
+        "2001:2::1",
+        "2001:10::1",
+        "2001:2f:ffff::1",
+        "3fff:fff::1",
+        "5f00::1",
     ];
 
     #[test]
@@ -220,6 +236,9 @@ mod tests {
             "2606:2800:220:1::1",
             "64:ff9b::5db8:d822",
             "2002:5db8:d822::",
+            "168.63.129.15",
+            "2001:30::1",
+            "3fff:1000::1",
         ] {
             assert!(guard.permits(text.parse().unwrap()), "{text}");
         }

@@ -1,21 +1,25 @@
 //! One polite rate per host, whatever number of crawls asks it: how many requests may be on their way, how long is waited between two, and how long a
-//! host that asked for patience is left alone.
+//! host that asked for patience, or does not answer, is left alone.
+//!
+//! A host is a name with its port where that is not the usual one: with and without TLS, with and without `www.`, it is the same machine. Where crawls
+//! of one host have different paces the slowest is kept by all, and each gets its turn in the order in which they came.
+
+mod host;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::address::Key;
+use crate::fetch::{Answer, FetchError};
+use host::Host;
 
 /// The longest pause that a robots.txt may ask for.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(30);
 /// The longest that a host may ask to be left alone.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(600);
-/// How long a host is left alone that asked for patience without saying how long, the first time.
-const FIRST_PAUSE: Duration = Duration::from_secs(2);
-/// Answers in a row after which one more request may be on its way again.
-const GROW_AFTER: u32 = 20;
-/// Hosts of which nothing has been heard for so long are forgotten.
-const FORGET_AFTER: Duration = Duration::from_secs(3_600);
-/// So many hosts are remembered before those are looked for.
+/// So many hosts are remembered before those are looked for that can be forgotten.
 const MANY: usize = 1_024;
 
 /// What a crawl wants of one host.
@@ -59,96 +63,72 @@ pub enum Ended {
     Answered,
     /// It asked for patience (429, 503), for so long if it said so.
     Patience(Option<Duration>),
+    /// No connection, or an answer that says that the server fails.
+    Failing,
     /// Nothing was heard of it, or it does not matter.
     Silent,
 }
 
-/// One host.
-#[derive(Debug)]
-struct Host {
-    on_the_way: u32,
-    /// How many may be, after what the host asked for; the crawl's own number where it is less.
-    most: u32,
-    last_begun: Option<Instant>,
-    closed_until: Option<Instant>,
-    pause: Duration,
-    answers: u32,
-    heard: Instant,
-}
-
-impl Host {
-    fn new(now: Instant) -> Self {
-        Self {
-            on_the_way: 0,
-            most: u32::MAX,
-            last_begun: None,
-            closed_until: None,
-            pause: FIRST_PAUSE,
-            answers: 0,
-            heard: now,
+impl Ended {
+    /// By what came.
+    #[must_use]
+    pub fn of(came: Result<&Answer, FetchError>) -> Self {
+        match came {
+            Ok(answer) => match answer.status {
+                429 | 503 => Ended::Patience(answer.retry_after),
+                500 | 502 | 504 | 506..=599 => Ended::Failing,
+                _ => Ended::Answered,
+            },
+            Err(FetchError::Connection | FetchError::Dns) => Ended::Failing,
+            // A page may be slow where others are not.
+            Err(_) => Ended::Silent,
         }
-    }
-
-    fn ask(&mut self, pace: Pace, now: Instant) -> When {
-        self.heard = now;
-        let next = self
-            .last_begun
-            .map(|last| last + pace.delay)
-            .max(self.closed_until);
-        if let Some(next) = next.filter(|next| *next > now) {
-            return When::At(next);
-        }
-        if self.on_the_way >= pace.at_once.min(self.most).max(1) {
-            return When::AfterAnother;
-        }
-        self.on_the_way += 1;
-        self.last_begun = Some(now);
-        When::Now
-    }
-
-    fn end(&mut self, ended: Ended, now: Instant) {
-        self.heard = now;
-        let were = self.on_the_way;
-        self.on_the_way = were.saturating_sub(1);
-        match ended {
-            Ended::Answered => {
-                self.answers += 1;
-                if self.answers >= GROW_AFTER {
-                    self.answers = 0;
-                    self.most = self.most.saturating_add(1);
-                    self.pause = FIRST_PAUSE;
-                }
-            }
-            Ended::Patience(asked) => {
-                self.answers = 0;
-                let until = now + asked.unwrap_or(self.pause).min(LONGEST_PAUSE);
-                // Those that were on their way together are told the same; they count once.
-                if self.closed_until.is_none_or(|closed| closed <= now) {
-                    self.most = (self.most.min(were) / 2).max(1);
-                    self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-                }
-                self.closed_until = self.closed_until.max(Some(until));
-            }
-            Ended::Silent => {}
-        }
-    }
-
-    fn is_forgettable(&self, now: Instant) -> bool {
-        self.on_the_way == 0 && now.duration_since(self.heard) > FORGET_AFTER
     }
 }
 
-/// All hosts that a process asks. Cheap to clone; all clones are one.
-#[derive(Clone, Default)]
+/// Whose a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The page's: the try counts against it.
+    Page,
+    /// The host's, of which nothing else comes either: the try counts against no page.
+    Host,
+    /// The host's, and it has been waited for long enough.
+    HostForGood,
+}
+
+/// All hosts that a process asks. Cheap to clone; all clones are one, and each is one asker: a crawl keeps its own, so that none is starved by another.
 pub struct Hosts {
     hosts: Arc<Mutex<HashMap<String, Host>>>,
+    askers: Arc<AtomicU64>,
+    asker: u64,
+}
+
+impl Default for Hosts {
+    fn default() -> Self {
+        Self {
+            hosts: Arc::default(),
+            askers: Arc::new(AtomicU64::new(1)),
+            asker: 0,
+        }
+    }
+}
+
+impl Clone for Hosts {
+    fn clone(&self) -> Self {
+        Self {
+            hosts: self.hosts.clone(),
+            askers: self.askers.clone(),
+            asker: self.askers.fetch_add(1, Ordering::Relaxed),
+        }
+    }
 }
 
 /// A request on its way. Dropped without a word it has ended without one.
 pub struct Turn {
-    hosts: Hosts,
+    hosts: Arc<Mutex<HashMap<String, Host>>>,
     host: String,
-    ended: Option<Ended>,
+    has_ended: bool,
 }
 
 impl Hosts {
@@ -158,19 +138,19 @@ impl Hosts {
     /// When there is none now: when to ask again.
     pub fn turn(&self, host: &str, pace: Pace) -> Result<Turn, When> {
         let now = Instant::now();
-        let mut hosts = self.lock();
+        let name = name_of(host);
+        let mut hosts = lock(&self.hosts);
         if hosts.len() > MANY {
             hosts.retain(|_, host| !host.is_forgettable(now));
         }
-        match hosts
-            .entry(host.to_owned())
-            .or_insert_with(|| Host::new(now))
-            .ask(pace, now)
-        {
+        let host = hosts
+            .entry(name.to_owned())
+            .or_insert_with(|| Host::new(now));
+        match host.ask(self.asker, pace, now) {
             When::Now => Ok(Turn {
-                hosts: self.clone(),
-                host: host.to_owned(),
-                ended: None,
+                hosts: self.hosts.clone(),
+                host: name.to_owned(),
+                has_ended: false,
             }),
             other => Err(other),
         }
@@ -188,124 +168,57 @@ impl Hosts {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Host>> {
-        // Nothing can panic between two changes of the state.
-        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether a host has been waited for in vain for minutes: what waits for it now need not be asked for. After a while it may be tried again.
+    #[must_use]
+    pub fn is_given_up(&self, host: &str) -> bool {
+        lock(&self.hosts)
+            .get(name_of(host))
+            .is_some_and(|host| host.is_given_up(Instant::now()))
     }
 }
 
 impl Turn {
     /// Says how the request ended.
     pub fn end(mut self, ended: Ended) {
-        self.ended = Some(ended);
+        self.ends(ended, None);
+    }
+
+    /// Says how the request for a page ended, and learns whose the failure is, if it was one.
+    #[must_use]
+    pub fn end_of(mut self, page: Key, ended: Ended) -> Blame {
+        self.ends(ended, Some(page))
+    }
+
+    fn ends(&mut self, ended: Ended, page: Option<Key>) -> Blame {
+        self.has_ended = true;
+        let mut hosts = lock(&self.hosts);
+        hosts
+            .get_mut(&self.host)
+            .map_or(Blame::Page, |host| host.end(ended, page, Instant::now()))
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(host) = self.hosts.lock().get_mut(&self.host) {
-            host.end(self.ended.unwrap_or(Ended::Silent), Instant::now());
+        if !self.has_ended {
+            self.ends(Ended::Silent, None);
         }
+    }
+}
+
+fn lock(hosts: &Mutex<HashMap<String, Host>>) -> MutexGuard<'_, HashMap<String, Host>> {
+    // Nothing can panic between two changes of the state.
+    hosts.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The host of an origin.
+fn name_of(origin: &str) -> &str {
+    let name = origin.split_once("://").map_or(origin, |(_, name)| name);
+    match name.strip_prefix("www.") {
+        Some(bare) if bare.contains('.') => bare,
+        _ => name,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const PACE: Pace = Pace {
-        at_once: 4,
-        delay: Duration::ZERO,
-    };
-
-    #[test]
-    fn so_many_are_on_their_way_at_once() {
-        let hosts = Hosts::default();
-        let turns: Vec<Turn> = (0..4)
-            .map(|_| hosts.turn("http://a.example", PACE).ok().unwrap())
-            .collect();
-        assert_eq!(
-            hosts.turn("http://a.example", PACE).err(),
-            Some(When::AfterAnother)
-        );
-        assert!(
-            hosts.turn("http://b.example", PACE).is_ok(),
-            "another host has its own"
-        );
-        drop(turns);
-        assert!(hosts.turn("http://a.example", PACE).is_ok());
-    }
-
-    #[test]
-    fn a_pause_that_robots_ask_for_is_kept_up_to_a_limit() {
-        let asked = PACE.with_robots(Some(Duration::from_secs(5)));
-        assert_eq!((asked.at_once, asked.delay), (1, Duration::from_secs(5)));
-        assert_eq!(
-            PACE.with_robots(Some(Duration::from_secs(86_400))).delay,
-            LONGEST_DELAY
-        );
-        assert_eq!(PACE.with_robots(None), PACE);
-        let now = Instant::now();
-        let mut host = Host::new(now);
-        assert_eq!(host.ask(asked, now), When::Now);
-        host.end(Ended::Answered, now);
-        assert_eq!(
-            host.ask(asked, now + Duration::from_secs(4)),
-            When::At(now + Duration::from_secs(5))
-        );
-        assert_eq!(host.ask(asked, now + Duration::from_secs(5)), When::Now);
-    }
-
-    #[test]
-    fn a_host_that_asks_for_patience_is_left_alone_and_then_asked_less() {
-        let now = Instant::now();
-        let mut host = Host::new(now);
-        (0..4).for_each(|_| assert_eq!(host.ask(PACE, now), When::Now));
-        (0..4).for_each(|_| host.end(Ended::Patience(Some(Duration::from_secs(9))), now));
-        assert_eq!(host.ask(PACE, now), When::At(now + Duration::from_secs(9)));
-        let later = now + Duration::from_secs(9);
-        assert_eq!(host.ask(PACE, later), When::Now);
-        assert_eq!(host.ask(PACE, later), When::Now);
-        assert_eq!(
-            host.ask(PACE, later),
-            When::AfterAnother,
-            "half of those that were too many"
-        );
-        host.end(Ended::Patience(Some(Duration::from_secs(1_000_000))), later);
-        assert_eq!(host.ask(PACE, later), When::At(later + LONGEST_PAUSE));
-    }
-
-    proptest! {
-        #[test]
-        fn never_more_on_their_way_nor_sooner_than_agreed(at_once in 1..6_u32, delay in 0..50_u64, steps in proptest::collection::vec((0..4_u8, 0..100_u64), 1..200)) {
-            let pace = Pace { at_once, delay: Duration::from_millis(delay) };
-            let mut now = Instant::now();
-            let mut host = Host::new(now);
-            let (mut on_the_way, mut last): (u32, Option<Instant>) = (0, None);
-            for (what, passed) in steps {
-                now += Duration::from_millis(passed);
-                match what {
-                    0 if on_the_way > 0 => {
-                        on_the_way -= 1;
-                        host.end(Ended::Answered, now);
-                    }
-                    1 if on_the_way > 0 => {
-                        on_the_way -= 1;
-                        host.end(Ended::Patience(None), now);
-                        prop_assert!(host.ask(pace, now) != When::Now);
-                    }
-                    _ => {
-                        if host.ask(pace, now) == When::Now {
-                            on_the_way += 1;
-                            prop_assert!(on_the_way <= at_once);
-                            prop_assert!(last.is_none_or(|last| now.duration_since(last) >= pace.delay));
-                            last = Some(now);
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -2,8 +2,10 @@
 
 mod access;
 mod pattern;
+mod tag;
 
 pub use access::{Access, LARGEST, access_by_status};
+pub use tag::RobotsTag;
 
 use std::time::Duration;
 
@@ -13,6 +15,10 @@ use pattern::Pattern;
 
 /// The longest line that is read, in bytes.
 const LONGEST_LINE: usize = 2_083 * 8;
+
+/// Rules that are heeded of one group, and stars in all of them: no person writes more, and each is looked at for every link.
+const MOST_RULES: usize = 5_000;
+const MOST_STARS: usize = 2_000;
 
 /// What a robots.txt says to one crawler.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,7 +41,18 @@ struct Rule {
 struct Group {
     seen: bool,
     rules: Vec<Rule>,
+    stars: usize,
     delay: Option<Duration>,
+}
+
+impl Group {
+    fn add(&mut self, rule: &Rule) {
+        let stars = self.stars + rule.pattern.stars();
+        if self.rules.len() < MOST_RULES && stars <= MOST_STARS {
+            self.stars = stars;
+            self.rules.push(rule.clone());
+        }
+    }
 }
 
 enum Line<'a> {
@@ -74,18 +91,20 @@ impl Robots {
                     if path.is_empty() {
                         continue;
                     }
-                    let rule = Rule {
-                        allow,
-                        pattern: Pattern::new(path),
+                    let Some(pattern) = Pattern::new(path) else {
+                        continue;
                     };
+                    let rule = Rule { allow, pattern };
                     if is_ours {
-                        ours.rules.push(rule.clone());
+                        ours.add(&rule);
                     }
                     if is_everybodys {
-                        everybodys.rules.push(rule);
+                        everybodys.add(&rule);
                     }
                 }
                 Line::Delay(text) => {
+                    // Who heeds it has to let it end the list of agents: else the agents of the next group, whom everything is forbidden, share this one.
+                    ended = true;
                     let seconds = text
                         .parse::<f64>()
                         .ok()
@@ -113,8 +132,7 @@ impl Robots {
     /// Whether the crawler may ask for that address: the longest rule that matches says so, and of two as long the one that allows.
     #[must_use]
     pub fn allows(&self, url: &Url) -> bool {
-        let path =
-            crate::address::plain(&url[url::Position::BeforePath..url::Position::AfterQuery]);
+        let path = pattern::of_address(&url[url::Position::BeforePath..url::Position::AfterQuery]);
         let path = if path.is_empty() { "/" } else { path.as_str() };
         let longest = |allow: bool| {
             let of_kind = self.rules.iter().filter(|rule| rule.allow == allow);

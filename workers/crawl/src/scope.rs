@@ -52,6 +52,8 @@ pub enum Place {
 #[derive(Clone, Debug)]
 pub struct Scope {
     sites: Vec<(String, Option<u16>)>,
+    /// The start, where a folder was made of it.
+    start: Option<Url>,
     subdomains: bool,
     prefixes: Vec<String>,
     include: Vec<Rule>,
@@ -91,6 +93,7 @@ impl Scope {
         };
         Ok(Self {
             sites: vec![(site(start.host_str().unwrap_or_default()), start.port())],
+            start: (rules.path_prefix.is_some() && rules.include.is_empty()).then(|| start.clone()),
             subdomains: rules.subdomains,
             prefixes: match &rules.path_prefix {
                 Some(prefix) if rules.include.is_empty() => vec![prefix.clone()],
@@ -144,8 +147,24 @@ impl Scope {
         })
     }
 
+    /// Whether it is known better what was meant, once the start has led on to that address: `/3` that leads to `/3/` is a folder, and the scope made
+    /// of it only that folder. Then [`Scope::leads_on_to`] is to be told, though the address lies inside.
+    #[must_use]
+    pub fn is_narrowed_by(&self, url: &Url) -> bool {
+        let is_own_folder = |start: &Url| {
+            self.is_own(url)
+                && url.path().strip_suffix('/') == Some(start.path())
+                && start.path().len() > 1
+        };
+        self.start.as_ref().is_some_and(is_own_folder)
+            && self.prefixes.iter().any(|prefix| prefix != url.path())
+    }
+
     /// The start led on to another address: its host, and the folder that it lies in, belong to the site, too.
     pub fn leads_on_to(&mut self, url: &Url) {
+        if self.is_narrowed_by(url) {
+            self.prefixes = vec![url.path().to_owned()];
+        }
         let found = (site(url.host_str().unwrap_or_default()), url.port());
         if !self.sites.contains(&found) {
             self.sites.push(found);
@@ -166,15 +185,61 @@ impl Scope {
     }
 }
 
-/// The folder of a documentation's start: `/docs/guide/intro.html` begins in `/docs/guide/`.
+/// What a documentation lies in, when that is all that its address says.
+const FOLDERS: &[&str] = &[
+    "api",
+    "book",
+    "books",
+    "doc",
+    "docs",
+    "documentation",
+    "guide",
+    "guides",
+    "handbook",
+    "help",
+    "kb",
+    "knowledge",
+    "knowledge-base",
+    "latest",
+    "learn",
+    "manual",
+    "manuals",
+    "reference",
+    "stable",
+    "support",
+    "tutorial",
+    "tutorials",
+    "wiki",
+];
+
+/// The folder of a documentation's start: `/docs/guide/intro.html` begins in `/docs/guide/`. Without a slash at its end `/docs` or `/v3` is a folder all
+/// the same, and `/introduction` a page at the top.
 #[must_use]
 pub fn folder_of(start: &Url) -> String {
     let path = start.path();
-    path.rfind('/').map_or("/", |at| &path[..=at]).to_owned()
+    let at = path.rfind('/').unwrap_or_default();
+    if at == 0 && names_a_folder(path.trim_start_matches('/')) {
+        return path.to_owned();
+    }
+    path.get(..=at).unwrap_or("/").to_owned()
 }
 
+fn names_a_folder(part: &str) -> bool {
+    let part = part.to_ascii_lowercase();
+    let version = part.strip_prefix('v').unwrap_or(&part);
+    let is_version = version.starts_with(|first: char| first.is_ascii_digit())
+        && version
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    is_version || FOLDERS.contains(&part.as_str())
+}
+
+/// A host without `www.`, where that leaves more than the end of a name.
 fn site(host: &str) -> String {
-    host.strip_prefix("www.").unwrap_or(host).to_owned()
+    match host.strip_prefix("www.") {
+        Some(bare) if bare.contains('.') => bare.to_owned(),
+        _ => host.to_owned(),
+    }
 }
 
 /// A prefix ends at a slash: `/docs` holds `/docs` and `/docs/x`, and not `/docs-old`.
@@ -320,6 +385,58 @@ mod tests {
             scope.place(&url("https://a.example/docs-old/x"), 1),
             Place::Left(Skipped::OutOfScope)
         );
+    }
+
+    #[test]
+    fn a_documentation_without_a_slash_at_its_end_is_a_folder() {
+        for (start, folder) in [
+            ("/docs", "/docs"),
+            ("/3", "/3"),
+            ("/v2.1", "/v2.1"),
+            ("/introduction", "/"),
+            ("/index.html", "/"),
+            ("/docs/intro", "/docs/"),
+            ("/", "/"),
+        ] {
+            let start = url("https://a.example").join(start).unwrap();
+            assert_eq!(folder_of(&start), folder, "{start}");
+        }
+        // What nobody can know before the start has led on.
+        let start = "https://a.example/django-4.2";
+        let rules = ScopeRules {
+            path_prefix: Some(folder_of(&url(start))),
+            ..ScopeRules::default()
+        };
+        let mut own = scope(start, rules);
+        let led_on = url("https://a.example/django-4.2/");
+        assert_eq!(own.place(&led_on, 0), Place::Inside);
+        assert!(own.is_narrowed_by(&led_on));
+        assert!(!own.is_narrowed_by(&url("https://a.example/other/")));
+        own.leads_on_to(&led_on);
+        assert!(!own.is_narrowed_by(&led_on));
+        assert_eq!(
+            own.place(&url("https://a.example/django-4.1/"), 1),
+            Place::Left(Skipped::OutOfScope)
+        );
+        for inside in ["/django-4.2", "/django-4.2/x"] {
+            let inside = url("https://a.example").join(inside).unwrap();
+            assert_eq!(own.place(&inside, 1), Place::Inside);
+        }
+        let mut whole = scope(start, ScopeRules::default());
+        assert!(!whole.is_narrowed_by(&led_on));
+        whole.leads_on_to(&led_on);
+        assert_eq!(whole.place(&url("https://a.example/x"), 1), Place::Inside);
+    }
+
+    #[test]
+    fn the_end_of_a_name_is_no_site() {
+        let rules = ScopeRules {
+            subdomains: true,
+            ..ScopeRules::default()
+        };
+        let own = scope("https://www.example/", rules);
+        assert_eq!(own.place(&url("https://b.example/"), 1), Place::External);
+        assert_eq!(own.place(&url("https://www.example/x"), 1), Place::Inside);
     }
 
     #[test]

@@ -15,13 +15,17 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use url::Url;
 
 /// So many points end a way.
-pub const MOST_POINTS: u16 = 200;
-/// A barren page that leads to pages of other shapes, as a listing does.
-const LEADS_ON: u16 = 1;
+pub const MOST_POINTS: u16 = 2_000;
+/// A barren page that leads to pages of which nobody knows what they are.
+const LEADS_ON: u16 = 10;
+/// A barren page that leads to more of what others lead to, as a listing does.
+const LISTS: u16 = 1;
 /// A barren page that leads to pages of its own shape alone, or a calendar's.
-const LEADS_ROUND: u16 = 4;
+const LEADS_ROUND: u16 = 40;
 /// The same text as another page.
-const SAME_TEXT: u16 = 20;
+const SAME_TEXT: u16 = 200;
+/// Folders of pages that are remembered.
+const MOST_FOLDERS: usize = 100_000;
 /// So many barren combinations of filters of one path in a row end them.
 const MOST_COMBINATIONS: u32 = 40;
 /// Lines that are remembered. Beyond that the memory is emptied: pages then look newer than they are.
@@ -39,6 +43,18 @@ pub struct Traps {
     lines: HashSet<u32>,
     /// Barren combinations of filters in a row, by path.
     combinations: HashMap<u64, u32>,
+    /// What is known of the pages of a folder.
+    folders: HashMap<u64, Folder>,
+}
+
+/// The pages of one folder, whatever their names and numbers are.
+#[derive(Clone, Copy, Default)]
+struct Folder {
+    came: u32,
+    /// Had a text that no other page has.
+    own: u32,
+    /// Brought something new.
+    new: u32,
 }
 
 /// What a page brought.
@@ -57,17 +73,21 @@ impl Traps {
     pub fn judge(&mut self, page: &Url, points: u16, brought: &Brought<'_>) -> u16 {
         let is_new = self.has_new_lines(brought.text) && !brought.same_text;
         let shape_of_page = shape(page);
-        let leads_on = brought
+        let lists = brought
             .new_links
             .iter()
-            .any(|link| shape(link) != shape_of_page);
+            .filter(|link| shape(link) != shape_of_page)
+            .map(|link| self.costs(link))
+            .min();
+        self.remember_folders(page, is_new, brought);
         let has_sisters = brought
             .new_links
             .iter()
             .any(|link| path_id(link) == path_id(page));
         if parameters(page) > 1 {
             let in_a_row = self.combinations.entry(path_id(page)).or_default();
-            if is_new {
+            // A listing that is asked for with more than one parameter leads to what it lists; filters only lead to filters.
+            if is_new || lists.is_some() && !calendar::is_date(page) {
                 *in_a_row = 0;
             } else if has_sisters {
                 *in_a_row += 1;
@@ -76,12 +96,38 @@ impl Traps {
         if is_new {
             return 0;
         }
-        let more = match (brought.same_text, leads_on && !calendar::is_date(page)) {
-            (true, _) => SAME_TEXT,
-            (false, true) => LEADS_ON,
-            (false, false) => LEADS_ROUND,
+        let more = match lists {
+            _ if brought.same_text => SAME_TEXT,
+            Some(costs) if !calendar::is_date(page) => costs,
+            _ => LEADS_ROUND,
         };
         points.saturating_add(more)
+    }
+
+    /// What it costs a barren page to lead to that address: nothing where such pages bring something new, little where they have texts of their own
+    /// or have not come yet, as most have not when a listing is walked.
+    fn costs(&self, link: &Url) -> u16 {
+        match self.folders.get(&folder(link)) {
+            None => LEADS_ON,
+            Some(known) if known.came > 0 && known.new.saturating_mul(2) >= known.came => 0,
+            Some(known) if known.own.saturating_mul(2) >= known.came => LISTS,
+            Some(_) => LEADS_ON,
+        }
+    }
+
+    /// Remembers what the folder of a page holds, and which folders it names.
+    fn remember_folders(&mut self, page: &Url, is_new: bool, brought: &Brought<'_>) {
+        for link in std::iter::once(page).chain(brought.new_links) {
+            let id = folder(link);
+            if self.folders.len() < MOST_FOLDERS || self.folders.contains_key(&id) {
+                self.folders.entry(id).or_default();
+            }
+        }
+        if let Some(known) = self.folders.get_mut(&folder(page)) {
+            known.came += 1;
+            known.own += u32::from(!brought.same_text);
+            known.new += u32::from(is_new);
+        }
     }
 
     /// Whether an address that a page with these points for its links names is a trap. `year` is the present one.
@@ -96,7 +142,8 @@ impl Traps {
         };
         points >= MOST_POINTS
             || looks_endless(url)
-            || calendar::is_far_away(url, year)
+            // A date alone says nothing: histories and archives have them, too.
+            || points > 0 && calendar::is_far_away(url, year)
             || combined()
     }
 
@@ -153,9 +200,19 @@ fn repeats(parts: &[&str]) -> bool {
 /// The shape of an address: what numbers, dates and random-looking parts it has does not matter, nor the values of parameters.
 #[must_use]
 pub fn shape(url: &Url) -> u64 {
+    shape_of(url, url.path())
+}
+
+/// The shape of the folder in which an address lies.
+fn folder(url: &Url) -> u64 {
+    let path = url.path();
+    shape_of(url, path.rfind('/').map_or("/", |at| &path[..=at]))
+}
+
+fn shape_of(url: &Url, path: &str) -> u64 {
     let mut hash = DefaultHasher::new();
     url.host_str().hash(&mut hash);
-    for part in url.path().split('/') {
+    for part in path.split('/') {
         let mut in_number = false;
         for letter in part.chars() {
             let is_digit = letter.is_ascii_digit();

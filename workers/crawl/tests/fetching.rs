@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use computetower_crawl::fetch::{FetchError, FetchSettings, Fetcher, Limit, Request, Validators};
 use computetower_crawl::guard::Guard;
+use computetower_crawl::hosts::Ended;
+use computetower_crawl::robots::RobotsTag;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
@@ -332,4 +334,126 @@ async fn what_is_no_http_or_breaks_off_has_its_class() {
         fetcher(at_home()).get(&plain(&nobody)).await.unwrap_err(),
         FetchError::Connection
     );
+}
+
+#[tokio::test]
+async fn a_large_body_is_in_the_way_of_others_of_its_origin_until_it_is_dropped() {
+    const LARGE: usize = 3 * 1024 * 1024;
+    let large: Serve = |_, mut stream, _| {
+        Box::pin(async move {
+            let body = vec![b'x'; LARGE];
+            let _ = stream
+                .write_all(&answer("200 OK", "content-type: text/html\r\n", &body))
+                .await;
+        })
+    };
+    let ((one, _), (other, _)) = (serve(large).await, serve(large).await);
+    let settings = FetchSettings {
+        idle_timeout: Duration::from_secs(5),
+        timeout: Duration::from_secs(2),
+        ..at_home()
+    };
+    let fetcher = fetcher(settings.clone());
+    let held = fetcher.get(&plain(&one)).await.unwrap();
+    assert_eq!(held.body.len(), LARGE);
+    let second = tokio::spawn({
+        let (fetcher, one) = (fetcher.clone(), one.clone());
+        async move { fetcher.get(&plain(&one)).await }
+    });
+    tokio::pin!(second);
+    // Longer than a page may take: the wait is not the server's fault.
+    let waited = tokio::time::timeout(settings.timeout * 2, &mut second).await;
+    assert!(waited.is_err(), "it waits for the one that is held");
+    let elsewhere = fetcher.get(&plain(&other)).await.unwrap();
+    assert_eq!(elsewhere.body.len(), LARGE, "another origin does not wait");
+    drop(held);
+    assert_eq!(second.await.unwrap().unwrap().body.len(), LARGE);
+}
+
+#[tokio::test]
+async fn what_is_packed_in_another_way_is_no_page() {
+    let (url, _) = serve(|head, mut stream, _| {
+        Box::pin(async move {
+            let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+            let encoding = path.trim_start_matches('/').replace('_', ", ");
+            let mut body = gzip(b"<p>Hello");
+            if encoding == "deflate" {
+                let mut packed =
+                    flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+                packed.write_all(b"<p>Hello").unwrap();
+                body = packed.finish().unwrap();
+            }
+            if encoding == "utf-8" || encoding == "identity" {
+                body = b"<p>Hello".to_vec();
+            }
+            let headers = format!("content-type: text/html\r\ncontent-encoding: {encoding}\r\n");
+            let _ = stream.write_all(&answer("200 OK", &headers, &body)).await;
+        })
+    })
+    .await;
+    let fetcher = fetcher(at_home());
+    for encoding in ["gzip", "deflate", "utf-8", "identity"] {
+        let url = url.join(encoding).unwrap();
+        let page = fetcher.get(&plain(&url)).await.unwrap();
+        assert_eq!(page.body, b"<p>Hello", "{encoding}");
+    }
+    for encoding in ["x-gzip", "gzip_gzip", "compress"] {
+        let url = url.join(encoding).unwrap();
+        let error = fetcher.get(&plain(&url)).await.unwrap_err();
+        assert_eq!(error, FetchError::BadAnswer, "{encoding}");
+        let raw = Request {
+            limit: Some(Limit::Cut(500)),
+            ..plain(&url)
+        };
+        assert!(
+            fetcher.get(&raw).await.is_ok(),
+            "as it comes, for who asks so"
+        );
+    }
+}
+
+#[tokio::test]
+async fn only_redirects_lead_on_and_all_robots_tags_are_told() {
+    let (url, _) = serve(|head, mut stream, _| {
+        Box::pin(async move {
+            let status = head[5..8].to_owned();
+            let headers =
+                "location: /there\r\nx-robots-tag: otherbot: noindex\r\nx-robots-tag: nofollow\r\nset-cookie: a=1; path=/\r\nset-cookie: b=2\r\n";
+            let _ = stream
+                .write_all(&answer(&format!("{status} Well"), headers, b""))
+                .await;
+        })
+    })
+    .await;
+    let fetcher = fetcher(at_home());
+    for (status, leads) in [
+        (301, true),
+        (302, true),
+        (303, true),
+        (307, true),
+        (308, true),
+        (300, false),
+        (304, false),
+        (305, false),
+    ] {
+        let url = url.join(&status.to_string()).unwrap();
+        let told = fetcher.get(&plain(&url)).await.unwrap();
+        assert_eq!(told.location.is_some(), leads, "{status}");
+        let tag = RobotsTag::read(told.robots_tag.as_deref().unwrap(), fetcher.token());
+        assert_eq!((tag.no_index, tag.no_follow), (false, true));
+        assert_eq!(told.cookies.as_deref(), Some("a=1; b=2"));
+        assert_eq!(Ended::of(Ok(&told)), Ended::Answered);
+    }
+    for (status, ended) in [
+        (429, Ended::Patience(None)),
+        (503, Ended::Patience(None)),
+        (502, Ended::Failing),
+        (500, Ended::Failing),
+        (404, Ended::Answered),
+        (501, Ended::Answered),
+    ] {
+        let url = url.join(&status.to_string()).unwrap();
+        let told = fetcher.get(&plain(&url)).await.unwrap();
+        assert_eq!(Ended::of(Ok(&told)), ended, "{status}");
+    }
 }

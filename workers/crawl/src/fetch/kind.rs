@@ -17,13 +17,21 @@ pub enum Kind {
     Other,
 }
 
-/// Ends of addresses that are never read.
+/// Ends of files that are never read.
 const OTHER: &[&str] = &[
     "7z", "aac", "apk", "avi", "avif", "bin", "bmp", "bz2", "css", "deb", "dll", "dmg", "eot",
     "exe", "flac", "flv", "gif", "gz", "ico", "iso", "jar", "jpeg", "jpg", "js", "m4a", "m4v",
     "map", "mjs", "mkv", "mov", "mp3", "mp4", "mpeg", "mpg", "msi", "ogg", "ogv", "opus", "otf",
     "png", "psd", "rar", "rpm", "so", "svg", "svgz", "swf", "tar", "tgz", "tif", "tiff", "ttf",
     "wasm", "wav", "webm", "webp", "whl", "wmv", "woff", "woff2", "xz", "zip", "zst",
+];
+/// Those of them that pages may well be called, `Node.js` or `ld.so`: they are asked for, and what comes is left alone when it is a file.
+const PERHAPS: &[&str] = &[
+    "bin", "bz2", "css", "dll", "gz", "jar", "js", "map", "mjs", "so", "wasm", "whl", "zip", "zst",
+];
+/// Parts of paths below which files are shown on pages of their own.
+const VIEWERS: &[&str] = &[
+    "blob", "browse", "package", "packages", "tree", "view", "wiki",
 ];
 
 impl Kind {
@@ -38,13 +46,30 @@ impl Kind {
     }
 }
 
-/// What an address leads to, as far as its end says so: [`Kind::Other`] need not be asked for.
+/// What an address leads to, as far as its end says so: [`Kind::Other`] need not be asked for. What may be a page about a file is asked for.
 #[must_use]
 pub fn kind_by_address(url: &Url) -> Option<Kind> {
+    let (folder, file) = url.path().rsplit_once('/').unwrap_or_default();
+    // `File:Map.png` is what a wiki says of that picture.
+    let is_named = file.contains(':') || file.contains("%3A");
+    let is_shown = || folder.split('/').any(|part| VIEWERS.contains(&part));
+    if is_named || PERHAPS.contains(&end_of(url)?.as_str()) || is_shown() {
+        return None;
+    }
+    file_by_address(url)
+}
+
+/// What a file of that name is.
+fn file_by_address(url: &Url) -> Option<Kind> {
+    OTHER
+        .contains(&end_of(url)?.as_str())
+        .then_some(Kind::Other)
+}
+
+fn end_of(url: &Url) -> Option<String> {
     let file = url.path().rsplit('/').next().unwrap_or_default();
     let (_, end) = file.rsplit_once('.')?;
-    let end = end.to_ascii_lowercase();
-    OTHER.contains(&end.as_str()).then_some(Kind::Other)
+    Some(end.to_ascii_lowercase())
 }
 
 /// What a content type says. Nothing at all is taken for a page; bytes without a name for what the address says, else for a document.
@@ -64,7 +89,7 @@ pub fn kind_by_content_type(content_type: Option<&str>, url: &Url) -> Kind {
         Some(("text", "css" | "javascript")) => Kind::Other,
         Some(("text", _)) => Kind::Data,
         Some(("application", name)) => match name {
-            "octet-stream" => kind_by_address(url).unwrap_or(Kind::Document),
+            "octet-stream" => file_by_address(url).unwrap_or(Kind::Document),
             "javascript"
             | "x-javascript"
             | "wasm"
@@ -120,5 +145,28 @@ mod tests {
         }
         assert_eq!(kind_by_address(&url("/a.b/c.PNG?x=1")), Some(Kind::Other));
         assert_eq!(kind_by_address(&url("/a.png/c")), None);
+        for page in [
+            "/wiki/Node.js",
+            "/package/chart.js",
+            "/index.php/File:Map.png",
+            "/w/File%3AMap.mp4",
+            "/o/r/blob/main/build.js",
+            "/o/r/blob/main/logo.svg",
+            "/api/java.util.zip",
+            "/docs/lodash/_.map",
+            "/man8/ld.so",
+            "/api/java.util.jar",
+        ] {
+            assert_eq!(kind_by_address(&url(page)), None, "{page}");
+        }
+        for file in [
+            "/debian.iso",
+            "/x.mp4",
+            "/img/y.jpg",
+            "/a/b.tar",
+            "/f.woff2",
+        ] {
+            assert_eq!(kind_by_address(&url(file)), Some(Kind::Other), "{file}");
+        }
     }
 }

@@ -6,12 +6,14 @@ use url::Url;
 
 use super::FetchError;
 use crate::account::Failed;
-use crate::hosts::LONGEST_PAUSE;
+use crate::hosts::{Blame, LONGEST_PAUSE};
 
 /// So often an address may lead on to another.
 pub const MOST_HOPS: usize = 10;
 /// So often a page is asked for before it counts as failed.
 const MOST_TRIES: u32 = 4;
+/// So often where the server seems to be away or asks for patience, which takes longer to pass: a minute and a half.
+const MOST_PATIENT_TRIES: u32 = 5;
 /// The wait before the second try; each later one is four times as long.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
@@ -27,6 +29,17 @@ pub enum Next {
 /// By the error, or the status of the answer that was neither a page nor a redirect. `tries` counts those there have been.
 #[must_use]
 pub fn next(outcome: Result<u16, FetchError>, asked: Option<Duration>, tries: u32) -> Next {
+    next_of(outcome, asked, tries, Blame::Page)
+}
+
+/// The same where it is known whose the failure is. A try that is the host's counts against no page: it is not to be added to `tries`.
+#[must_use]
+pub fn next_of(
+    outcome: Result<u16, FetchError>,
+    asked: Option<Duration>,
+    tries: u32,
+    blame: Blame,
+) -> Next {
     let (reason, is_transient) = match outcome {
         Err(error) => (error.reason(), error.is_transient()),
         Ok(404 | 410) => (Failed::NotFound, false),
@@ -37,11 +50,21 @@ pub fn next(outcome: Result<u16, FetchError>, asked: Option<Duration>, tries: u3
         Ok(500..=599) => (Failed::ServerError, true),
         Ok(_) => (Failed::Refused, false),
     };
-    if !is_transient || tries >= MOST_TRIES {
+    let most = match outcome {
+        Ok(429 | 503) | Err(FetchError::Connection) => MOST_PATIENT_TRIES,
+        _ => MOST_TRIES,
+    };
+    let is_over = match blame {
+        Blame::Page => tries >= most,
+        Blame::Host => false,
+        Blame::HostForGood => true,
+    };
+    if !is_transient || is_over {
         return Next::Failed(reason);
     }
     let usual = FIRST_WAIT * 4_u32.pow(tries.saturating_sub(1).min(8));
-    Next::Again(asked.unwrap_or(usual).min(LONGEST_PAUSE))
+    // Who says "at once" is not asked sooner than one who says nothing.
+    Next::Again(asked.unwrap_or_default().max(usual).min(LONGEST_PAUSE))
 }
 
 /// What `Retry-After` says: seconds or a date.
@@ -127,6 +150,32 @@ mod tests {
     }
 
     #[test]
+    fn tries_are_not_spent_in_a_moment_nor_on_a_host_that_is_away() {
+        assert_eq!(
+            next(Ok(429), Some(Duration::ZERO), 2),
+            Next::Again(Duration::from_secs(4))
+        );
+        // A rate limit of a minute, and a server that is started again: the page is asked for after that, too.
+        for outcome in [Ok(429), Ok(503), Err(FetchError::Connection)] {
+            let waits = (1..).map_while(|tries| match next(outcome, None, tries) {
+                Next::Again(wait) => Some(wait),
+                Next::Failed(_) => None,
+            });
+            let together: Duration = waits.sum();
+            assert!(together > Duration::from_secs(60), "{together:?}");
+            assert!(together < Duration::from_secs(120), "{together:?}");
+            assert!(matches!(
+                next_of(outcome, None, 40, Blame::Host),
+                Next::Again(_)
+            ));
+        }
+        assert!(matches!(
+            next_of(Ok(404), None, 1, Blame::Host),
+            Next::Failed(_)
+        ));
+    }
+
+    #[test]
     fn how_long_to_wait() {
         let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
         assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
@@ -144,7 +193,9 @@ mod tests {
     proptest! {
         #[test]
         fn every_page_ends(status in 400..600_u16, asked in proptest::option::of(0..10_000_000_u64)) {
-            prop_assert!(matches!(next(Ok(status), asked.map(Duration::from_secs), MOST_TRIES), Next::Failed(_)));
+            let asked_for = asked.map(Duration::from_secs);
+            prop_assert!(matches!(next(Ok(status), asked_for, MOST_PATIENT_TRIES), Next::Failed(_)));
+            prop_assert!(matches!(next_of(Ok(status), asked_for, 1, Blame::HostForGood), Next::Failed(_)));
             if let Next::Again(wait) = next(Ok(status), asked.map(Duration::from_secs), 1) {
                 prop_assert!(wait <= LONGEST_PAUSE);
             }

@@ -166,6 +166,68 @@ fn encodings_are_compared_in_their_normal_form() {
 }
 
 #[test]
+fn what_addresses_encode_is_encoded_in_rules_too() {
+    let forbidden = |pattern: &str, path: &str| {
+        !may(
+            &format!("user-agent: *\ndisallow: {pattern}\n"),
+            "foobot",
+            path,
+        )
+    };
+    for (pattern, path) in [
+        (
+            "/search?q={search_term_string}",
+            "/search?q={search_term_string}",
+        ),
+        ("/search?q={", "/search?q=%7Bx"),
+        ("/a b/", "/a b/c"),
+        ("/a b/", "/a%20b/c"),
+        ("/\"x", "/\"x"),
+        ("/*'", "/x?y='"),
+        ("/*'", "/x?y=%27"),
+        ("/*filter[", "/x?filter%5Ba%5D=1"),
+        ("/*filter%5B", "/x?filter[a]=1"),
+        ("/a|b", "/a%7cb"),
+        // Signs of rules, meant as themselves.
+        ("/a%2A", "/a*b"),
+        ("/a%24", "/a$b"),
+        ("/a*b", "/a*b"),
+        ("/a*b$", "/axb"),
+        ("/a$b", "/a%24b"),
+    ] {
+        assert!(forbidden(pattern, path), "{pattern} {path}");
+    }
+    assert!(!forbidden("/a%2A", "/axb"));
+    assert!(!forbidden("/a b/", "/ab/"));
+}
+
+#[test]
+fn a_pause_ends_the_list_of_agents() {
+    let file = "user-agent: *\ncrawl-delay: 5\n\nuser-agent: otherbot\ndisallow: /\n";
+    assert!(may(file, "foobot", "/x"));
+    assert!(!may(file, "otherbot", "/x"));
+    let delay = Robots::read(file.as_bytes(), "foobot").crawl_delay;
+    assert_eq!(delay, Some(Duration::from_secs(5)));
+}
+
+#[test]
+fn a_file_of_stars_costs_little() {
+    let stars = format!("user-agent: *\ndisallow: /x{}\n", "*".repeat(10_000));
+    let robots = Robots::read(stars.as_bytes(), "foobot");
+    assert_eq!(robots.rules[0].pattern.stars(), 1);
+    assert!(!may(&stars, "foobot", "/xyz"), "it is read all the same");
+    let many = format!("disallow: /{}\n", "*a".repeat(99)).repeat(2_000);
+    let robots = Robots::read(format!("user-agent: *\n{many}").as_bytes(), "foobot");
+    let stars: usize = robots.rules.iter().map(|rule| rule.pattern.stars()).sum();
+    assert!((1_000..=MOST_STARS).contains(&stars), "{stars}");
+    let rules = "user-agent: *\n".to_owned() + &"disallow: /x\n".repeat(20_000);
+    let robots = Robots::read(rules.as_bytes(), "foobot");
+    assert_eq!(robots.rules.len(), MOST_RULES);
+    let nonsense = format!("user-agent: *\ndisallow: /{}\n", "*a".repeat(5_000));
+    assert!(may(&nonsense, "foobot", "/aaaa"), "nobody means that");
+}
+
+#[test]
 fn delays_are_heard_where_they_make_sense() {
     let delay = |value: &str| {
         Robots::read(
