@@ -237,6 +237,7 @@ fn again(crawling: &mut Crawling, site: &Site, page: &KnownPage) -> Option<Found
         {
             found.state = PageState::Skipped;
             found.reason = Some(Skipped::Trap.name());
+            crawling.knowledge.leave(page.key);
         }
     }
     crawling.knowledge.remember(page, false);

@@ -5,10 +5,10 @@ use std::time::Duration;
 use computetower_crawl::account::{Failed, Skipped};
 use computetower_crawl::address::{Address, origin};
 use computetower_crawl::fetch::{
-    Answer, Hops, Kind, Next, Request, Validators, kind_by_content_type, next,
+    Answer, Hops, Kind, Next, Request, Validators, kind_by_content_type, next_of,
 };
-use computetower_crawl::hosts::{Ended, Turn};
-use url::Url;
+use computetower_crawl::hosts::{Blame, Ended, Turn};
+use url::{Position, Url};
 
 use super::read::{Body, Read};
 use super::site::Site;
@@ -36,15 +36,21 @@ pub(super) enum Got {
     /// It could not be had.
     Lost(Failed),
     /// It is asked for again.
-    Again(Duration),
+    Again {
+        wait: Duration,
+        /// The try counts against it: it was not the host's fault.
+        counts: bool,
+    },
 }
 
 /// Asks for a page. Redirects within its origin are followed here; others are the crawl's business.
 pub(super) async fn get(site: &Site, asked: &Asked, turn: Turn) -> Got {
     let at = asked.address.origin();
-    let may = |url: &Url| site.robots(&at).is_none_or(|robots| robots.allows(url));
+    let robots = site.robots(&at);
+    let may = |url: &Url| robots.as_ref().is_none_or(|robots| robots.allows(url));
     let mut url = asked.address.url().clone();
     let mut hops = Hops::from(&url);
+    let mut cookies: Option<String> = None;
     loop {
         if !may(&url) {
             return Got::Left(Skipped::Robots);
@@ -53,21 +59,26 @@ pub(super) async fn get(site: &Site, asked: &Asked, turn: Turn) -> Got {
             url: &url,
             // What is known of one address says nothing of another.
             known: asked.known.as_ref().filter(|_| url == *asked.address.url()),
-            cookies: None,
+            cookies: cookies.as_deref(),
             limit: None,
         };
         let answer = match site.fetcher.get(&request).await {
             Ok(answer) => answer,
             Err(error) => {
-                turn.end(Ended::Silent);
-                return lost(next(Err(error), None, asked.tries + 1));
+                let blame = turn.end_of(asked.address.key(), Ended::of(Err(error)));
+                return lost(next_of(Err(error), None, asked.tries + 1, blame), blame);
             }
         };
         let Some(location) = answer.location.clone() else {
-            turn.end(ended(&answer));
-            return arrived(site, asked, &url, answer).await;
+            let blame = turn.end_of(asked.address.key(), Ended::of(Ok(&answer)));
+            return arrived(site, asked, &url, answer, blame).await;
         };
-        if let Err(failed) = hops.go(&location) {
+        let whole = |url: &Url| url[..Position::AfterQuery].to_owned();
+        // A page that sets a cookie and leads to itself wants to be asked with it, once.
+        let is_gate = whole(&location) == whole(&url) && cookies.is_none();
+        if is_gate && answer.cookies.is_some() {
+            cookies.clone_from(&answer.cookies);
+        } else if let Err(failed) = hops.go(&location) {
             turn.end(Ended::Answered);
             return Got::Lost(failed);
         }
@@ -89,25 +100,24 @@ pub(super) async fn get(site: &Site, asked: &Asked, turn: Turn) -> Got {
     }
 }
 
-fn ended(answer: &Answer) -> Ended {
-    match answer.status {
-        429 | 503 => Ended::Patience(answer.retry_after),
-        _ => Ended::Answered,
-    }
-}
-
-fn lost(next: Next) -> Got {
+fn lost(next: Next, blame: Blame) -> Got {
     match next {
-        Next::Again(wait) => Got::Again(wait),
+        Next::Again(wait) => Got::Again {
+            wait,
+            counts: blame == Blame::Page,
+        },
         Next::Failed(reason) => Got::Lost(reason),
     }
 }
 
-async fn arrived(site: &Site, asked: &Asked, url: &Url, answer: Answer) -> Got {
+async fn arrived(site: &Site, asked: &Asked, url: &Url, answer: Answer, blame: Blame) -> Got {
     match answer.status {
-        304 if asked.known.is_some() => return Got::Unchanged,
+        304 if asked.known.is_some() && url == asked.address.url() => return Got::Unchanged,
         200..=299 => {}
-        status => return lost(next(Ok(status), answer.retry_after, asked.tries + 1)),
+        status => {
+            let next = next_of(Ok(status), answer.retry_after, asked.tries + 1, blame);
+            return lost(next, blame);
+        }
     }
     if kind_by_content_type(answer.content_type.as_deref(), url) == Kind::Other {
         return Got::Left(Skipped::FileType);
@@ -118,6 +128,7 @@ async fn arrived(site: &Site, asked: &Asked, url: &Url, answer: Answer) -> Got {
     };
     let body = Body {
         url: url.clone(),
+        token: site.fetcher.token().to_owned(),
         ignore_query: site.options().ignore_query,
         answer,
     };

@@ -151,8 +151,8 @@ pub(super) fn judge(
         }
         Got::Left(reason) => Verdict::skipped(reason, None).ended(taken.key),
         Got::Lost(reason) => lost(taken, reason, batch),
-        Got::Again(wait) => EndedPage {
-            tried: true,
+        Got::Again { wait, counts } => EndedPage {
+            tried: counts,
             ..Verdict {
                 state: PageState::Queued,
                 reason: None,
@@ -171,7 +171,9 @@ pub(super) fn judge(
 /// The start may lead out of the scope that was made for it: where it leads is what was meant.
 fn led_on(crawling: &mut Crawling, taken: &TakenPage, to: &Address) {
     let is_start = taken.key == crawling.site.start.key().0 || taken.depth == 0 && taken.points > 0;
-    if is_start && crawling.site.scope().place(to.url(), 0) != Place::Inside {
+    let scope = crawling.site.scope();
+    let is_elsewhere = scope.place(to.url(), 0) != Place::Inside || scope.is_narrowed_by(to.url());
+    if is_start && is_elsewhere {
         crawling.site.leads_on_to(to.url());
         crawling.led_on.push(to.url().clone());
         let led_on: Vec<&str> = crawling.led_on.iter().map(Url::as_str).collect();
@@ -180,7 +182,7 @@ fn led_on(crawling: &mut Crawling, taken: &TakenPage, to: &Address) {
     }
 }
 
-fn lost(taken: &TakenPage, reason: Failed, batch: &mut Batch) -> EndedPage {
+pub(super) fn lost(taken: &TakenPage, reason: Failed, batch: &mut Batch) -> EndedPage {
     // Only what is said to be gone is gone.
     if reason != Failed::NotFound {
         batch.spared.push(taken.url.clone());
@@ -285,7 +287,8 @@ fn verdict(
     if read.document.no_index && !options.ignore_robots {
         return Verdict::skipped(Skipped::NoIndex, None);
     }
-    if let Some(to) = &read.refresh {
+    // A page with a text of its own is kept, and where it leads is a link.
+    if let Some(to) = read.refresh.as_ref().filter(|_| read.fingerprint.is_short) {
         return Verdict::skipped(Skipped::Redirect, Some(to.as_str()));
     }
     if let Some(verdict) = canonical(crawling, page, read, batch) {

@@ -58,6 +58,11 @@ pub(super) struct From<'a> {
 }
 
 impl Knowledge {
+    /// Notes a page that was left out as too far away or a trap.
+    pub(super) fn leave(&mut self, key: [u8; 16]) {
+        self.left.insert(key);
+    }
+
     /// Takes in what stands in the frontier already. `is_own` says whether it is this crawl's own.
     pub(super) fn remember(&mut self, page: &KnownPage, is_own: bool) {
         self.known.insert(page.key);

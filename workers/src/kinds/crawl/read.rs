@@ -8,6 +8,7 @@ use computetower_crawl::address::Address;
 use computetower_crawl::fetch::{Answer, Kind, Validators, kind_by_content_type};
 use computetower_crawl::fingerprint::Fingerprint;
 use computetower_crawl::refresh;
+use computetower_crawl::robots::RobotsTag;
 use computetower_extract::files::Hint;
 use computetower_extract::{ChunkSize, Document, ExtractError, chunks};
 use computetower_store::knowledge::NewChunk;
@@ -24,6 +25,8 @@ const NO_CHILD: Duration = Duration::from_secs(5);
 /// What came.
 pub(super) struct Body {
     pub(super) url: Url,
+    /// The name by which pages speak to this crawler.
+    pub(super) token: String,
     /// Addresses that differ only in their parameters are one page.
     pub(super) ignore_query: bool,
     pub(super) answer: Answer,
@@ -67,7 +70,10 @@ pub(super) async fn read(extraction: &Extraction, body: Body) -> Result<Read, Go
         }
         ExtractionError::Child(error) => {
             tracing::warn!(error = %error, "no process to read a page in");
-            Got::Again(NO_CHILD)
+            Got::Again {
+                wait: NO_CHILD,
+                counts: true,
+            }
         }
     })?;
     let done = tokio::task::spawn_blocking(move || taken_apart(body, document));
@@ -79,13 +85,13 @@ pub(super) async fn read(extraction: &Extraction, body: Body) -> Result<Read, Go
 fn taken_apart(body: Body, mut document: Document) -> Read {
     let Body {
         url,
+        token,
         ignore_query,
         answer,
     } = body;
-    if let Some(tag) = answer.robots_tag.as_deref().map(str::to_ascii_lowercase) {
-        document.no_index |= tag.contains("noindex") || tag.contains("none");
-        document.no_follow |= tag.contains("nofollow") || tag.contains("none");
-    }
+    let tag = RobotsTag::read(answer.robots_tag.as_deref().unwrap_or_default(), &token);
+    document.no_index |= tag.no_index;
+    document.no_follow |= tag.no_follow;
     let address = |text: &str| {
         let address = Address::read(text, Some(&url)).ok()?;
         Some(if ignore_query {

@@ -28,9 +28,12 @@ pub(super) async fn ask(site: &Site, origin: &str) -> Access {
             Ok(answer) => answer,
             // Its pages will say the same, each for itself.
             Err(FetchError::PrivateAddress) => return Access::Says(Robots::default()),
-            Err(_) => return access_by_status(None, b"", None, token),
+            Err(error) => {
+                turn.end(Ended::of(Err(error)));
+                return access_by_status(None, b"", None, token);
+            }
         };
-        turn.end(Ended::Answered);
+        turn.end(Ended::of(Ok(&answer)));
         match answer.location {
             Some(location) => url = location,
             None => {

@@ -15,6 +15,9 @@ use url::Url;
 
 use crate::extraction::Extraction;
 
+/// So many origins' robots.txt are remembered; another one is asked for again.
+const MOST_ROBOTS: usize = 200;
+
 /// What all requests of a crawl share. What may change while it runs is behind a lock that is never held for long.
 pub(super) struct Site {
     pub(super) start: Address,
@@ -97,9 +100,13 @@ impl Site {
     }
 
     pub(super) fn keep_robots(&self, origin: &str, robots: Robots) {
-        self.lock()
-            .robots
-            .insert(origin.to_owned(), Arc::new(robots));
+        let own = self.start.origin();
+        let mut state = self.lock();
+        if state.robots.len() >= MOST_ROBOTS && !state.robots.contains_key(origin) {
+            let other = state.robots.keys().find(|name| **name != own).cloned();
+            other.map(|other| state.robots.remove(&other));
+        }
+        state.robots.insert(origin.to_owned(), Arc::new(robots));
     }
 
     /// How an origin is asked.

@@ -1,6 +1,7 @@
 //! The phase before links are followed: what the site's sitemaps name.
 
 use std::collections::{HashSet, VecDeque};
+use std::time::{Duration, Instant};
 
 use computetower_crawl::address::{Address, origin};
 use computetower_crawl::fetch::{Limit, Request};
@@ -9,13 +10,15 @@ use computetower_crawl::robots::Access;
 use computetower_crawl::sitemap::{DEEPEST, LARGEST, MOST_SITEMAPS, Sitemap};
 use computetower_jobs::Failure;
 use computetower_jobs::kinds::crawl::SitemapUse;
-use computetower_store::knowledge::{FoundPage, PageState};
+use computetower_store::knowledge::FoundPage;
 use url::Url;
 
 use super::begin::{Crawling, add};
 use super::robots;
 use crate::context::JobContext;
 
+/// How long sitemaps are read at the most.
+const LONGEST: Duration = Duration::from_secs(600);
 /// So often a sitemap may lead on.
 const MOST_HOPS: usize = 5;
 
@@ -29,7 +32,9 @@ pub(super) async fn read(context: &JobContext, crawling: &mut Crawling) -> Resul
         context.progress(0.0, "robots", format!("Asking {own} for its robots.txt"));
         // A site that does not say now is asked again before its first page.
         if let Access::Says(robots) = robots::ask(&site, &own).await {
-            named.clone_from(&robots.sitemaps);
+            let base = Url::parse(&own).ok();
+            let whole = |text: &String| Some(base.as_ref()?.join(text).ok()?.to_string());
+            named.extend(robots.sitemaps.iter().take(MOST_SITEMAPS).filter_map(whole));
             site.keep_robots(&own, robots);
         }
     }
@@ -44,8 +49,10 @@ pub(super) async fn read(context: &JobContext, crawling: &mut Crawling) -> Resul
         .unwrap_or(u64::MAX)
         .saturating_mul(5);
     let mut entries = 0_u64;
+    let began = Instant::now();
     while let Some((url, depth)) = left.pop_front() {
-        if seen.len() == MOST_SITEMAPS || entries > most || !seen.insert(url.clone()) {
+        let is_enough = seen.len() == MOST_SITEMAPS || entries > most;
+        if is_enough || began.elapsed() > LONGEST || !seen.insert(url.clone()) {
             continue;
         }
         context.progress(
@@ -57,7 +64,11 @@ pub(super) async fn read(context: &JobContext, crawling: &mut Crawling) -> Resul
             continue;
         };
         if depth < DEEPEST {
-            left.extend(sitemap.sitemaps.into_iter().map(|url| (url, depth + 1)));
+            let base = Url::parse(&url).ok();
+            let whole = |text: &String| Some(base.as_ref()?.join(text).ok()?.to_string());
+            let room = MOST_SITEMAPS.saturating_sub(seen.len() + left.len());
+            let named = sitemap.sitemaps.iter().take(room).filter_map(whole);
+            left.extend(named.map(|url| (url, depth + 1)));
         }
         let found: Vec<FoundPage> = sitemap
             .pages
@@ -79,9 +90,11 @@ fn entry_of(crawling: &mut Crawling, text: &str) -> Option<FoundPage> {
     if site.options().ignore_query {
         address = address.without_query();
     }
-    let found = crawling.knowledge.discover(&site, &address, 1, 0)?;
     // A sitemap may name whole other sites: none of ours to count.
-    (found.state != PageState::External).then_some(found)
+    if !site.scope().is_own(address.url()) {
+        return None;
+    }
+    crawling.knowledge.discover(&site, &address, 1, 0)
 }
 
 /// One sitemap, from the site's own hosts or wherever its robots.txt says. What cannot be had says nothing.
@@ -97,15 +110,22 @@ async fn one(crawling: &Crawling, text: &str) -> Option<Sitemap> {
             cookies: None,
             limit: Some(Limit::Cut(LARGEST)),
         };
-        let answer = site.fetcher.get(&request).await.ok()?;
-        turn.end(match answer.status {
-            429 | 503 => Ended::Patience(answer.retry_after),
-            _ => Ended::Answered,
-        });
+        let answer = match site.fetcher.get(&request).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                turn.end(Ended::of(Err(error)));
+                return None;
+            }
+        };
+        turn.end(Ended::of(Ok(&answer)));
         match answer.location {
             Some(location) => url = location,
             None if (200..300).contains(&answer.status) => {
-                let read = tokio::task::spawn_blocking(move || Sitemap::read(&answer.body));
+                let read = tokio::task::spawn_blocking(move || {
+                    // All of it: the room for a large body is held until it has been read.
+                    let answer = answer;
+                    Sitemap::read(&answer.body)
+                });
                 return read.await.ok();
             }
             None => return None,

@@ -15,7 +15,7 @@ use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 
 use super::begin::Crawling;
 use super::fetch::{Asked, Got, get};
-use super::judge::{Batch, judge};
+use super::judge::{Batch, judge, lost};
 use super::progress::Telling;
 use super::{rescope, robots, store};
 use crate::context::JobContext;
@@ -154,6 +154,8 @@ impl Work {
         for page in taken {
             // What stands in the frontier was an address when it was put there.
             let Ok(address) = Address::read(&page.url, None) else {
+                let ended = lost(&page, Failed::Unreadable, &mut self.batch);
+                self.batch.ended.push(ended);
                 continue;
             };
             let asked = Asked {
@@ -228,6 +230,12 @@ impl Work {
             });
             return Ok(false);
         }
+        if site.hosts.is_given_up(name) {
+            for page in std::mem::take(&mut host.pages) {
+                self.judge(crawling, page, Got::Lost(Failed::Connection));
+            }
+            return Ok(false);
+        }
         let turn = match site.hosts.turn(name, site.pace(name)) {
             Ok(turn) => turn,
             Err(When::At(at)) => return Err(at),
@@ -239,7 +247,12 @@ impl Work {
         };
         match rescope::is_wanted(crawling, &page.asked.address, page.taken.depth) {
             Ok(()) => self.ask(crawling, page, turn),
-            Err(reason) => self.judge(crawling, page, Got::Left(reason)),
+            Err(reason) => {
+                if matches!(reason, Skipped::Trap | Skipped::Depth) {
+                    crawling.knowledge.leave(page.taken.key);
+                }
+                self.judge(crawling, page, Got::Left(reason));
+            }
         }
         Ok(true)
     }
