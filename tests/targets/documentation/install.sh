@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches Debian's packages of documentation and unpacks them: nothing is installed, no root is needed. Prints the folder that is the sites' root.
 #
-#   install.sh [PACKAGE...]      those that the sites of check.py need, without a name
+#   install.sh [PACKAGE...]      those that the sites of compare.py need, without a name
 set -euo pipefail
 HOME_DIR="${COMPUTETOWER_TARGETS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/computetower-targets}/documentation"
 [ $# -gt 0 ] || set -- python3.11-doc postgresql-doc-15 debian-policy rust-doc libjs-sphinxdoc

@@ -402,23 +402,23 @@ mod tests {
             assert_eq!(folder_of(&start), folder, "{start}");
         }
         // What nobody can know before the start has led on.
-        let start = "https://a.example/django-4.2";
+        let start = "https://a.example/manual-4.2";
         let rules = ScopeRules {
             path_prefix: Some(folder_of(&url(start))),
             ..ScopeRules::default()
         };
         let mut own = scope(start, rules);
-        let led_on = url("https://a.example/django-4.2/");
+        let led_on = url("https://a.example/manual-4.2/");
         assert_eq!(own.place(&led_on, 0), Place::Inside);
         assert!(own.is_narrowed_by(&led_on));
         assert!(!own.is_narrowed_by(&url("https://a.example/other/")));
         own.leads_on_to(&led_on);
         assert!(!own.is_narrowed_by(&led_on));
         assert_eq!(
-            own.place(&url("https://a.example/django-4.1/"), 1),
+            own.place(&url("https://a.example/manual-4.1/"), 1),
             Place::Left(Skipped::OutOfScope)
         );
-        for inside in ["/django-4.2", "/django-4.2/x"] {
+        for inside in ["/manual-4.2", "/manual-4.2/x"] {
             let inside = url("https://a.example").join(inside).unwrap();
             assert_eq!(own.place(&inside, 1), Place::Inside);
         }
