@@ -159,7 +159,9 @@ pub(crate) struct ExportParams {
 
 /// All that was read from a source: as lines of JSON, or as Markdown files in a zip.
 #[utoipa::path(get, path = "/api/v1/knowledge/sources/{id}/export", tag = "knowledge", security(("api_key" = [])), params(("id" = SourceId, Path), ExportParams),
-    responses((status = 200, description = "A line for each document, or a zip", content((String = "application/x-ndjson"), (Vec<u8> = "application/zip"))),
+    responses((status = 200, description = "A line for each document, or a zip", content(
+                  (String = "application/x-ndjson", example = "{\"id\": \"01890000-0000-7000-8000-000000000023\", \"url\": \"https://docs.example.com/\", \"markdown\": \"# Manual\"}\n"),
+                  (Vec<u8> = "application/zip", example = "manual.md"))),
               (status = 404, body = ProblemBody, content_type = "application/problem+json"), (status = 422, body = ProblemBody, content_type = "application/problem+json")))]
 pub(crate) async fn export(
     State(app): State<App>,

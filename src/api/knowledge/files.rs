@@ -6,7 +6,7 @@ use axum::routing::post;
 use axum::{Json as Answer, Router};
 use chrono::{DateTime, Duration, Utc};
 use computetower_jobs::SourceId;
-use computetower_store::knowledge::KnowledgeFile;
+use computetower_store::knowledge::{KnowledgeFile, Source};
 use computetower_store::objects::PRESIGNED_FOR;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -84,8 +84,20 @@ pub(crate) struct FileList {
     next_cursor: Option<String>,
 }
 
+/// Refuses files for a source that is read by its address: a crawl would take them for pages that are gone.
+fn takes_files(source: &Source) -> Result<(), Problem> {
+    match source.url {
+        None => Ok(()),
+        Some(_) => Err(Problem::field(
+            "source_id",
+            "is a site; add a source of the kind file for files",
+        )),
+    }
+}
+
 /// A form with files.
 #[derive(ToSchema)]
+#[schema(example = json!({"file": ["manual.pdf"]}))]
 #[expect(dead_code, reason = "only the document reads it")]
 pub(crate) struct FileForm {
     /// One or more.
@@ -106,7 +118,7 @@ pub(crate) async fn upload(
     Id(id): Id<SourceId>,
     request: Request,
 ) -> Result<(StatusCode, Answer<FileList>), Problem> {
-    app.store().source(caller.tenant, id).await?;
+    takes_files(&app.store().source(caller.tenant, id).await?)?;
     let mut form = Multipart::from_request(request, &app).await.map_err(|_| {
         Problem::new(
             ProblemCode::UnsupportedMediaType,
@@ -246,7 +258,7 @@ pub(crate) async fn presigned_url(
     let file = match (request.key, request.source_id, request.filename) {
         (Some(key), None, None) => app.store().file(caller.tenant, &key).await?,
         (None, Some(source), Some(filename)) => {
-            app.store().source(caller.tenant, source).await?;
+            takes_files(&app.store().source(caller.tenant, source).await?)?;
             uploads::expect(&app, caller.tenant, source, &filename).await?
         }
         _ => {

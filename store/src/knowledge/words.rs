@@ -214,6 +214,9 @@ pub fn source_word(source: SourceId) -> String {
     format!("s:{}", source.0.simple())
 }
 
+/// Bytes of a vector from which on no word is added: Postgres takes a megabyte.
+const LONGEST_VECTOR: usize = 500_000;
+
 /// The tsvector of a passage, as Postgres reads it: the words of its headings weigh most.
 #[must_use]
 pub fn search_vector(
@@ -229,7 +232,7 @@ pub fn search_vector(
     let mut put = |text: &str, weight: &str, place: usize| {
         let mut next = place;
         for word in words(text, place) {
-            if word.place > LAST {
+            if word.place > LAST || vector.len() > LONGEST_VECTOR {
                 break;
             }
             next = next.max(word.place + 1);

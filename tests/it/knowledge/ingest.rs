@@ -311,3 +311,32 @@ async fn progress_is_told_on_the_channels_of_an_exploration() {
     client.ended(job).await;
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_and_sites_are_kept_apart() {
+    let app = TestApp::start(&[Queue::Knowledge]).await;
+    let client = app.client();
+    let made = client
+        .post(
+            "/api/v1/knowledge/sources",
+            json!({"kind": "website", "url": "http://127.0.0.1:9/"}),
+        )
+        .await;
+    let source = made.body["id"].as_str().unwrap().to_owned();
+    let uploaded = upload(&client, &source, &[("guide.md", GUIDE.as_bytes())]).await;
+    assert_eq!(
+        (uploaded.status, &uploaded.body["errors"][0]["field"]),
+        (422, &json!("source_id")),
+        "{}",
+        uploaded.body
+    );
+    // Nothing of a site may be taken for gone because no file of it is there.
+    let job = client.submit("ingest", json!({"source_id": source})).await;
+    let job = client.ended(&job).await;
+    assert_eq!(
+        (&job["state"], &job["failure"]["code"]),
+        (&json!("failed"), &json!("invalid_input")),
+        "{job}"
+    );
+    app.stop().await;
+}

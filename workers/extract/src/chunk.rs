@@ -10,6 +10,9 @@ use sha2::{Digest, Sha256};
 use crate::document::{Document, Heading};
 use blocks::{Block, BlockKind, blocks};
 
+/// Characters of a heading that stand before the passages below it.
+const LONGEST_HEADING: usize = 300;
+
 /// How long passages are, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChunkSize {
@@ -256,6 +259,8 @@ impl<'a> Path<'a> {
             self.named = self.named.get(at + 1..).unwrap_or_default();
             anchor
         });
+        // It stands before each passage below it.
+        let text = text.chars().take(LONGEST_HEADING).collect();
         self.steps.push(Step {
             level,
             text,

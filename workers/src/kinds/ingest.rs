@@ -117,6 +117,12 @@ impl Reading<'_> {
             .source(self.sync.tenant, ingest.source_id)
             .await
             .map_err(failed)?;
+        if source.url.is_some() {
+            return Err(Failure::new(
+                FailureCode::InvalidInput,
+                "This source is a site, which a job of the kind crawl reads; files belong to a source of the kind file.",
+            ));
+        }
         self.with_code = source.options.extract_code_blocks != Some(false);
         let mut files = Vec::new();
         loop {

@@ -61,8 +61,6 @@ pub struct Conversation<'p> {
     /// The page as it was before the question was typed.
     before: Option<PageFacts>,
     sent_at: Option<Instant>,
-    /// What has shown that it was sent, until the judgement is made.
-    sent_by_proof: Option<&'static str>,
     /// What had left the page when the question was sent.
     activity: u64,
     /// The page knows somebody: it may ask to sign in again.
@@ -125,7 +123,6 @@ impl<'p> Conversation<'p> {
             baseline: Value::Null,
             before: None,
             sent_at: None,
-            sent_by_proof: None,
             activity: 0,
             account: false,
             learning: false,

@@ -55,8 +55,6 @@ const MOST_CONTINUED: u32 = 20;
 const CONTINUES_WITHIN: Duration = Duration::from_secs(10);
 /// How long what may be no answer has to stand unchanged before it is judged for good.
 const FRESH: Duration = Duration::from_secs(20);
-/// How long the first words are waited for before it is judged that the question was sent.
-const JUDGED_WITHIN: Duration = Duration::from_secs(3);
 /// How soon a page shows what has come, if it does so at once.
 const DUE: Duration = Duration::from_secs(2);
 
@@ -157,11 +155,7 @@ impl Conversation<'_> {
         &mut self,
         chunks: &mpsc::Sender<String>,
     ) -> Result<Reading, BrowserError> {
-        let read = step("read answer", Box::pin(self.read_to_its_end(chunks))).await;
-        // The judgement of the answer comes after this one.
-        let at_hand = read.as_ref().ok().map(|reading| &reading.answer.verdict);
-        self.judge_sent(at_hand.map(|verdict| verdict.screenshot.as_slice()));
-        read
+        step("read answer", Box::pin(self.read_to_its_end(chunks))).await
     }
 
     async fn read_to_its_end(
@@ -274,9 +268,6 @@ impl Conversation<'_> {
                 first_chunk.get_or_insert_with(|| began.elapsed());
                 // Whoever read the chunks may have gone; the answer is still wanted.
                 let _ = chunks.send(chunk).await;
-                self.judge_sent(None);
-            } else if began.elapsed() > JUDGED_WITHIN {
-                self.judge_sent(None);
             }
             let has_text = !state.text.is_empty() && !is_placeholder(&state.text) && !doubtful;
             self.trouble(&mut state, has_text, traffic, &poll).await?;

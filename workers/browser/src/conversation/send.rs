@@ -254,7 +254,7 @@ impl Conversation<'_> {
             if let Some(proof) = self.proof(activity).await? {
                 self.notes
                     .step("chat.sent", json!({"by": way, "proof": proof}), began);
-                self.sent_by_proof = Some(proof);
+                self.validate_later(proof);
                 if let Some(was) = known.filter(|was| *was != way) {
                     self.notes
                         .step("chat.send_moved", json!({"was": was, "is": way}), began);
@@ -365,29 +365,21 @@ impl Conversation<'_> {
         }
     }
 
-    /// Judges that the question was sent. A screenshot keeps the page from drawing, and takes longer than it may take to answer: it is taken once the
-    /// first words are there, and follows by itself. With one at hand, it is judged by that.
-    pub(super) fn judge_sent(&mut self, at_hand: Option<&[u8]>) {
-        let Some(proof) = self.sent_by_proof.take() else {
-            return;
-        };
-        let verdict = |screenshot| Verdict {
-            subject: "send",
-            passed: true,
-            confidence: 0.9,
-            observation: proof.to_owned(),
-            screenshot,
-            validator: "dom",
-        };
-        if let Some(screenshot) = at_hand {
-            self.notes.validation(verdict(screenshot.to_vec()));
-            return;
-        }
+    /// A screenshot takes longer than the page may take to answer: the judgement follows by itself.
+    fn validate_later(&self, proof: &'static str) {
         let (page, notes) = (self.page.downgrade(), self.notes.clone());
         tokio::spawn(async move {
             let Some(inner) = page.upgrade() else { return };
             let screenshot = Page::from(inner).evidence().await.0.unwrap_or_default();
-            notes.validation(verdict(screenshot));
+            let observation = proof.to_owned();
+            notes.validation(Verdict {
+                subject: "send",
+                passed: true,
+                confidence: 0.9,
+                observation,
+                screenshot,
+                validator: "dom",
+            });
         });
     }
 }

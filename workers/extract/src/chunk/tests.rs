@@ -190,3 +190,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_heading_that_does_not_end_is_cut_before_its_passages() {
+    let long = "word ".repeat(2_000);
+    let text = format!("# {long}\n\n{}", "A sentence of it. ".repeat(400));
+    let document = Document {
+        markdown: text,
+        ..Document::default()
+    };
+    let found = chunks(&document, ChunkSize::default());
+    assert!(found.len() > 2);
+    for chunk in &found {
+        assert!(
+            chunk
+                .heading_path
+                .iter()
+                .all(|heading| heading.len() <= 300)
+        );
+    }
+}

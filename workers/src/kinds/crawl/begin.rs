@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::knowledge::Knowledge;
 use super::progress::Counts;
 use super::rescope;
-use super::site::Site;
+use super::site::{Site, scope};
 use super::store;
 use crate::context::JobContext;
 
@@ -62,6 +62,8 @@ pub(super) async fn begin(context: &JobContext, crawl: &Crawl) -> Result<Crawlin
     let job = &context.job;
     let source = source(context, crawl).await?;
     let start = start_of(&source)?;
+    // Nothing is begun by rules that cannot be read: the next crawl would take what this one has not looked at for all there is.
+    scope(&start, &source, crawl, &[]).map_err(bad_rule)?;
     let sync = context
         .store
         .begin_sync(job.tenant, source.id, (job.id, job.lease), crawl.full)

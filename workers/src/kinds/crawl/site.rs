@@ -130,7 +130,7 @@ impl Site {
 }
 
 /// A website is crawled whole, a documentation below its folder, where its options do not say otherwise.
-fn scope(
+pub(super) fn scope(
     start: &Address,
     source: &Source,
     crawl: &Crawl,
