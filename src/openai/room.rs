@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use computetower_store::accounts::{Caller, Scope};
+use futures::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::QUESTION_LIMIT;
@@ -21,6 +22,9 @@ const SMALL: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a large body may take to come: it holds a place meanwhile.
 const READING: Duration = Duration::from_secs(180);
+/// How much of a body that is refused is read all the same, and for how long.
+const PAST: usize = 64 << 20;
+const PAST_WITHIN: Duration = Duration::from_secs(5);
 /// Places are counted in pieces of so many bytes.
 const PIECE: usize = 1 << 10;
 
@@ -105,9 +109,16 @@ impl FromRequest<App> for Question {
         // Without a word on it the body may be as large as any.
         let bytes = told.unwrap_or(QUESTION_LIMIT);
         if bytes > QUESTION_LIMIT {
+            read_past(request).await;
             return Err(OpenAiError::unreadable(StatusCode::PAYLOAD_TOO_LARGE));
         }
-        let place = app.room().take(bytes).await?;
+        let place = match app.room().take(bytes).await {
+            Ok(place) => place,
+            Err(refused) => {
+                read_past(request).await;
+                return Err(refused);
+            }
+        };
         let body = Bytes::from_request(request, app);
         let body = match &place {
             Some(_) => tokio::time::timeout(READING, body)
@@ -123,6 +134,26 @@ impl FromRequest<App> for Question {
             place,
         })
     }
+}
+
+/// Reads a body that is refused, and keeps nothing of it: who still sends when the connection ends hears of that and not of the reason. Whoever waits to be
+/// told whether to send it at all is told the reason at once.
+async fn read_past(request: Request) {
+    if request.headers().contains_key(header::EXPECT) {
+        return;
+    }
+    let mut rest = request.into_body().into_data_stream();
+    let reading = async {
+        let mut read = 0;
+        while let Some(Ok(piece)) = rest.next().await {
+            read += piece.len();
+            if read > PAST {
+                break;
+            }
+        }
+    };
+    // One that sends slowly may not hear it.
+    let _ = tokio::time::timeout(PAST_WITHIN, reading).await;
 }
 
 #[cfg(test)]
