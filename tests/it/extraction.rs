@@ -5,13 +5,15 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use computetower_extract::files::{Hint, Options, extract};
 use computetower_extract::wire::{self, Head};
 use computetower_extract::{Document, ExtractError};
 use computetower_jobs::FailureCode;
 use computetower_workers::extraction::{Content, Extraction, ExtractionError, ExtractionSettings};
+
+use crate::support::until;
 
 fn settings() -> ExtractionSettings {
     ExtractionSettings {
@@ -26,15 +28,6 @@ async fn read(pool: &Extraction, bytes: &[u8], name: &str) -> Result<Document, E
         Ok(document) => Ok(document),
         Err(ExtractionError::Document(error)) => Err(error),
         Err(error) => panic!("{error}"),
-    }
-}
-
-/// Waits for something that another process does.
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(30);
-    while !is_so() {
-        assert!(Instant::now() < end, "{what} did not happen");
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -101,7 +94,7 @@ async fn hundreds_of_documents_are_read_by_a_few_children_which_are_replaced_in_
     assert!(seen.len() > 3, "{seen:?}");
     let last = pool.resting();
     drop(pool);
-    until("the end of the children", || {
+    until("the end of the children", async || {
         !last.iter().any(|pid| lives(*pid))
     })
     .await;
@@ -170,7 +163,7 @@ async fn a_child_that_is_killed_costs_the_document_it_had_in_hand_and_no_other()
 
     // While it rests: nobody notices.
     kill(resting[0]);
-    until("the end of the child", || !lives(resting[0])).await;
+    until("the end of the child", async || !lives(resting[0])).await;
     assert!(
         read(&pool, b"two", "a.txt")
             .await
@@ -186,7 +179,7 @@ async fn a_child_that_is_killed_costs_the_document_it_had_in_hand_and_no_other()
         let pool = pool.clone();
         tokio::spawn(async move { pool.read(Content::File(&never), Hint::named("a.txt")).await })
     };
-    until("the start of the work", || pool.resting().is_empty()).await;
+    until("the start of the work", async || pool.resting().is_empty()).await;
     kill(at_work);
     let error = stuck.await.unwrap().unwrap_err();
     assert!(
@@ -216,7 +209,7 @@ async fn a_document_that_takes_too_long_is_ended_with_its_child() {
         matches!(&error, ExtractionError::Document(ExtractError::TooLarge(what)) if what == "time"),
         "{error:?}"
     );
-    until("the end of the child", || !lives(pid)).await;
+    until("the end of the child", async || !lives(pid)).await;
     assert!(pool.resting().is_empty());
     // Its place is free again. The first answer of a new child may take longer than the deadline of this test.
     let mut again = read(&pool, b"two", "a.txt").await;
@@ -270,6 +263,6 @@ async fn a_child_at_work_ends_when_its_worker_is_gone() {
     // Whether it has begun by then does not matter: it ends either way.
     // As when the worker is killed: its end of the pipe closes.
     drop(input);
-    until("the end of the child", || !lives(child.id())).await;
+    until("the end of the child", async || !lives(child.id())).await;
     child.wait().unwrap();
 }
